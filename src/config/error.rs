@@ -1,0 +1,43 @@
+//! What can be wrong with a configuration.
+
+use std::{io, path::PathBuf};
+
+/// A configuration that cannot be used. The message names the file or variable,
+/// the key, the line where there is one, and what was expected.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration {path}: {source}", path = path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The file is not TOML, or a key of it is unknown or of the wrong type.
+    #[error("{path}: {message}", path = path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// The parser's words, with line, column and key.
+        message: String,
+    },
+    /// An environment variable holds no valid value.
+    #[error("environment variable {name}={value}: {message}")]
+    Environment {
+        /// The variable.
+        name: String,
+        /// Its value.
+        value: String,
+        /// What was expected.
+        message: String,
+    },
+    /// The values contradict each other or are out of range.
+    #[error("{place}{message}")]
+    Invalid {
+        /// "FILE, line N: " where that is known, else empty.
+        place: String,
+        /// The key, what is wrong with it, and the remedy.
+        message: String,
+    },
+}

@@ -1,0 +1,141 @@
+//! What an operator sees for a good and for a bad configuration.
+
+use std::{fs, time::Duration};
+
+use super::{Config, ConfigError, Flags, Raw, ReloadMode, parse_duration, parse_size};
+
+fn load(text: &str) -> Result<Config, ConfigError> {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let path = dir.path().join("dirtyd.toml");
+    fs::write(&path, text).expect("write configuration");
+    Config::from_raw(Raw::from_file(&path)?)
+}
+
+fn error(text: &str) -> String {
+    load(text).expect_err("must be refused").to_string()
+}
+
+#[test]
+fn the_example_of_the_design_is_valid() {
+    let config = load(
+        r#"
+        socket = "/run/dirtyd/dirtyd.sock"
+        socket_mode = "0660"
+        allowed_uids = [33, 1000]
+        workers = 4
+        timeout = "300s"
+        max_message_size = "64MiB"
+        reload = "swap"
+        [[app]]
+        path = "myapp.ml:MLApp"
+        workers = 2
+        timeout = "60s"
+        max_queue = 64
+        [[pool]]
+        name = "thumbs"
+        command = ["./thumbs-worker"]
+        workers = 2
+        app = [{ path = "Thumbs" }]
+        "#,
+    )
+    .expect("valid");
+    assert_eq!(config.socket_mode, 0o660);
+    assert_eq!(config.reload, ReloadMode::Swap);
+    assert_eq!(config.limits.max_message_size, 64 << 20);
+    let [default, thumbs] = config.pools.as_slice() else { panic!("two pools") };
+    assert_eq!(default.apps[0].timeout, Duration::from_secs(60));
+    assert_eq!((default.apps[0].workers, default.apps[0].max_queue), (Some(2), 64));
+    assert!(thumbs.command[0].starts_with('/') && thumbs.command[0].ends_with("/./thumbs-worker"));
+    assert_eq!(thumbs.apps[0].timeout, Duration::from_secs(300));
+}
+
+#[test]
+fn gunicorn_names_are_accepted() {
+    let config = load(
+        "dirty_apps = [\"a:A:2\"]\ndirty_workers = 3\ndirty_threads = 2\ndirty_timeout = 12\ndirty_graceful_timeout = 5",
+    )
+    .expect("valid");
+    let pool = &config.pools[0];
+    assert_eq!((pool.workers, pool.threads.get()), (3, 2));
+    assert_eq!((pool.apps[0].path.as_str(), pool.apps[0].workers), ("a:A", Some(2)));
+    assert_eq!(pool.apps[0].timeout, Duration::from_secs(12));
+    assert_eq!(config.graceful_timeout, Duration::from_secs(5));
+}
+
+#[test]
+fn defaults_are_those_of_the_design() {
+    let config = load("dirty_apps = [\"a:A\"]").expect("valid");
+    let pool = &config.pools[0];
+    assert_eq!((pool.workers, pool.threads.get()), (1, 1));
+    assert_eq!(pool.command, ["python3", "-m", "dirtyd.worker"]);
+    assert_eq!((pool.apps[0].timeout, pool.apps[0].max_queue), (Duration::from_secs(300), 1024));
+    assert_eq!((config.socket_mode, config.graceful_timeout), (0o600, Duration::from_secs(30)));
+}
+
+#[test]
+fn flags_beat_environment_beats_file() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let path = dir.path().join("dirtyd.toml");
+    fs::write(&path, "workers = 2\nthreads = 2\ntimeout = \"2s\"\n[[app]]\npath = \"file:App\"\n")
+        .expect("write");
+    let vars = [("DIRTYD_THREADS", "3"), ("DIRTYD_TIMEOUT", "3s"), ("DIRTYD_SOCKET", "/x/y.sock")];
+    let vars = vars.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let flags = Flags {
+        timeout: Some(Duration::from_secs(4)),
+        apps: vec!["flag:App".parse().expect("app")],
+        ..Flags::default()
+    };
+    let raw = Raw::from_file(&path)
+        .expect("file")
+        .overlaid_with(Raw::from_env(vars).expect("environment"))
+        .overlaid_with(Raw::from_flags(flags));
+    let config = Config::from_raw(raw).expect("valid");
+    let pool = &config.pools[0];
+    assert_eq!((pool.workers, pool.threads.get()), (2, 3));
+    assert_eq!(pool.apps.len(), 1, "the flag's apps replace the file's");
+    assert_eq!((pool.apps[0].path.as_str(), pool.apps[0].timeout.as_secs()), ("flag:App", 4));
+    assert_eq!(config.socket.to_str(), Some("/x/y.sock"));
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line() {
+    let message = error("workers = 1\nwrokers = 2\n");
+    assert!(message.contains("line 2") && message.contains("wrokers"), "{message}");
+    assert!(message.contains("dirtyd.toml"), "{message}");
+}
+
+#[test]
+fn a_bad_duration_says_what_was_expected() {
+    let message = error("timeout = \"5 parsecs\"\n");
+    assert!(message.contains("line 1") && message.contains("300s"), "{message}");
+}
+
+#[test]
+fn contradictions_name_key_line_and_remedy() {
+    let message = error("workers = 2\n\n[[app]]\npath = \"a:A\"\nworkers = 3\n");
+    assert!(message.contains("line 3") && message.contains("raise the pool's workers"), "{message}");
+    let message = error("[[app]]\npath = \"a:A:1\"\nworkers = 2\n");
+    assert!(message.contains("contradicts"), "{message}");
+    assert!(error("threads = 0\ndirty_apps = [\"a:A\"]").contains("threads"));
+    assert!(error("").contains("--app"));
+    assert!(error("dirty_apps = [\"a:A\", \"a:A\"]").contains("twice"));
+    assert!(error("proc_name = \"../x\"\ndirty_apps = [\"a:A\"]").contains("proc_name"));
+    assert!(error("[[pool]]\nname = \"p\"").contains("line 1"));
+}
+
+#[test]
+fn a_bad_variable_is_named() {
+    let vars = [("DIRTYD_WORKERS".to_owned(), "many".to_owned())];
+    let message = Raw::from_env(vars.into_iter()).expect_err("refused").to_string();
+    assert!(message.contains("DIRTYD_WORKERS=many"), "{message}");
+}
+
+#[test]
+fn units() {
+    assert_eq!(parse_duration("1m30s"), Ok(Duration::from_secs(90)));
+    assert_eq!(parse_duration("0.25"), Ok(Duration::from_millis(250)));
+    assert!(parse_duration("-1").is_err() && parse_duration("").is_err());
+    assert!(parse_duration("1e300").is_err());
+    assert_eq!(parse_size("64MiB"), Ok(64 << 20));
+    assert!(parse_size("big").is_err());
+}

@@ -1,0 +1,3 @@
+//! dirtyd: a dirty arbiter. See `ARCHITECTURE.md` for the bird's-eye view.
+
+pub mod config;
