@@ -1,0 +1,162 @@
+//! Everything that can become of a call other than its result: one closed enum,
+//! free of gRPC; `server::status` maps it.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+/// A worker process, as errors and logs name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WorkerRef {
+    /// The arbiter's number for it.
+    pub id: u64,
+    /// Its process id.
+    pub pid: i32,
+}
+
+impl fmt::Display for WorkerRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "worker {} (pid {})", self.id, self.pid)
+    }
+}
+
+/// How a worker process ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EndedBy {
+    /// It exited with a code.
+    Exit(i32),
+    /// A signal ended it.
+    Signal(i32),
+    /// The arbiter killed it, for the reason given.
+    Killed(String),
+}
+
+impl fmt::Display for EndedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit(code) => write!(f, "exited with code {code}"),
+            Self::Signal(number) => match nix::sys::signal::Signal::try_from(*number) {
+                Ok(signal) => write!(f, "was ended by {signal}"),
+                Err(_) => write!(f, "was ended by signal {number}"),
+            },
+            Self::Killed(why) => write!(f, "was killed by the arbiter: {why}"),
+        }
+    }
+}
+
+/// What an app's exception tells its caller.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AppFailure {
+    /// The exception's type, with its module.
+    pub exception_type: String,
+    /// Its message.
+    pub message: String,
+    /// Its traceback, as text.
+    pub traceback: String,
+    /// The `google.rpc.Code` that the app chose; 0 for none.
+    pub code: i32,
+    /// Facts that the app chose to add.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// Why a call has no result. The messages are complete sentences without a
+/// period; the caller reads them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// No such app.
+    #[error("app `{app}` is not served here; `dirtyd status` lists the apps that are")]
+    AppNotFound {
+        /// The name that the caller used.
+        app: String,
+    },
+    /// No such action, or a private one.
+    #[error("{message}")]
+    ActionNotFound {
+        /// Which, and why.
+        message: String,
+    },
+    /// The request cannot be understood.
+    #[error("{message}")]
+    InvalidRequest {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// The action raised.
+    #[error("{}: {}", .0.exception_type, .0.message)]
+    App(Box<AppFailure>),
+    /// The result has no form as a Value.
+    #[error("{message}")]
+    NotSerializable {
+        /// Which part of it.
+        message: String,
+    },
+    /// Execute on a streaming action.
+    #[error("the action streams; call it with ExecuteStream")]
+    ActionStreams,
+    /// The app's queue is full.
+    #[error(
+        "the queue of app `{app}` is full: {limit} calls wait already; retry later, or raise max_queue or workers"
+    )]
+    QueueFull {
+        /// The app.
+        app: String,
+        /// Its limit.
+        limit: usize,
+        /// When trying again is sensible.
+        retry_after: Duration,
+    },
+    /// A request, result or chunk is over the limit.
+    #[error("{message}")]
+    MessageTooLarge {
+        /// What, how large, and the limit.
+        message: String,
+    },
+    /// The deadline passed in the queue.
+    #[error("the deadline passed after {waited:.1?} in the queue; no worker had a free slot")]
+    QueueTimeout {
+        /// How long it waited.
+        waited: Duration,
+    },
+    /// The deadline passed while it ran.
+    #[error("{message}")]
+    ExecutionTimeout {
+        /// Whose deadline, and what happens to the work.
+        message: String,
+    },
+    /// Nobody can serve the app, and nobody is about to.
+    #[error("no worker can serve app `{app}`: {why}")]
+    NoWorkers {
+        /// The app.
+        app: String,
+        /// The boot error, or what the operator must do.
+        why: String,
+    },
+    /// The worker died with the call started.
+    #[error("{worker} {ended} while it ran the call; it may have had effects")]
+    WorkerCrashed {
+        /// The worker.
+        worker: WorkerRef,
+        /// How it ended.
+        ended: EndedBy,
+    },
+    /// The arbiter ends; the call had not started.
+    #[error("the arbiter is draining and did not start the call; it is safe to retry")]
+    Draining,
+    /// The caller left.
+    #[error("the caller cancelled the call")]
+    Cancelled,
+    /// The arbiter dropped the call: a fault of ours.
+    #[error("the arbiter lost the call; this is a fault in dirtyd, please report it")]
+    Lost,
+}
+
+impl CallError {
+    /// True when the call certainly had no effects and may be sent again.
+    pub fn is_safe_to_retry(&self) -> bool {
+        matches!(
+            self,
+            Self::QueueFull { .. }
+                | Self::QueueTimeout { .. }
+                | Self::NoWorkers { .. }
+                | Self::Draining
+        )
+    }
+}

@@ -1,0 +1,120 @@
+//! The way of an answer: one result for Execute, a bounded sequence of chunks
+//! for ExecuteStream.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{CallError, CallId, WorkerRef};
+
+/// The outcome of a call, and the worker that it ran in, if any.
+pub type Outcome<T> = Result<T, (CallError, Option<WorkerRef>)>;
+
+/// The sending side of an answer.
+#[derive(Debug)]
+pub enum Reply {
+    /// Execute: an encoded `dirty.v1.ExecuteResponse`.
+    Unary(oneshot::Sender<Outcome<Bytes>>),
+    /// ExecuteStream.
+    Stream(Sink),
+}
+
+impl Reply {
+    /// Ends the call badly. The caller may be gone already; that is fine.
+    pub fn fail(self, error: CallError, worker: Option<WorkerRef>) {
+        match self {
+            Self::Unary(sender) => drop(sender.send(Err((error, worker)))),
+            Self::Stream(sink) => sink.last(StreamItem::Failed(error, worker)),
+        }
+    }
+}
+
+/// One element of a stream's way back.
+#[derive(Debug)]
+pub enum StreamItem {
+    /// The stream runs in a worker; reading returns credit through this.
+    Started(CreditReturn),
+    /// An encoded `dirty.v1.ExecuteStreamResponse`.
+    Chunk(Bytes),
+    /// The stream ended well.
+    End,
+    /// The stream ended badly.
+    Failed(CallError, Option<WorkerRef>),
+}
+
+/// The sending side of a stream. Its channel has room for the whole credit
+/// window and the first and last items; a send that finds it full means that
+/// the worker overran its credit.
+#[derive(Debug)]
+pub struct Sink {
+    items: mpsc::Sender<StreamItem>,
+    read: Arc<AtomicU64>,
+}
+
+impl Sink {
+    /// Passes an item on; false if the window is overrun. A caller that left
+    /// is no error here: the pool hears of it on its own way.
+    #[must_use]
+    pub fn send(&self, item: StreamItem) -> bool {
+        // One place is always kept for the last item.
+        self.items.capacity() > 1
+            && !matches!(self.items.try_send(item), Err(mpsc::error::TrySendError::Full(_)))
+    }
+
+    /// Passes the last item on.
+    pub fn last(self, item: StreamItem) {
+        // A full channel is impossible (a place is kept), a closed one fine.
+        drop(self.items.try_send(item));
+    }
+
+    /// How many chunks the reader has taken so far.
+    pub fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+}
+
+/// Returns credit to the worker's task; sent by the edge as chunks are read.
+#[derive(Debug, Clone)]
+pub struct CreditReturn {
+    /// The call.
+    pub call: CallId,
+    /// The way to the worker's task. Bounded; the edge waits when it is full,
+    /// which only delays its own reading.
+    pub sender: mpsc::Sender<(CallId, u32, u64)>,
+}
+
+/// The receiving side of a stream.
+#[derive(Debug)]
+pub struct Chunks {
+    items: mpsc::Receiver<StreamItem>,
+    read: Arc<AtomicU64>,
+}
+
+impl Chunks {
+    /// The next item; `None` if the arbiter lost the call.
+    pub async fn next(&mut self) -> Option<StreamItem> {
+        let item = self.items.recv().await;
+        if matches!(item, Some(StreamItem::Chunk(_))) {
+            self.read.fetch_add(1, Ordering::Relaxed);
+        }
+        item
+    }
+}
+
+/// The two ends of an answer to Execute.
+pub fn reply_channel() -> (Reply, oneshot::Receiver<Outcome<Bytes>>) {
+    let (sender, receiver) = oneshot::channel();
+    (Reply::Unary(sender), receiver)
+}
+
+/// The two ends of an answer to ExecuteStream, for a window of so many chunks.
+pub fn stream_channel(window: u32) -> (Reply, Chunks) {
+    let (sender, receiver) = mpsc::channel(window as usize + 3);
+    let read = Arc::new(AtomicU64::new(0));
+    let sink = Sink { items: sender, read: Arc::clone(&read) };
+    (Reply::Stream(sink), Chunks { items: receiver, read })
+}

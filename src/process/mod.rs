@@ -1,0 +1,8 @@
+//! What the kernel gives: processes, descriptors, signals. It knows no pool and
+//! no protocol, and it is the only place of the crate with `unsafe` code.
+
+pub mod memory;
+pub mod pidfd;
+mod spawn;
+
+pub use spawn::{WorkerCommand, WorkerProcess};

@@ -1,0 +1,87 @@
+//! What a worker writes to stdout and stderr, line by line, into the log.
+
+use std::time::{Duration, Instant};
+
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    net::unix::pipe,
+};
+
+use crate::call::WorkerRef;
+
+/// The longest line that is kept in one piece.
+const MAX_LINE: u64 = 8 * 1024;
+/// How many lines of one worker are logged per [`WINDOW`]; the rest is counted.
+/// The pipe is read on, so that a worker never blocks on its own chatter.
+const MAX_LINES: u32 = 2000;
+const WINDOW: Duration = Duration::from_secs(1);
+
+/// Logs every line until the pipe ends.
+pub async fn log_lines(pipe: pipe::Receiver, worker: WorkerRef, pool: String, stream: &'static str) {
+    let mut reader = BufReader::new(pipe);
+    let mut line = Vec::new();
+    let mut budget = Budget::new(Instant::now());
+    loop {
+        line.clear();
+        match (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
+        }
+        if let Some(dropped) = budget.reopen(Instant::now()) {
+            tracing::warn!(worker = worker.id, pid = worker.pid, pool, stream, dropped,
+                "the worker wrote more than {MAX_LINES} lines a second; {dropped} were left out");
+        }
+        if budget.take() {
+            let text = String::from_utf8_lossy(&line);
+            tracing::info!(target: "dirtyd::output", worker = worker.id, pid = worker.pid, pool,
+                stream, "{}", text.trim_end());
+        }
+    }
+}
+
+/// So many lines in each window.
+struct Budget {
+    opened: Instant,
+    used: u32,
+    dropped: u64,
+}
+
+impl Budget {
+    fn new(now: Instant) -> Self {
+        Self { opened: now, used: 0, dropped: 0 }
+    }
+
+    /// Starts a new window if this one is over; tells how many lines the old
+    /// one left out, if any.
+    fn reopen(&mut self, now: Instant) -> Option<u64> {
+        if now.duration_since(self.opened) < WINDOW {
+            return None;
+        }
+        let dropped = self.dropped;
+        *self = Self::new(now);
+        (dropped > 0).then_some(dropped)
+    }
+
+    fn take(&mut self) -> bool {
+        self.used = self.used.saturating_add(1);
+        let within = self.used <= MAX_LINES;
+        self.dropped += u64::from(!within);
+        within
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_cut_and_counted() {
+        let start = Instant::now();
+        let mut budget = Budget::new(start);
+        let logged = (0..5000).filter(|_| budget.take()).count();
+        assert_eq!(logged, MAX_LINES as usize);
+        assert_eq!(budget.reopen(start), None);
+        assert_eq!(budget.reopen(start + WINDOW), Some(5000 - u64::from(MAX_LINES)));
+        assert!(budget.take(), "a new window has a new budget");
+    }
+}

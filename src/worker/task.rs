@@ -1,0 +1,573 @@
+//! The task that owns one worker process; see the module above.
+
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    net::UnixStream,
+    sync::mpsc,
+    time::{Sleep, sleep_until},
+};
+
+use super::{
+    Control, Death, Event, WorkerSpec,
+    frames::{FrameError, FrameReader, FrameWriter},
+    loading::Loading,
+    pulse::{Beat, Pulse},
+    running::{Running, Step},
+};
+use crate::{
+    call::{AppFailure, Call, CallError, CallId, CreditReturn, EndedBy, Reply, StreamItem, WorkerRef},
+    process::WorkerProcess,
+    proto::worker::{
+        Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Ping, Request, Shutdown, Welcome,
+        WorkerFrame, arbiter_frame, worker_frame::Kind,
+    },
+};
+
+/// The version of the worker protocol that this arbiter speaks.
+const PROTOCOL: u32 = 1;
+/// How long a worker that closed its socket may take to exit on its own, so
+/// that its exit code can be told.
+const EXIT_AFTER_EOF: Duration = Duration::from_millis(100);
+/// How much later than needed the alarm is armed when nothing is due.
+const FAR: Duration = Duration::from_secs(24 * 3600);
+
+/// What woke the task.
+enum Wake {
+    Control(Option<Control>),
+    Frame(Result<Option<WorkerFrame>, FrameError>),
+    Credit((CallId, u32, u64)),
+    Alarm,
+    Written(std::io::Result<()>),
+    Exited,
+}
+
+/// The owner of one worker process.
+pub(super) struct Task {
+    spec: WorkerSpec,
+    worker: WorkerRef,
+    process: WorkerProcess,
+    reader: FrameReader,
+    writer: FrameWriter,
+    control: mpsc::Receiver<Control>,
+    events: mpsc::Sender<(u64, Event)>,
+    credits: mpsc::Receiver<(CallId, u32, u64)>,
+    credit_sender: mpsc::Sender<(CallId, u32, u64)>,
+    calls: HashMap<CallId, Running>,
+    loading: Loading,
+    pulse: Pulse,
+    /// Rings at `armed`, which is never later than what is due first. It may be
+    /// earlier: that costs a look, while keeping it exact would cost every call.
+    alarm: Pin<Box<Sleep>>,
+    armed: Instant,
+    stack_dump_signal: i32,
+    /// Calls whose request is not yet written in full.
+    unsent: usize,
+    draining: bool,
+    /// When a worker that shall exit is killed.
+    exit_by: Option<Instant>,
+    /// Its socket has ended.
+    closed: bool,
+    /// Why the arbiter killed it.
+    killed: Option<String>,
+}
+
+impl Task {
+    pub(super) fn new(
+        spec: WorkerSpec,
+        worker: WorkerRef,
+        process: WorkerProcess,
+        socket: UnixStream,
+        control: mpsc::Receiver<Control>,
+        events: mpsc::Sender<(u64, Event)>,
+    ) -> Self {
+        let now = Instant::now();
+        let (read, write) = socket.into_split();
+        let (credit_sender, credits) = mpsc::channel(256);
+        let armed = now + spec.pool.boot_timeout.min(spec.pool.heartbeat);
+        Self {
+            reader: FrameReader::new(read, spec.max_message_size),
+            writer: FrameWriter::new(write),
+            loading: Loading::new(spec.pool.boot_timeout, now),
+            pulse: Pulse::new(spec.pool.heartbeat, spec.pool.kill_grace, now),
+            alarm: Box::pin(sleep_until(armed.into())),
+            armed,
+            calls: HashMap::new(),
+            stack_dump_signal: 0,
+            unsent: 0,
+            draining: false,
+            exit_by: None,
+            closed: false,
+            killed: None,
+            spec,
+            worker,
+            process,
+            control,
+            events,
+            credits,
+            credit_sender,
+        }
+    }
+
+    /// Serves until the process has ended, then tells the pool.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.send_now();
+            // The exit ranks first, because everything else is pointless after
+            // it; then what is asked of the worker, so that a cancel overtakes
+            // a flood of chunks; then time, so that no flood stops the clock.
+            let wake = tokio::select! { biased;
+                () = self.process.exited() => Wake::Exited,
+                control = self.control.recv() => Wake::Control(control),
+                () = self.alarm.as_mut() => Wake::Alarm,
+                Some(credit) = self.credits.recv() => Wake::Credit(credit),
+                done = self.writer.flush(), if self.writer.is_pending() && !self.closed =>
+                    Wake::Written(done),
+                frame = self.reader.next(), if !self.closed => Wake::Frame(frame),
+            };
+            match wake {
+                Wake::Control(Some(control)) => self.on_control(control),
+                // The pool is gone: the arbiter itself ends without a drain.
+                Wake::Control(None) => return,
+                Wake::Frame(Ok(Some(frame))) => self.on_frame(frame).await,
+                Wake::Frame(Ok(None)) => self.on_closed(),
+                Wake::Frame(Err(FrameError::Io(_))) => self.on_closed(),
+                Wake::Frame(Err(fault)) => self.kill(fault.to_string()),
+                Wake::Credit((id, chunks, bytes)) => self.on_credit(id, chunks, bytes),
+                Wake::Written(Ok(())) => {}
+                Wake::Written(Err(_)) => self.on_closed(),
+                Wake::Alarm => self.on_alarm().await,
+                Wake::Exited => return self.bury().await,
+            }
+        }
+    }
+
+    fn on_control(&mut self, control: Control) {
+        match control {
+            Control::Import(apps) => self.loading.import(apps),
+            Control::Load(apps) => self.loading.init(apps),
+            Control::Start(call) => self.start(call),
+            Control::Cancel(id) => self.cancel(id),
+            Control::Drain => self.drain(),
+            Control::Kill(why) => self.kill(why),
+        }
+    }
+
+    fn start(&mut self, call: Call) {
+        let now = Instant::now();
+        let (answer_by, pool) = (call.answer_deadline(), &self.spec.pool);
+        let Call { id, mut request, timeout, reply } = call;
+        let is_stream = matches!(reply, Reply::Stream(_));
+        let left = answer_by.map_or(timeout, |at| at.saturating_duration_since(now));
+        let window = self.spec.window;
+        let credit =
+            is_stream.then_some(Credit { call_id: 0, chunks: window.chunks, bytes: window.bytes });
+        let head = Request {
+            call_id: id.0,
+            stream: is_stream,
+            timeout_micros: left.as_micros() as u64,
+            credit,
+            request_id: std::mem::take(&mut request.request_id),
+            metadata: std::mem::take(&mut request.metadata),
+            payload: bytes::Bytes::new(),
+        };
+        let sent_at = self.writer.push_request(&head, request.payload.clone());
+        (request.request_id, request.metadata) = (head.request_id, head.metadata);
+        let mut call =
+            Running::new(request, timeout, reply, answer_by, window, pool.kill_grace, now);
+        call.sent_at = sent_at;
+        if let Some(sink) = call.sink() {
+            let credit = CreditReturn { call: id, sender: self.credit_sender.clone() };
+            let _ = sink.send(StreamItem::Started(credit));
+        }
+        self.arm(call.due());
+        self.calls.insert(id, call);
+        self.unsent += 1;
+    }
+
+    /// The caller left: nobody is to be answered, the work is asked to end.
+    fn cancel(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        drop(call.take_reply(Instant::now()));
+        let due = call.due();
+        self.arm(due);
+        self.push_cancel(id, CancelReason::CallerGone);
+    }
+
+    fn drain(&mut self) {
+        if !std::mem::replace(&mut self.draining, true) {
+            self.writer.push(arbiter_frame::Kind::Shutdown(Shutdown {}));
+            self.expect_exit();
+        }
+    }
+
+    /// A draining worker without calls has a bounded time to close and exit.
+    fn expect_exit(&mut self) {
+        if self.draining && self.calls.is_empty() && self.exit_by.is_none() {
+            self.exit_by = Some(Instant::now() + self.spec.graceful_timeout);
+            self.arm(self.exit_by);
+        }
+    }
+
+    fn kill(&mut self, why: String) {
+        if self.killed.is_none() {
+            tracing::warn!(worker = self.worker.id, pid = self.worker.pid,
+                pool = self.spec.pool.name, "killing {}: {why}", self.worker);
+            self.killed = Some(why);
+        }
+        self.process.kill_group();
+    }
+
+    fn on_closed(&mut self) {
+        self.closed = true;
+        let patience =
+            if self.draining { self.spec.graceful_timeout } else { EXIT_AFTER_EOF };
+        let by = Instant::now() + patience;
+        self.exit_by = Some(self.exit_by.map_or(by, |exit| exit.min(by)));
+        self.arm(self.exit_by);
+    }
+
+    fn on_credit(&mut self, id: CallId, chunks: u32, bytes: u64) {
+        let Some(call) = self.calls.get_mut(&id).filter(|call| call.is_awaited()) else { return };
+        call.on_credit(chunks, bytes, Instant::now());
+        let due = call.due();
+        self.arm(due);
+        self.writer.push(arbiter_frame::Kind::Credit(Credit { call_id: id.0, chunks, bytes }));
+    }
+
+    // ---- frames of the worker
+
+    async fn on_frame(&mut self, frame: WorkerFrame) {
+        let now = Instant::now();
+        self.pulse.heard(now);
+        match frame.kind {
+            Some(Kind::Response(response)) => {
+                self.finish(CallId(response.call_id), Ok(Some(response.payload))).await;
+            }
+            Some(Kind::Chunk(chunk)) => self.on_chunk(CallId(chunk.call_id), chunk.payload, now),
+            Some(Kind::End(end)) => self.finish(CallId(end.call_id), Ok(None)).await,
+            Some(Kind::Error(error)) => {
+                let id = CallId(error.call_id);
+                self.finish(id, Err(call_error(error))).await;
+            }
+            Some(Kind::Pong(_)) => {}
+            Some(Kind::Hello(hello)) => self.on_hello(&hello),
+            Some(Kind::AppImported(app)) => {
+                self.on_app(&app.app, Ok(app.workers)).await;
+            }
+            Some(Kind::AppReady(app)) => self.on_app(&app.app, Ok(None)).await,
+            Some(Kind::AppFailed(app)) => {
+                let failure = app_failure(app.failure.unwrap_or_default());
+                self.on_app(&app.app, Err(failure)).await;
+            }
+            None => self.kill("it sent a frame of an unknown kind".to_owned()),
+        }
+    }
+
+    fn on_hello(&mut self, hello: &crate::proto::worker::Hello) {
+        if self.loading.is_greeted() || hello.protocol_version != PROTOCOL {
+            let version = hello.protocol_version;
+            return self.kill(format!(
+                "it said hello with protocol version {version}, this arbiter speaks {PROTOCOL}"
+            ));
+        }
+        tracing::debug!(worker = self.worker.id, pid = self.worker.pid, "runs {}", hello.runtime);
+        self.stack_dump_signal = hello.stack_dump_signal;
+        self.loading.greeted();
+        let pool = &self.spec.pool;
+        self.writer.push(arbiter_frame::Kind::Welcome(Welcome {
+            protocol_version: PROTOCOL,
+            worker_id: self.worker.id,
+            threads: pool.threads.get(),
+            max_message_size: self.spec.max_message_size as u64,
+            worker_init_hook: pool.worker_init.clone().unwrap_or_default(),
+            pool: pool.name.clone(),
+        }));
+    }
+
+    /// An answer to ImportApp or InitApp.
+    async fn on_app(&mut self, app: &str, result: Result<Option<u32>, AppFailure>) {
+        let Some(is_import) = self.loading.answered(app) else {
+            return self.kill(format!("it answered for app `{app}`, which it was not asked for"));
+        };
+        let event = match is_import {
+            true => Event::Imported(app.to_owned(), result),
+            false => Event::Loaded(app.to_owned(), result.map(drop)),
+        };
+        self.report(event).await;
+    }
+
+    fn on_chunk(&mut self, id: CallId, payload: bytes::Bytes, now: Instant) {
+        let Some(call) = self.calls.get_mut(&id) else { return self.count_late() };
+        let within_credit = call.on_chunk(payload.len(), now);
+        let due = call.due();
+        let passed_on = match call.sink() {
+            Some(sink) => within_credit && sink.send(StreamItem::Chunk(payload)),
+            None => return self.count_late(),
+        };
+        if passed_on {
+            self.arm(due);
+        } else {
+            self.kill(format!("it overran the credit of call {id}"));
+        }
+    }
+
+    /// A call's last frame: `Ok(None)` is the end of a stream.
+    async fn finish(&mut self, id: CallId, outcome: Result<Option<bytes::Bytes>, CallError>) {
+        let Some(mut call) = self.calls.remove(&id) else { return self.count_late() };
+        if call.sent_at > self.writer.written() {
+            self.unsent = self.unsent.saturating_sub(1);
+        }
+        let mut served = false;
+        match (call.take_reply(Instant::now()), outcome) {
+            (None, _) => self.count_late(),
+            (Some(reply), Err(error)) => reply.fail(error, Some(self.worker)),
+            (Some(Reply::Unary(sender)), Ok(Some(payload))) => {
+                served = sender.send(Ok(payload)).is_ok();
+            }
+            (Some(Reply::Stream(sink)), Ok(payload)) => {
+                let room = payload.is_none_or(|chunk| sink.send(StreamItem::Chunk(chunk)));
+                debug_assert!(room, "a response comes instead of chunks");
+                sink.last(StreamItem::End);
+                served = true;
+            }
+            (Some(reply @ Reply::Unary(_)), Ok(None)) => {
+                let why = "it ended a call with End that asked for one result".to_owned();
+                let ended = EndedBy::Killed(why.clone());
+                reply.fail(
+                    CallError::WorkerCrashed { worker: self.worker, ended },
+                    Some(self.worker),
+                );
+                self.kill(why);
+            }
+        }
+        self.expect_exit();
+        self.report(Event::Finished(id, served)).await;
+    }
+
+    fn count_late(&self) {
+        self.spec.late_frames.fetch_add(1, Ordering::Relaxed);
+    }
+
+    // ---- time
+
+    /// Makes the alarm ring at `due` at the latest.
+    fn arm(&mut self, due: Option<Instant>) {
+        if let Some(due) = due.filter(|due| *due < self.armed) {
+            self.armed = due;
+            self.alarm.as_mut().reset(due.into());
+        }
+    }
+
+    async fn on_alarm(&mut self) {
+        let now = Instant::now();
+        let due: Vec<CallId> = (self.calls.iter())
+            .filter(|(_, call)| call.due().is_some_and(|due| due <= now))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            while let Some(step) = self.calls.get_mut(&id).and_then(|call| call.step(now)) {
+                self.climb(id, step, now).await;
+            }
+        }
+        let busy = !self.calls.is_empty() || !self.loading.is_booted() || self.draining;
+        match self.pulse.step(busy || self.loading.current_app().is_some(), now) {
+            Some(Beat::Ping) => self.writer.push(arbiter_frame::Kind::Ping(Ping { nonce: 1 })),
+            Some(Beat::DumpStacks) => self.dump_stacks("it does not answer though it is idle"),
+            Some(Beat::Kill) => self.kill("it did not answer the heartbeat".to_owned()),
+            None => {}
+        }
+        if let Some(why) = self.loading.overdue(now).filter(|_| self.killed.is_none()) {
+            self.dump_stacks(&why);
+            self.kill(why);
+        }
+        if self.exit_by.is_some_and(|by| by <= now) {
+            self.exit_by = None;
+            let why = match (self.draining, self.closed) {
+                (true, _) => "it did not exit within graceful_timeout",
+                (false, _) => "it closed its socket but did not exit",
+            };
+            self.kill(why.to_owned());
+        }
+        self.rearm(now);
+    }
+
+    fn rearm(&mut self, now: Instant) {
+        let loading = self.loading.due().filter(|_| self.killed.is_none());
+        let due = (self.calls.values().filter_map(Running::due))
+            .chain(self.pulse.due())
+            .chain(loading)
+            .chain(self.exit_by)
+            .min();
+        self.armed = due.unwrap_or(now + FAR);
+        self.alarm.as_mut().reset(self.armed.into());
+    }
+
+    /// One rung of a call's ladder.
+    async fn climb(&mut self, id: CallId, step: Step, now: Instant) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        let action = format!("{}.{}", call.request.app, call.request.action);
+        let timeout = call.timeout;
+        match step {
+            Step::CallerDeadline => {
+                let message = format!(
+                    "{action} did not end before the caller's deadline; it was asked to stop, and {} keeps running",
+                    self.worker
+                );
+                self.answer_timeout(id, message, now);
+                self.push_cancel(id, CancelReason::Deadline);
+            }
+            Step::Timeout => {
+                let message = format!(
+                    "{action} did not end within the timeout of {timeout:?}, its wait in the queue included; it is interrupted"
+                );
+                self.answer_timeout(id, message, now);
+                self.push_cancel(id, CancelReason::Deadline);
+            }
+            Step::ReaderStalled => {
+                let message =
+                    format!("the caller of {action} read nothing for {timeout:?}; the stream is ended");
+                self.answer_timeout(id, message.clone(), now);
+                self.push_cancel(id, CancelReason::CallerGone);
+                self.report(Event::TimedOut(id, message)).await;
+            }
+            Step::Raise => {
+                let message = format!("{action} ran for its whole timeout of {timeout:?}");
+                self.answer_timeout(id, format!("{message}; it is interrupted"), now);
+                self.push_cancel(id, CancelReason::Timeout);
+                let grace = self.spec.pool.kill_grace;
+                let next = format!(
+                    "{message} in {}: raising in it; if it does not end within {grace:?} the worker is killed and replaced",
+                    self.worker
+                );
+                self.report(Event::TimedOut(id, next)).await;
+            }
+            Step::DumpStacks => self.dump_stacks(&format!("{action} did not end when interrupted")),
+            Step::Kill => self.kill(format!("{action} did not end {timeout:?} after it started")),
+        }
+    }
+
+    fn answer_timeout(&mut self, id: CallId, message: String, now: Instant) {
+        let reply = self.calls.get_mut(&id).and_then(|call| call.take_reply(now));
+        if let Some(reply) = reply {
+            reply.fail(CallError::ExecutionTimeout { message }, Some(self.worker));
+        }
+    }
+
+    fn dump_stacks(&self, why: &str) {
+        if self.stack_dump_signal > 0 {
+            tracing::warn!(worker = self.worker.id, pid = self.worker.pid,
+                "{why}; the stacks of {} follow", self.worker);
+            self.process.signal(self.stack_dump_signal);
+        }
+    }
+
+    // ---- the way out
+
+    fn push_cancel(&mut self, id: CallId, reason: CancelReason) {
+        let cancel = Cancel { call_id: id.0, reason: reason.into() };
+        self.writer.push(arbiter_frame::Kind::Cancel(cancel));
+    }
+
+    /// Sends what is queued as far as the socket takes it.
+    fn send_now(&mut self) {
+        while let Some(kind) = self.loading.next(Instant::now()) {
+            self.writer.push(kind);
+            let due = self.loading.due();
+            self.arm(due);
+        }
+        if self.writer.is_pending() && !self.closed && self.writer.write_now().is_err() {
+            self.on_closed();
+        }
+        if self.unsent > 0 && !self.writer.is_pending() {
+            self.unsent = 0;
+            for call in self.calls.values_mut() {
+                call.request.payload = bytes::Bytes::new();
+            }
+        }
+    }
+
+    async fn report(&mut self, event: Event) {
+        // The pool ends last; if it is gone, so is the arbiter.
+        let _ = self.events.send((self.worker.id, event)).await;
+        if self.loading.boots_now() {
+            let _ = self.events.send((self.worker.id, Event::Booted)).await;
+        }
+    }
+
+    /// The process has ended: reads what it still said, answers what it had
+    /// started, gives back what it had not.
+    async fn bury(mut self) {
+        while let Some(Ok(Some(frame))) = now_or_never(self.reader.next()).await {
+            self.on_frame(frame).await;
+        }
+        let loading = self.loading.current_app().map(str::to_owned);
+        let ended = match (self.process.reap(), self.killed) {
+            (_, Some(why)) => EndedBy::Killed(why),
+            (Ok(code), None) => EndedBy::Exit(code),
+            (Err(signal), None) => EndedBy::Signal(signal),
+        };
+        let (mut lost, mut unstarted) = (Vec::new(), Vec::new());
+        for (id, mut call) in self.calls {
+            let Some(reply) = call.take_reply(Instant::now()) else {
+                lost.push(id);
+                continue;
+            };
+            if call.sent_at > self.writer.written() {
+                let (request, timeout) = (call.request, call.timeout);
+                unstarted.push(Call { id, request, timeout, reply });
+                continue;
+            }
+            let crashed = CallError::WorkerCrashed { worker: self.worker, ended: ended.clone() };
+            reply.fail(crashed, Some(self.worker));
+            lost.push(id);
+        }
+        self.control.close();
+        while let Ok(control) = self.control.try_recv() {
+            if let Control::Start(call) = control {
+                unstarted.push(call);
+            }
+        }
+        let death = Death { ended, loading, unstarted, lost };
+        let _ = self.events.send((self.worker.id, Event::Died(death))).await;
+    }
+}
+
+/// Polls once; `None` if the future is not ready. Unconstrained, because a spent
+/// cooperative budget must not look like an empty socket.
+async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
+    tokio::select! { biased;
+        output = tokio::task::unconstrained(future) => Some(output),
+        () = std::future::ready(()) => None,
+    }
+}
+
+fn app_failure(failure: Failure) -> AppFailure {
+    AppFailure {
+        exception_type: failure.exception_type,
+        message: failure.message,
+        traceback: failure.traceback,
+        code: failure.code,
+        metadata: failure.metadata.into_iter().collect(),
+    }
+}
+
+fn call_error(error: Error) -> CallError {
+    let kind = error.kind();
+    let failure = app_failure(error.failure.unwrap_or_default());
+    let message = failure.message.clone();
+    match kind {
+        ErrorKind::ActionNotFound => CallError::ActionNotFound { message },
+        ErrorKind::ActionStreams => CallError::ActionStreams,
+        ErrorKind::ResultNotSerializable => CallError::NotSerializable { message },
+        ErrorKind::InvalidRequest => CallError::InvalidRequest { message },
+        ErrorKind::MessageTooLarge => CallError::MessageTooLarge { message },
+        ErrorKind::Cancelled => CallError::Cancelled,
+        ErrorKind::App | ErrorKind::Unspecified => CallError::App(Box::new(failure)),
+    }
+}
