@@ -1,0 +1,132 @@
+//! The stream: reads, has the bytes walked, and hands on those that are settled.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::frames::Frames;
+
+/// How much is read at a time while the end of a value is awaited.
+const READ_ON: usize = 1024;
+
+/// The server's side of a connection whose client may name a path as `:authority`.
+///
+/// Reads are repaired (see the module); writes pass straight through. Normally nothing is copied:
+/// bytes are read into the reader's own buffer and repaired there. The two buffers hold something
+/// only after a read that ended within a value.
+#[derive(Debug)]
+pub struct AuthorityRepair<IO> {
+    io: IO,
+    frames: Frames,
+    /// Repaired bytes that did not go out with the read that brought them.
+    ready: BytesMut,
+    /// An `:authority` value from its first byte to the last byte read; empty when none is
+    /// unfinished.
+    held: BytesMut,
+}
+
+impl<IO> AuthorityRepair<IO> {
+    /// Wraps a connection on which no byte has been read yet.
+    pub fn new(io: IO) -> Self {
+        Self { io, frames: Frames::default(), ready: BytesMut::new(), held: BytesMut::new() }
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AuthorityRepair<IO> {
+    /// Reads into the reader's buffer; a value without its end is moved from there to `held`.
+    fn poll_read_direct(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let start = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        let fresh = &mut buf.filled_mut()[start..];
+        let read = fresh.len();
+        let settled = self.frames.walk(fresh, 0);
+        self.held.extend_from_slice(&fresh[settled..]);
+        buf.set_filled(start + settled);
+        Poll::Ready(Ok(read))
+    }
+
+    /// Reads on behind an unfinished value, until it has its end or has become too long to wait
+    /// for.
+    fn poll_read_on(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut chunk = [0; READ_ON];
+        let mut chunk = ReadBuf::new(&mut chunk);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut chunk))?;
+        let walked = self.held.len();
+        self.held.extend_from_slice(chunk.filled());
+        let settled = if chunk.filled().is_empty() {
+            // The client is gone in the middle of a value: what came of it goes out as it came.
+            self.frames.give_up();
+            walked
+        } else {
+            self.frames.walk(&mut self.held, walked)
+        };
+        self.ready = self.held.split_to(settled);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncRead + Unpin> AsyncRead for AuthorityRepair<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            if !this.ready.is_empty() {
+                let part = this.ready.len().min(buf.remaining());
+                buf.put_slice(&this.ready[..part]);
+                this.ready.advance(part);
+                return Poll::Ready(Ok(()));
+            }
+            if !this.held.is_empty() {
+                ready!(this.poll_read_on(cx))?;
+                continue;
+            }
+            let before = buf.filled().len();
+            let read = ready!(this.poll_read_direct(cx, buf))?;
+            // An empty read means the end of the stream, so it must not stand for bytes that were
+            // all kept back.
+            if read == 0 || buf.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for AuthorityRepair<IO> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

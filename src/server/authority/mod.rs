@@ -1,0 +1,61 @@
+//! Lets clients that name a Unix socket's *path* as `:authority` talk to h2.
+//!
+//! gRPC clients built on grpc-core (Python, C++, Ruby, PHP), grpc-java and grpc-swift send the
+//! path, raw or percent-encoded, where HTTP wants `host:port`. The h2 crate parses that value as
+//! [`http::uri::Authority`], and resets the stream with PROTOCOL_ERROR (hyperium/h2 pull 487,
+//! grpc/grpc issue 38142, grpc/grpc-java issue 12664). [`AuthorityRepair`] stands between the
+//! socket and h2, and puts a harmless byte in the place of each one that a host name cannot have:
+//! `/run/x.sock` arrives as `-run-x.sock`.
+//!
+//! # Theory
+//!
+//! Header blocks are compressed with a table that both ends change in step (HPACK). A value may be
+//! changed on the way only if neither end can tell: the repaired value has as many bytes as the
+//! sent one, *decoded* (an entry counts against the table with that size) and *encoded* (no frame
+//! changes its length). Then h2 stores the repaired value under the index that the client will use,
+//! every later reference is right by itself, and the repair needs no table.
+//!
+//! ```text
+//! io.rs       bytes in, bytes out; keeps back an unfinished value
+//!   frames.rs   frame boundaries; which bytes belong to a header block
+//!     hpack.rs    fields of a block; which bytes are a literal `:authority` value
+//!       integer.rs  the numbers in them
+//!       value.rs    the repair of one complete value
+//!         huffman.rs  the code that a value may be written in
+//! ```
+//!
+//! Each walker keeps its place between any two bytes, so that a read, a frame or a CONTINUATION may
+//! end anywhere. Payload of DATA and of all other frames is counted through, never looked at.
+//!
+//! # Invariants
+//!
+//! - As many bytes leave as came in; only bytes of a literal `:authority` value differ.
+//! - A value that h2 accepts is not touched. One that h2 would refuse is accepted after the repair,
+//!   but for the limits.
+//! - Bytes are kept back only from the start of an `:authority` value whose end has not arrived, at
+//!   most `MAX_HELD`. h2 acts on whole frames, so nobody waits for them.
+//! - What is not HTTP/2 passes untouched from there on: it is h2's to refuse.
+//!
+//! # Limits
+//!
+//! h2 refuses these as it would without the repair; the stream ends, the connection lives:
+//! - an empty value: there is no byte to change;
+//! - a value over `MAX_VALUE` bytes, longer than the path of any Unix socket;
+//! - a Huffman-coded value of more than 13 bits a byte on average (a path mostly of non-ASCII
+//!   bytes, from an encoder that lengthens it by two thirds): no text of legal bytes is both as
+//!   long and coded as long.
+
+mod frames;
+mod hpack;
+mod huffman;
+mod integer;
+mod io;
+#[cfg(test)]
+mod tests;
+mod value;
+
+pub use io::AuthorityRepair;
+
+/// The bytes are not HTTP/2 as far as a walker can tell. Why does not matter: h2 will say it.
+#[derive(Debug)]
+struct Malformed;
