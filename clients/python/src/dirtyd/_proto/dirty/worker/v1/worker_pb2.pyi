@@ -1,0 +1,252 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class CancelReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CANCEL_REASON_UNSPECIFIED: _ClassVar[CancelReason]
+    CANCEL_REASON_CALLER_GONE: _ClassVar[CancelReason]
+    CANCEL_REASON_DEADLINE: _ClassVar[CancelReason]
+    CANCEL_REASON_TIMEOUT: _ClassVar[CancelReason]
+
+class ErrorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_KIND_UNSPECIFIED: _ClassVar[ErrorKind]
+    ERROR_KIND_APP: _ClassVar[ErrorKind]
+    ERROR_KIND_ACTION_NOT_FOUND: _ClassVar[ErrorKind]
+    ERROR_KIND_ACTION_STREAMS: _ClassVar[ErrorKind]
+    ERROR_KIND_RESULT_NOT_SERIALIZABLE: _ClassVar[ErrorKind]
+    ERROR_KIND_INVALID_REQUEST: _ClassVar[ErrorKind]
+    ERROR_KIND_MESSAGE_TOO_LARGE: _ClassVar[ErrorKind]
+    ERROR_KIND_CANCELLED: _ClassVar[ErrorKind]
+CANCEL_REASON_UNSPECIFIED: CancelReason
+CANCEL_REASON_CALLER_GONE: CancelReason
+CANCEL_REASON_DEADLINE: CancelReason
+CANCEL_REASON_TIMEOUT: CancelReason
+ERROR_KIND_UNSPECIFIED: ErrorKind
+ERROR_KIND_APP: ErrorKind
+ERROR_KIND_ACTION_NOT_FOUND: ErrorKind
+ERROR_KIND_ACTION_STREAMS: ErrorKind
+ERROR_KIND_RESULT_NOT_SERIALIZABLE: ErrorKind
+ERROR_KIND_INVALID_REQUEST: ErrorKind
+ERROR_KIND_MESSAGE_TOO_LARGE: ErrorKind
+ERROR_KIND_CANCELLED: ErrorKind
+
+class ArbiterFrame(_message.Message):
+    __slots__ = ("welcome", "import_app", "init_app", "request", "cancel", "credit", "ping", "shutdown")
+    WELCOME_FIELD_NUMBER: _ClassVar[int]
+    IMPORT_APP_FIELD_NUMBER: _ClassVar[int]
+    INIT_APP_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    CANCEL_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_FIELD_NUMBER: _ClassVar[int]
+    PING_FIELD_NUMBER: _ClassVar[int]
+    SHUTDOWN_FIELD_NUMBER: _ClassVar[int]
+    welcome: Welcome
+    import_app: ImportApp
+    init_app: InitApp
+    request: Request
+    cancel: Cancel
+    credit: Credit
+    ping: Ping
+    shutdown: Shutdown
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., import_app: _Optional[_Union[ImportApp, _Mapping]] = ..., init_app: _Optional[_Union[InitApp, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., shutdown: _Optional[_Union[Shutdown, _Mapping]] = ...) -> None: ...
+
+class WorkerFrame(_message.Message):
+    __slots__ = ("hello", "app_imported", "app_ready", "app_failed", "response", "chunk", "end", "error", "pong")
+    HELLO_FIELD_NUMBER: _ClassVar[int]
+    APP_IMPORTED_FIELD_NUMBER: _ClassVar[int]
+    APP_READY_FIELD_NUMBER: _ClassVar[int]
+    APP_FAILED_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    PONG_FIELD_NUMBER: _ClassVar[int]
+    hello: Hello
+    app_imported: AppImported
+    app_ready: AppReady
+    app_failed: AppFailed
+    response: Response
+    chunk: Chunk
+    end: End
+    error: Error
+    pong: Pong
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., app_imported: _Optional[_Union[AppImported, _Mapping]] = ..., app_ready: _Optional[_Union[AppReady, _Mapping]] = ..., app_failed: _Optional[_Union[AppFailed, _Mapping]] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ...) -> None: ...
+
+class Hello(_message.Message):
+    __slots__ = ("protocol_version", "runtime", "stack_dump_signal")
+    PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    RUNTIME_FIELD_NUMBER: _ClassVar[int]
+    STACK_DUMP_SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    protocol_version: int
+    runtime: str
+    stack_dump_signal: int
+    def __init__(self, protocol_version: _Optional[int] = ..., runtime: _Optional[str] = ..., stack_dump_signal: _Optional[int] = ...) -> None: ...
+
+class Welcome(_message.Message):
+    __slots__ = ("protocol_version", "worker_id", "threads", "max_message_size", "worker_init_hook", "pool")
+    PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    WORKER_ID_FIELD_NUMBER: _ClassVar[int]
+    THREADS_FIELD_NUMBER: _ClassVar[int]
+    MAX_MESSAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    WORKER_INIT_HOOK_FIELD_NUMBER: _ClassVar[int]
+    POOL_FIELD_NUMBER: _ClassVar[int]
+    protocol_version: int
+    worker_id: int
+    threads: int
+    max_message_size: int
+    worker_init_hook: str
+    pool: str
+    def __init__(self, protocol_version: _Optional[int] = ..., worker_id: _Optional[int] = ..., threads: _Optional[int] = ..., max_message_size: _Optional[int] = ..., worker_init_hook: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
+
+class ImportApp(_message.Message):
+    __slots__ = ("app",)
+    APP_FIELD_NUMBER: _ClassVar[int]
+    app: str
+    def __init__(self, app: _Optional[str] = ...) -> None: ...
+
+class AppImported(_message.Message):
+    __slots__ = ("app", "workers")
+    APP_FIELD_NUMBER: _ClassVar[int]
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    app: str
+    workers: int
+    def __init__(self, app: _Optional[str] = ..., workers: _Optional[int] = ...) -> None: ...
+
+class InitApp(_message.Message):
+    __slots__ = ("app",)
+    APP_FIELD_NUMBER: _ClassVar[int]
+    app: str
+    def __init__(self, app: _Optional[str] = ...) -> None: ...
+
+class AppReady(_message.Message):
+    __slots__ = ("app",)
+    APP_FIELD_NUMBER: _ClassVar[int]
+    app: str
+    def __init__(self, app: _Optional[str] = ...) -> None: ...
+
+class AppFailed(_message.Message):
+    __slots__ = ("app", "failure")
+    APP_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    app: str
+    failure: Failure
+    def __init__(self, app: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+
+class Request(_message.Message):
+    __slots__ = ("call_id", "stream", "timeout_micros", "credit", "request_id", "metadata", "payload")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CREDIT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    call_id: int
+    stream: bool
+    timeout_micros: int
+    credit: Credit
+    request_id: str
+    metadata: _containers.RepeatedCompositeFieldContainer[Metadata]
+    payload: bytes
+    def __init__(self, call_id: _Optional[int] = ..., stream: bool = ..., timeout_micros: _Optional[int] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., request_id: _Optional[str] = ..., metadata: _Optional[_Iterable[_Union[Metadata, _Mapping]]] = ..., payload: _Optional[bytes] = ...) -> None: ...
+
+class Metadata(_message.Message):
+    __slots__ = ("key", "value")
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    key: str
+    value: bytes
+    def __init__(self, key: _Optional[str] = ..., value: _Optional[bytes] = ...) -> None: ...
+
+class Cancel(_message.Message):
+    __slots__ = ("call_id", "reason")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    call_id: int
+    reason: CancelReason
+    def __init__(self, call_id: _Optional[int] = ..., reason: _Optional[_Union[CancelReason, str]] = ...) -> None: ...
+
+class Credit(_message.Message):
+    __slots__ = ("call_id", "chunks", "bytes")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    CHUNKS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    call_id: int
+    chunks: int
+    bytes: int
+    def __init__(self, call_id: _Optional[int] = ..., chunks: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
+
+class Response(_message.Message):
+    __slots__ = ("call_id", "payload")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    call_id: int
+    payload: bytes
+    def __init__(self, call_id: _Optional[int] = ..., payload: _Optional[bytes] = ...) -> None: ...
+
+class Chunk(_message.Message):
+    __slots__ = ("call_id", "payload")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    call_id: int
+    payload: bytes
+    def __init__(self, call_id: _Optional[int] = ..., payload: _Optional[bytes] = ...) -> None: ...
+
+class End(_message.Message):
+    __slots__ = ("call_id",)
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    call_id: int
+    def __init__(self, call_id: _Optional[int] = ...) -> None: ...
+
+class Error(_message.Message):
+    __slots__ = ("call_id", "kind", "failure")
+    CALL_ID_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    call_id: int
+    kind: ErrorKind
+    failure: Failure
+    def __init__(self, call_id: _Optional[int] = ..., kind: _Optional[_Union[ErrorKind, str]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+
+class Failure(_message.Message):
+    __slots__ = ("exception_type", "message", "traceback", "code", "metadata")
+    class MetadataEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    EXCEPTION_TYPE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    TRACEBACK_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    METADATA_FIELD_NUMBER: _ClassVar[int]
+    exception_type: str
+    message: str
+    traceback: str
+    code: int
+    metadata: _containers.ScalarMap[str, str]
+    def __init__(self, exception_type: _Optional[str] = ..., message: _Optional[str] = ..., traceback: _Optional[str] = ..., code: _Optional[int] = ..., metadata: _Optional[_Mapping[str, str]] = ...) -> None: ...
+
+class Ping(_message.Message):
+    __slots__ = ("nonce",)
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    def __init__(self, nonce: _Optional[int] = ...) -> None: ...
+
+class Pong(_message.Message):
+    __slots__ = ("nonce",)
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    def __init__(self, nonce: _Optional[int] = ...) -> None: ...
+
+class Shutdown(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

@@ -1,0 +1,37 @@
+"""The base class of apps."""
+
+from typing import Any, ClassVar
+
+from dirtyd.errors import ActionNotFound
+
+#: Methods that belong to the life of the app and are no actions.
+LIFE_CYCLE = frozenset({"init", "close"})
+
+
+class DirtyApp:
+    """An app: state that stays in memory, and actions on it.
+
+    A worker constructs it once, calls `init()`, then serves calls until it
+    calls `close()`. Each public method is an action; it may be a plain
+    function, `async def`, a generator or an async generator. With more than
+    one thread for each worker, actions run at once and share the instance.
+
+    Deriving from this class is a convenience: any class with
+    `__call__(action, *args, **kwargs)` is an app.
+    """
+
+    #: How many workers load the app; None for all of them.
+    workers: ClassVar[int | None] = None
+
+    def init(self) -> Any:
+        """Load what the actions need. May be `async def`."""
+
+    def __call__(self, action: str, *args: Any, **kwargs: Any) -> Any:
+        """Run one action: the public method of that name."""
+        method = None if action.startswith("_") or action in LIFE_CYCLE else getattr(self, action, None)
+        if not callable(method):
+            raise ActionNotFound(f"{type(self).__name__} has no action {action!r}")
+        return method(*args, **kwargs)
+
+    def close(self) -> Any:
+        """Release what `init()` took. May be `async def`."""

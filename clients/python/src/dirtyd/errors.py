@@ -1,0 +1,137 @@
+"""What can go wrong: for a caller (`DirtyError` and its kinds) and inside an action.
+
+A caller's errors follow docs/errors.md of dirtyd: one class for each reason.
+`DirtyError.code` is the name of the gRPC code, such as "UNAVAILABLE".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class DirtyError(Exception):
+    """A call failed. The attributes are None or empty where the arbiter did not say."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "UNKNOWN",
+        reason: str = "",
+        app: str | None = None,
+        action: str | None = None,
+        worker_pid: int | None = None,
+        remote_type: str | None = None,
+        remote_traceback: str | None = None,
+        retry_after: float | None = None,
+        request_id: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.reason = reason
+        self.app = app
+        self.action = action
+        self.worker_pid = worker_pid
+        #: The type of the exception that the app raised, such as "myapp.ml.ModelMissing".
+        self.remote_type = remote_type
+        #: The traceback in the worker.
+        self.remote_traceback = remote_traceback
+        #: Seconds after which a retry makes sense.
+        self.retry_after = retry_after
+        self.request_id = request_id
+        #: Further facts, among them those that the app chose.
+        self.metadata = dict(metadata or {})
+
+    def __repr__(self) -> str:
+        facts = {name: value for name, value in vars(self).items() if value and name != "remote_traceback"}
+        facts.pop("message", None)
+        listed = "".join(f", {name}={value!r}" for name, value in facts.items())
+        return f"{type(self).__name__}({self.message!r}{listed})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The default would call the class with `args` alone and lose the rest.
+        return type(self), (self.message,), vars(self)
+
+
+class DirtyConnectionError(DirtyError):
+    """The arbiter cannot be reached, or the connection broke during the call."""
+
+
+class DirtyTimeoutError(DirtyError):
+    """The deadline passed: the caller's own, in the queue, or while the action ran."""
+
+
+class DirtyCancelledError(DirtyError):
+    """The call was cancelled."""
+
+
+class DirtyAppError(DirtyError):
+    """The action raised; see `remote_type` and `remote_traceback`."""
+
+
+class DirtyAppNotFoundError(DirtyError):
+    """The arbiter has no such app."""
+
+
+class DirtyActionNotFoundError(DirtyError):
+    """The app has no such action, or it is private."""
+
+
+class DirtyActionStreamsError(DirtyError):
+    """`execute` on an action that streams; use `stream`."""
+
+
+class DirtyInvalidRequestError(DirtyError):
+    """The request is malformed."""
+
+
+class DirtyResultNotSerializableError(DirtyError):
+    """The result of the action has no form as a Value."""
+
+
+class DirtyMessageTooLargeError(DirtyError):
+    """The request, the result or a chunk is over the arbiter's limit."""
+
+
+class DirtyQueueFullError(DirtyError):
+    """The app's queue is full; see `retry_after`."""
+
+
+class DirtyNoWorkersAvailableError(DirtyError):
+    """No worker can serve the app: all failed to boot, or it is scaled to 0."""
+
+
+class DirtyDrainingError(DirtyError):
+    """The arbiter is about to end and had not started the call; it is safe to retry."""
+
+
+class DirtyWorkerCrashedError(DirtyError):
+    """The worker died after it had started the call."""
+
+
+class AppError(Exception):
+    """Raise it in an action to choose the gRPC code and facts that the caller gets.
+
+    `code` is the name or number of a gRPC code, such as "NOT_FOUND". Any other
+    exception may choose its code too, with an attribute `dirty_code`.
+    """
+
+    def __init__(
+        self, message: str, code: str | int = "UNKNOWN", metadata: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.dirty_code = code
+        self.metadata = dict(metadata or {})
+
+
+class ActionNotFound(LookupError):
+    """Raise it in a `__call__` of your own for an action that the app does not have."""
+
+
+class CallTimeout(Exception):
+    """Raised inside an action that has run for the app's whole timeout.
+
+    Clean up and let it pass: soon after, the arbiter kills a worker whose call
+    goes on. In a coroutine it is asyncio.CancelledError instead.
+    """

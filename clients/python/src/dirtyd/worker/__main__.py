@@ -1,0 +1,56 @@
+"""`python -m dirtyd.worker`: one worker process, started by the arbiter."""
+
+import faulthandler
+import io
+import os
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+from dirtyd.worker.interrupt import SIGNAL
+from dirtyd.worker.link import Link
+from dirtyd.worker.runtime import Runtime
+
+FD = "DIRTYD_WORKER_FD"
+
+
+def main() -> int:
+    """Run the worker; return its exit status."""
+    sock = _inherited_socket()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # The arbiter logs line by line.
+            stream.reconfigure(line_buffering=True, errors="backslashreplace")
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    # Written in C by the signal's handler itself: it works while native code holds the interpreter lock.
+    faulthandler.register(signal.SIGQUIT, all_threads=True)
+    # Ctrl-C at a terminal reaches the whole process group; when to end is the arbiter's to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    link = Link(sock)
+    runtime = Runtime(link)
+    signal.signal(signal.SIGTERM, lambda signum, frame: runtime.stop())
+    os.register_at_fork(after_in_child=lambda: _in_child(link))
+    return runtime.run()
+
+
+def _inherited_socket() -> socket.socket:
+    number = os.environ.pop(FD, "")
+    try:
+        sock = socket.socket(fileno=int(number))
+    except (ValueError, OSError) as error:
+        sys.exit(f"dirtyd.worker: {FD}={number!r} names no socket ({error}); dirtyd starts this program itself")
+    sock.set_inheritable(False)
+    return sock
+
+
+def _in_child(link: Link) -> None:
+    """Make a process that an action forks no worker: it has neither the socket nor the signals."""
+    link.close()
+    for number in (signal.SIGTERM, SIGNAL):
+        with suppress(ValueError):
+            signal.signal(number, signal.SIG_DFL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,176 @@
+"""From a request to its one outcome: decode, call the app, and follow what it returns.
+
+    plain value        -> Response
+    generator          -> Chunk ... End, on the thread that runs sync code
+    coroutine          -> awaited on the event loop, then its result is looked at again
+    async generator    -> Chunk ... End, on the event loop
+    exception          -> Error
+"""
+
+from collections.abc import Callable
+from types import AsyncGeneratorType, GeneratorType
+from typing import Any, Protocol
+
+from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest, ExecuteResponse
+from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
+    ERROR_KIND_ACTION_NOT_FOUND,
+    ERROR_KIND_ACTION_STREAMS,
+    ERROR_KIND_APP,
+    ERROR_KIND_CANCELLED,
+    ERROR_KIND_INVALID_REQUEST,
+    ERROR_KIND_MESSAGE_TOO_LARGE,
+    ERROR_KIND_RESULT_NOT_SERIALIZABLE,
+    ErrorKind,
+)
+from dirtyd.call import CURRENT
+from dirtyd.errors import ActionNotFound, CallTimeout
+from dirtyd.values import decode, encode
+from dirtyd.worker.credit import Credit
+from dirtyd.worker.failures import describe, plain, type_name
+from dirtyd.worker.interrupt import Guard
+from dirtyd.worker.link import LARGEST
+from dirtyd.worker.loader import Apps, refuse_unknown
+from dirtyd.worker.running import Running
+
+_END = object()
+
+
+class Refusal(Exception):
+    """The runtime, not the app, ends a call badly."""
+
+    def __init__(self, kind: ErrorKind, message: str, exception_type: str = "") -> None:
+        self.kind, self.failure = kind, plain(message, exception_type)
+
+
+class AsyncRunner(Protocol):
+    """What runs coroutines and async generators."""
+
+    def take(self, call: Running, result: Any) -> None:
+        """Follow `result` to the end of the call, in the present context."""
+
+
+class Codec:
+    """Payloads of requests and results."""
+
+    def __init__(self) -> None:
+        self.limit = LARGEST
+
+    def open(self, call: Running) -> tuple[str, str, list[Any], dict[str, Any]]:
+        """Decode a request: app, action, args, kwargs."""
+        try:
+            request = ExecuteRequest.FromString(call.payload)
+            args = [decode(value) for value in request.args]
+            kwargs = {name: decode(value) for name, value in request.kwargs.items()}
+        except ImportError:
+            raise
+        except Exception as error:
+            raise Refusal(ERROR_KIND_INVALID_REQUEST, str(error), type_name(type(error))) from None
+        call.payload = b""
+        return request.app, request.action, args, kwargs
+
+    def seal(self, value: Any, what: str) -> bytes:
+        """Encode a result or a chunk; the two messages are the same on the wire."""
+        message = ExecuteResponse()
+        try:
+            encode(value, message.result, what)
+            payload = message.SerializeToString()
+        except Exception as error:
+            raise Refusal(ERROR_KIND_RESULT_NOT_SERIALIZABLE, str(error), type_name(type(error))) from None
+        if len(payload) > self.limit:
+            size = f"the {what} takes {len(payload)} bytes, max_message_size is {self.limit}"
+            raise Refusal(ERROR_KIND_MESSAGE_TOO_LARGE, size)
+        return payload
+
+
+class SyncRunner:
+    """Runs sync code of calls on one thread: that of `guard`. `wait` blocks it until a stream has credit."""
+
+    def __init__(
+        self, apps: Apps, codec: Codec, loop: AsyncRunner, guard: Guard, wait: Callable[[Credit], None]
+    ) -> None:
+        self._apps, self._codec, self._loop, self._guard, self._wait = apps, codec, loop, guard, wait
+
+    def begin(self, call: Running) -> None:
+        """Run a call that has just arrived."""
+        self._in_call(call, self._invoke)
+
+    def resume(self, call: Running, generator: Any) -> None:
+        """Stream a generator that a coroutine returned."""
+        self._in_call(call, self._stream, generator)
+
+    def _in_call(self, call: Running, function: Callable[..., None], *args: Any) -> None:
+        token = CURRENT.set(call.public)
+        call.guard = self._guard
+        try:
+            function(call, *args)
+        except BaseException as error:
+            report(call, error)
+        finally:
+            call.guard = None
+            CURRENT.reset(token)
+
+    def _invoke(self, call: Running) -> None:
+        if call.cancelled:
+            return call.end_cancelled()
+        path, action, args, kwargs = self._codec.open(call)
+        call.public.app, call.public.action = path, action
+        if action.startswith("_"):
+            raise ActionNotFound(f"the action {action!r} is private: its name starts with an underscore")
+        app = self._apps.get(path)
+        if app is None:
+            raise Refusal(ERROR_KIND_INVALID_REQUEST, f"this worker has not loaded the app {path!r}")
+        return self._follow(call, self._guard.run(call, _call_app, app, action, args, kwargs))
+
+    def _follow(self, call: Running, result: Any) -> None:
+        kind = type(result)
+        if kind is GeneratorType:
+            self._stream(call, result)
+        elif kind is AsyncGeneratorType or hasattr(kind, "__await__"):
+            self._loop.take(call, result)
+        else:
+            call.respond(self._codec.seal(result, "result"))
+
+    def _stream(self, call: Running, generator: Any) -> None:
+        try:
+            credit = streaming_credit(call)
+            while not call.cancelled:
+                chunk = self._guard.run(call, next, generator, _END)
+                if chunk is _END:
+                    return call.end()
+                payload = self._codec.seal(chunk, "chunk")
+                while not credit.take(len(payload)) and not call.cancelled:
+                    self._wait(credit)
+                if not call.cancelled:
+                    call.chunk(payload)
+        finally:
+            self._guard.run(call, generator.close)
+        return call.end_cancelled()
+
+
+def streaming_credit(call: Running) -> Credit:
+    """The credit of a stream; a Refusal if the caller expects one result."""
+    if call.credit is None:
+        raise Refusal(ERROR_KIND_ACTION_STREAMS, f"{call.name} streams; use ExecuteStream")
+    return call.credit
+
+
+def report(call: Running, error: BaseException) -> None:
+    """End a call with the exception that came out of it."""
+    if isinstance(error, Refusal):
+        call.fail(error.kind, error.failure)
+    elif isinstance(error, CallTimeout) and call.timed_out:
+        call.fail(ERROR_KIND_CANCELLED, describe(error))
+    elif _means_no_action(error, call.public.action):
+        call.fail(ERROR_KIND_ACTION_NOT_FOUND, describe(error))
+    else:
+        call.fail(ERROR_KIND_APP, describe(error))
+
+
+def _call_app(app: Any, action: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    refuse_unknown(app, action)
+    return app(action, *args, **kwargs)
+
+
+def _means_no_action(error: BaseException, action: str) -> bool:
+    # The ValueError is what gunicorn's DirtyApp.__call__ raises, also when a __call__ of the app's own defers to it.
+    return isinstance(error, ActionNotFound) or (type(error) is ValueError and error.args == (f"Unknown action: {action}",))

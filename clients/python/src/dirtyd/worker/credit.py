@@ -1,0 +1,63 @@
+"""How many chunks a stream may send: the arbiter's way to hold back a generator."""
+
+import threading
+from collections.abc import Callable
+
+
+class Credit:
+    """The two counts of `dirty.worker.v1.Credit`, and whom to wake when there is more."""
+
+    __slots__ = ("_bytes", "_chunks", "_closed", "_lock", "_wake")
+
+    def __init__(self, chunks: int, size: int) -> None:
+        self._chunks, self._bytes = chunks, size
+        self._lock = threading.Lock()
+        self._wake: Callable[[], None] | None = None
+        self._closed = False
+
+    def take(self, size: int) -> bool:
+        """Take the credit for one chunk of `size` bytes, if there is any."""
+        with self._lock:
+            if not self._available():
+                return False
+            self._chunks -= 1
+            self._bytes -= size
+            return True
+
+    def add(self, chunks: int, size: int) -> None:
+        """Note a Credit frame."""
+        with self._lock:
+            self._chunks += chunks
+            self._bytes += size
+            wake = self._due()
+        if wake:
+            wake()
+
+    def close(self) -> None:
+        """End the wait, if any: the call is cancelled."""
+        with self._lock:
+            self._closed = True
+            wake = self._due()
+        if wake:
+            wake()
+
+    def ready(self) -> bool:
+        """True if waiting makes no sense: there is credit, or the call is cancelled."""
+        return self._closed or self._available()
+
+    def when_ready(self, wake: Callable[[], None]) -> None:
+        """Call `wake` once, as soon as `ready()`; from whichever thread reads."""
+        with self._lock:
+            self._wake = wake
+            due = self._due()
+        if due:
+            due()
+
+    def _available(self) -> bool:
+        return self._chunks > 0 and self._bytes > 0
+
+    def _due(self) -> Callable[[], None] | None:
+        if not self.ready():
+            return None
+        wake, self._wake = self._wake, None
+        return wake

@@ -1,0 +1,138 @@
+"""Frames on the socket to the arbiter.
+
+Any thread may send; one at a time may receive (see `turn`). A frame is four
+bytes of length, big-endian, and one encoded message. Buffers are reused; a
+payload of megabytes is written from where it lies.
+"""
+
+import os
+import select
+import socket
+import threading
+from contextlib import suppress
+
+from dirtyd._proto.dirty.worker.v1.worker_pb2 import ArbiterFrame, WorkerFrame
+
+CAPACITY = 64 * 1024
+# Room for what surrounds a payload: names, metadata, the envelope.
+ENVELOPE = 1024 * 1024
+# Protobuf itself ends here.
+LARGEST = 2**31 - 1
+
+# Tag bytes of the length-delimited fields that are written by hand, see `_envelope`.
+RESPONSE = b"\x2a"  # WorkerFrame.response = 5
+CHUNK = b"\x32"  # WorkerFrame.chunk = 6
+
+
+class ProtocolError(Exception):
+    """The arbiter sent what is no frame. There is no way to find the next one."""
+
+
+class Link:
+    """The socket with its two directions."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(True)
+        self._sock = sock
+        self._sending = threading.Lock()
+        self._buffer = bytearray(CAPACITY)
+        self._start = self._end = 0
+        self.limit = ENVELOPE
+        wake_read, self._wake_write = os.pipe()
+        os.set_blocking(wake_read, False)
+        os.set_blocking(self._wake_write, False)
+        self._wake_read = wake_read
+        self._poll = select.poll()
+        self._poll.register(sock, select.POLLIN)
+        self._poll.register(wake_read, select.POLLIN)
+
+    def wake(self) -> None:
+        """Make the running or next `receive` return, perhaps with nothing. Safe in a signal handler."""
+        with suppress(BlockingIOError):  # The pipe is full of reasons to wake already.
+            os.write(self._wake_write, b"\0")
+
+    def close(self) -> None:
+        """Let go of the socket; for a child that user code forked: the arbiter must not mistake it for the worker."""
+        self._sock.close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+    def receive(self) -> list[ArbiterFrame]:
+        """Wait for bytes or `wake`, and return the frames that are complete.
+
+        Raises EOFError when the arbiter is gone, ProtocolError on a malformed frame.
+        """
+        for fd, _ in self._poll.poll():
+            if fd == self._wake_read:
+                os.read(fd, 4096)
+                return []
+        try:
+            count = self._sock.recv_into(memoryview(self._buffer)[self._end :])
+        except ConnectionError:
+            count = 0
+        if not count:
+            raise EOFError
+        self._end += count
+        return self._frames()
+
+    def _frames(self) -> list[ArbiterFrame]:
+        frames, needed = [], 4
+        buffer, start, end = self._buffer, self._start, self._end
+        while end - start >= 4:
+            size = int.from_bytes(buffer[start : start + 4], "big")
+            if size > self.limit:
+                raise ProtocolError(f"a frame of {size} bytes is over the limit of {self.limit}")
+            needed = 4 + size
+            if end - start < needed:
+                break
+            frames.append(_parse(bytes(memoryview(buffer)[start + 4 : start + needed])))
+            start, needed = start + needed, 4
+        self._make_room(start, needed)
+        return frames
+
+    def _make_room(self, start: int, needed: int) -> None:
+        """Move what is left to the front, in a buffer that holds the next frame."""
+        left = self._end - start
+        if left == 0 and len(self._buffer) == CAPACITY:
+            self._start = self._end = 0
+            return
+        if start or needed > len(self._buffer) or not left:
+            target = self._buffer if len(self._buffer) == max(CAPACITY, needed) else bytearray(max(CAPACITY, needed))
+            target[:left] = self._buffer[start : self._end]
+            self._buffer, self._start, self._end = target, 0, left
+
+    def send(self, frame: WorkerFrame) -> None:
+        """Send one frame. An arbiter that is gone is noticed by `receive`, not here."""
+        self._write(frame.SerializeToString())
+
+    def send_payload(self, tag: bytes, call_id: int, payload: bytes) -> None:
+        """Send a Response or Chunk, whose payload is encoded already and may be large."""
+        inner = b"\x08" + _varint(call_id) + b"\x7a" + _varint(len(payload))  # call_id = 1, payload = 15
+        self._write(tag + _varint(len(inner) + len(payload)) + inner, payload)
+
+    def _write(self, head: bytes, payload: bytes = b"") -> None:
+        head = (len(head) + len(payload)).to_bytes(4, "big") + head
+        with suppress(ConnectionError), self._sending:
+            if len(payload) < CAPACITY:
+                self._sock.sendall(head + payload)
+                return
+            sent = self._sock.sendmsg((head, payload))
+            self._sock.sendall(memoryview(payload)[sent - len(head) :] if sent >= len(head) else head[sent:] + payload)
+
+
+def _parse(data: bytes) -> ArbiterFrame:
+    try:
+        return ArbiterFrame.FromString(data)
+    except Exception as error:  # protobuf's DecodeError, or RuntimeError from older runtimes.
+        raise ProtocolError(f"a frame cannot be decoded: {error}") from None
+
+
+def _varint(number: int) -> bytes:
+    if number < 0x80:
+        return bytes((number,))
+    out = bytearray()
+    while number >= 0x80:
+        out.append(number & 0x7F | 0x80)
+        number >>= 7
+    out.append(number)
+    return bytes(out)

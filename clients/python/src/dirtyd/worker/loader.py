@@ -1,0 +1,149 @@
+"""The apps of this worker: import, construct, init, close; and import afresh after a failure."""
+
+import importlib
+import importlib.util
+import os
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from dirtyd.app import LIFE_CYCLE, DirtyApp
+from dirtyd.errors import ActionNotFound
+from dirtyd.worker.failures import type_name
+
+# Settles what an init() or close() returns, if that is a coroutine.
+Settle = Callable[[Any], Any]
+
+_INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
+
+
+class Apps:
+    """The apps by import path, and what each brought into sys.modules."""
+
+    def __init__(self, settle: Settle) -> None:
+        self._settle = settle
+        self._ready: dict[str, Any] = {}
+        self._modules: dict[str, set[str]] = {}
+
+    def get(self, path: str) -> Any:
+        """The app, or None if it is not loaded."""
+        return self._ready.get(path)
+
+    def workers(self, path: str) -> int | None:
+        """Import the app and return its class attribute `workers`."""
+        with self._tracking(path):
+            workers = getattr(_import_app(path), "workers", None)
+        if workers is None:
+            return None
+        if type(workers) is not int or not 0 <= workers < 2**32:
+            raise TypeError(f"{path}: the attribute `workers` is {workers!r}; expected None or a number of workers")
+        return workers
+
+    def load(self, path: str) -> None:
+        """Import, construct and init() the app. What a failed load imported is imported anew by the next."""
+        if path in self._ready:
+            return
+        with self._tracking(path):
+            app = _import_app(path)()
+            if not callable(app):
+                raise TypeError(f"{path}: an app needs __call__(action, *args, **kwargs); derive it from DirtyApp")
+            init = getattr(app, "init", None)
+            if init is not None:
+                self._settle(init())
+        self._ready[path] = app
+
+    def close(self, failed: Callable[[str, BaseException], None]) -> None:
+        """close() every app, the latest first; failures go to `failed`."""
+        while self._ready:
+            path, app = self._ready.popitem()
+            try:
+                close = getattr(app, "close", None)
+                if close is not None:
+                    self._settle(close())
+            except BaseException as error:
+                failed(path, error)
+
+    @contextmanager
+    def _tracking(self, path: str) -> Iterator[None]:
+        """Note which modules come in for an app, and drop them if that fails."""
+        before = set(sys.modules)
+        try:
+            yield
+        except BaseException:
+            self._modules.setdefault(path, set()).update(set(sys.modules) - before)
+            self._forget(path)
+            raise
+        self._modules.setdefault(path, set()).update(set(sys.modules) - before)
+
+    def _forget(self, path: str) -> None:
+        """Drop the modules of a failed app, so that a corrected source file is seen."""
+        module = path.partition(":")[0]
+        kept = set[str]().union(*(self._modules.get(ready, set()) | _parents(ready) for ready in self._ready))
+        for name in (self._modules.pop(path, set()) | {module}) - kept:
+            if _is_source(name, module.partition(".")[0]):
+                _drop(name)
+        importlib.invalidate_caches()
+
+
+def import_path(path: str) -> Any:
+    """Return what "module:name" names. Errors say which part is wrong."""
+    module, colon, attribute = path.partition(":")
+    if not colon or not module or not attribute:
+        raise ValueError(f"{path!r} is no import path; expected module:Class, such as myapp.ml:MLApp")
+    found = importlib.import_module(module)
+    for name in attribute.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError:
+            raise AttributeError(f"{path}: module {module} has no attribute {attribute!r}") from None
+    return found
+
+
+def _import_app(path: str) -> Any:
+    target = import_path(path)
+    if not callable(target):
+        raise TypeError(f"{path}: expected a class, found an object of type {type_name(type(target))}")
+    return target
+
+
+def refuse_unknown(app: Any, action: str) -> None:
+    """Raise ActionNotFound, where that can be told before the app is called.
+
+    It can if `__call__` is that of DirtyApp, ours or gunicorn's: both call the
+    method of that name.
+    """
+    call = type(app).__call__
+    own = call is DirtyApp.__call__
+    if not own and getattr(call, "__module__", "") != "gunicorn.dirty.app":
+        return
+    if (own and action in LIFE_CYCLE) or not callable(getattr(app, action, None)):
+        raise ActionNotFound(f"{type_name(type(app))} has no action {action!r}")
+
+
+def _parents(path: str) -> set[str]:
+    """The module of a path and the packages around it."""
+    parts = path.partition(":")[0].split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
+
+
+def _is_source(name: str, root: str) -> bool:
+    """True for the user's Python files. Installed packages stay: many cannot be imported twice."""
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    origin, package = (spec and spec.origin) or "", name.partition(".")[0]
+    if not origin.endswith(".py") or package == __name__.partition(".")[0]:
+        return False
+    return package == root or not origin.startswith(_INSTALLED)
+
+
+def _drop(name: str) -> None:
+    module = sys.modules.pop(name)
+    parent, _, child = name.rpartition(".")
+    if parent in sys.modules:
+        with suppress(AttributeError):
+            delattr(sys.modules[parent], child)
+    # A bytecode file is trusted by the second and size of its source; a quick correction can keep both.
+    if module.__spec__ and module.__spec__.origin:
+        with suppress(OSError, NotImplementedError):
+            os.unlink(importlib.util.cache_from_source(module.__spec__.origin))

@@ -1,0 +1,100 @@
+"""One call inside the worker: its state, how it is cancelled, and its one terminal frame."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
+    CANCEL_REASON_TIMEOUT,
+    ERROR_KIND_CANCELLED,
+    CancelReason,
+    End,
+    Error,
+    ErrorKind,
+    Failure,
+    Request,
+    WorkerFrame,
+)
+from dirtyd.call import Call
+from dirtyd.worker.credit import Credit
+from dirtyd.worker.link import CHUNK, RESPONSE, Link
+
+if TYPE_CHECKING:
+    from dirtyd.worker.interrupt import Guard
+
+
+class Running:
+    """A call from its Request to its terminal frame.
+
+    `guard` and `cancel_task` are set by whoever runs it: the thread that runs
+    its sync code, or the event loop that has its task.
+    """
+
+    __slots__ = (
+        "_ended", "_link", "_on_end", "cancel_task", "credit", "guard", "id", "interrupted", "payload", "public",
+        "streams", "timed_out",
+    )  # fmt: skip
+
+    def __init__(self, request: Request, link: Link, on_end: Callable[[int], None]) -> None:
+        self.id: int = request.call_id
+        self.streams: bool = request.stream
+        self.payload: bytes = request.payload
+        deadline = time.monotonic() + request.timeout_micros / 1e6
+        # Its app and action are known once the payload is decoded.
+        self.public = Call("", "", request.request_id, deadline, request.metadata)
+        self.credit = Credit(request.credit.chunks, request.credit.bytes) if self.streams else None
+        self.guard: Guard | None = None
+        self.cancel_task: Callable[[], None] | None = None
+        self.timed_out = self.interrupted = self._ended = False
+        self._link, self._on_end = link, on_end
+
+    @property
+    def name(self) -> str:
+        return f"{self.public.app} {self.public.action}"
+
+    @property
+    def cancelled(self) -> bool:
+        return self.public.cancelled
+
+    def cancel(self, reason: CancelReason) -> None:
+        """Act on a Cancel frame; a second one may be harder than the first."""
+        if reason == CANCEL_REASON_TIMEOUT:
+            self.timed_out = True
+        self.public.cancel()
+        if self.credit:
+            self.credit.close()
+        if self.cancel_task:
+            self.cancel_task()
+        if self.timed_out and self.guard:
+            self.guard.interrupt(self)
+
+    def chunk(self, payload: bytes) -> None:
+        """Send one chunk, for which the credit was taken."""
+        self._link.send_payload(CHUNK, self.id, payload)
+
+    def respond(self, payload: bytes) -> None:
+        """End the call with its result."""
+        self._finish(self._link.send_payload, RESPONSE, self.id, payload)
+
+    def end(self) -> None:
+        """End the stream well."""
+        self._finish(self._link.send, WorkerFrame(end=End(call_id=self.id)))
+
+    def fail(self, kind: ErrorKind, failure: Failure) -> None:
+        """End the call badly."""
+        self._finish(self._link.send, WorkerFrame(error=Error(call_id=self.id, kind=kind, failure=failure)))
+
+    def end_cancelled(self) -> None:
+        """End the call because it was cancelled."""
+        self.fail(ERROR_KIND_CANCELLED, Failure(message=f"{self.name} was cancelled".strip()))
+
+    def _finish(self, send: Callable[..., None], *args: Any) -> None:
+        # Exactly one terminal frame, whatever went wrong on the way to it.
+        if not self._ended:
+            self._ended = True
+            try:
+                send(*args)
+            finally:
+                self._on_end(self.id)

@@ -1,0 +1,36 @@
+"""Sync actions on a pool of threads, for workers that run several calls at once."""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+
+from dirtyd.worker.actions import SyncRunner
+from dirtyd.worker.credit import Credit
+from dirtyd.worker.interrupt import Guard, ThreadGuard
+
+Job = Callable[[SyncRunner], None]
+
+
+class Pool:
+    """`count` threads, each with a runner of its own. The arbiter sees to it that no more calls come at once."""
+
+    def __init__(self, count: int, runner: Callable[[Guard, Callable[[Credit], None]], SyncRunner]) -> None:
+        self._jobs: SimpleQueue[Job] = SimpleQueue()
+        self._runner = runner
+        for number in range(1, count + 1):
+            threading.Thread(target=self._work, name=f"dirtyd-action-{number}", daemon=True).start()
+
+    def submit(self, job: Job) -> None:
+        """Run `job` on the next free thread."""
+        self._jobs.put(job)
+
+    def _work(self) -> None:
+        runner = self._runner(ThreadGuard(), _wait)
+        while True:
+            self._jobs.get()(runner)
+
+
+def _wait(credit: Credit) -> None:
+    ready = threading.Event()
+    credit.when_ready(ready.set)
+    ready.wait()

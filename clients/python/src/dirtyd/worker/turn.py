@@ -1,0 +1,149 @@
+"""Whose turn it is to read the socket, when the main thread both reads and runs calls.
+
+An idle worker waits in one place: the main thread, in `Link.receive`. It runs
+what it reads itself, so that a short call costs no hand-over between threads.
+
+    reader = MAIN     the main thread reads: idle, or waiting for credit
+    reader = NOBODY   the main thread runs a job; frames wait in the socket
+    reader = WATCHER  the job has run for a tick or two: the watcher reads, so
+                      that Cancel, Credit, Ping and the end of file are noticed
+
+The watcher ticks only while there is traffic; an idle worker never wakes up.
+The main thread takes its turn back at the end of the job.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from dirtyd._proto.dirty.worker.v1.worker_pb2 import ArbiterFrame
+from dirtyd.worker.credit import Credit
+from dirtyd.worker.link import Link
+
+TICK = 0.005
+# So many ticks without a new job send the watcher to sleep.
+QUIET_TICKS = 20
+
+NOBODY, MAIN, WATCHER = range(3)
+
+Job = Callable[[], None]
+
+
+class Turn:
+    """The read side of the worker. `dispatch` gets each frame, in order, on the thread that reads.
+
+    `lost` gets the exception that ended the reading: EOFError when the arbiter
+    is gone, anything else for a fault.
+    """
+
+    def __init__(
+        self, link: Link, dispatch: Callable[[ArbiterFrame], None], lost: Callable[[Exception], None]
+    ) -> None:
+        self._link, self._dispatch, self._lost = link, dispatch, lost
+        #: What the main thread is to do next. `dispatch` appends; other threads use `post`.
+        self.jobs: deque[Job] = deque()
+        self._ended = False
+        self._reader = MAIN
+        self._wanted = False
+        self._serial = 0
+        self._changed = threading.Condition(threading.Lock())
+        self._awake = threading.Event()
+        threading.Thread(target=self._watch, name="dirtyd-watcher", daemon=True).start()
+
+    def post(self, job: Job) -> None:
+        """Let the main thread run `job`; from any thread."""
+        self.jobs.append(job)
+        self._link.wake()
+
+    def serve(self, done: Callable[[], bool]) -> None:
+        """Read and run jobs on the main thread until `done()`, or until the arbiter is gone."""
+        while not self._ended:
+            if self.jobs:
+                self.run(self.jobs.popleft())
+            elif done():
+                return
+            else:
+                self._read()
+
+    def run(self, job: Job) -> None:
+        """Run one job on the main thread."""
+        self._leave()
+        try:
+            job()
+        finally:
+            self._return()
+
+    def wait(self, credit: Credit) -> None:
+        """Block inside a job until there is credit or the call is cancelled."""
+        while not credit.ready():
+            with self._changed:
+                mine = self._reader == NOBODY
+                if mine:
+                    self._reader = MAIN
+            if mine:
+                self._read()
+                self._leave()
+            else:
+                ready = threading.Event()
+                credit.when_ready(ready.set)
+                ready.wait()
+
+    def _leave(self) -> None:
+        """The main thread stops reading."""
+        with self._changed:
+            self._reader = NOBODY
+            self._serial += 1
+        if not self._awake.is_set():
+            self._awake.set()
+
+    def _return(self) -> None:
+        """The main thread reads again."""
+        with self._changed:
+            if self._reader == WATCHER:
+                self._wanted = True
+                self._link.wake()
+                self._changed.wait_for(lambda: self._reader == NOBODY)
+            self._reader = MAIN
+
+    def _read(self) -> None:
+        try:
+            for frame in self._link.receive():
+                self._dispatch(frame)
+        except Exception as error:
+            self._ended = True
+            self._lost(error)
+
+    def _watch(self) -> None:
+        while True:
+            self._awake.wait()
+            self._tick_while_busy()
+            self._awake.clear()
+            with self._changed:
+                # A job that began just now saw the flag still set, and relies on this look.
+                if self._reader == NOBODY:
+                    self._awake.set()
+
+    def _tick_while_busy(self) -> None:
+        seen, quiet = -1, 0
+        while quiet < QUIET_TICKS:
+            time.sleep(TICK)
+            with self._changed:
+                same = self._serial == seen
+                seen = self._serial
+                quiet = quiet + 1 if same and self._reader == MAIN else 0
+                take = same and self._reader == NOBODY and not self._ended
+                if take:
+                    self._reader = WATCHER
+            if take:
+                self._read_for_main()
+
+    def _read_for_main(self) -> None:
+        while True:
+            self._read()
+            with self._changed:
+                if self._wanted or self._ended:
+                    self._wanted = False
+                    self._reader = NOBODY
+                    self._changed.notify_all()
+                    return

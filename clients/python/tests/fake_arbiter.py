@@ -1,0 +1,144 @@
+"""An arbiter for tests of the worker runtime: one real worker process at the other end of a socketpair."""
+
+import os
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest, ExecuteResponse
+from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
+from dirtyd.values import decode, encode
+
+# Only a limit for tests that fail; those that pass never come near it.
+PATIENCE = 30.0
+
+
+class FakeArbiter:
+    """Starts a worker in `directory` and speaks the protocol with it, frame by frame."""
+
+    def __init__(self, directory: Path, env: dict[str, str] | None = None) -> None:
+        self.sock, theirs = socket.socketpair()
+        self.sock.settimeout(PATIENCE)
+        self.stderr_path = directory / "stderr.log"
+        self.calls = 0
+        with theirs, self.stderr_path.open("wb") as stderr:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "dirtyd.worker"],
+                cwd=directory,
+                env={**os.environ, "DIRTYD_WORKER_FD": str(theirs.fileno()), **(env or {})},
+                pass_fds=[theirs.fileno()],
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+            )
+
+    def send(self, **kind: Any) -> None:
+        data = pb.ArbiterFrame(**kind).SerializeToString()
+        self.sock.sendall(len(data).to_bytes(4, "big") + data)
+
+    def receive(self) -> pb.WorkerFrame:
+        return pb.WorkerFrame.FromString(self._exactly(int.from_bytes(self._exactly(4), "big")))
+
+    def expect(self, kind: str) -> Any:
+        frame = self.receive()
+        assert frame.WhichOneof("kind") == kind, frame
+        return getattr(frame, kind)
+
+    def _exactly(self, size: int) -> bytes:
+        data = bytearray()
+        while len(data) < size:
+            part = self.sock.recv(size - len(data))
+            if not part:
+                raise EOFError(f"the worker is gone: {self.stderr()}")
+            data += part
+        return bytes(data)
+
+    def welcome(self, **settings: Any) -> pb.Hello:
+        hello = self.expect("hello")
+        self.send(welcome=pb.Welcome(**{"protocol_version": 1, "worker_id": 7, "threads": 1, "pool": "p", **settings}))
+        return hello
+
+    def init(self, app: str) -> Any:
+        """InitApp; the AppReady or AppFailed that answers it."""
+        self.send(init_app=pb.InitApp(app=app))
+        frame = self.receive()
+        return getattr(frame, frame.WhichOneof("kind"))
+
+    def boot(self, *apps: str, **settings: Any) -> "FakeArbiter":
+        self.welcome(**settings)
+        for app in apps:
+            answer = self.init(app)
+            assert isinstance(answer, pb.AppReady), answer
+        return self
+
+    def start(
+        self,
+        action: str,
+        *args: Any,
+        app: str = "apps:App",
+        stream: bool = False,
+        chunks: int = 1000,
+        size: int = 1 << 30,
+        timeout: float = 60,
+        metadata: dict[str, bytes] | None = None,
+        **kwargs: Any,
+    ) -> int:
+        """Send a Request; its call id."""
+        self.calls += 1
+        message = ExecuteRequest(app=app, action=action)
+        for value in args:
+            encode(value, message.args.add())
+        for name, value in kwargs.items():
+            encode(value, message.kwargs[name])
+        request = pb.Request(
+            call_id=self.calls, stream=stream, timeout_micros=int(timeout * 1e6), payload=message.SerializeToString(),
+            request_id=f"r{self.calls}", credit=pb.Credit(chunks=chunks, bytes=size) if stream else None,
+            metadata=[pb.Metadata(key=key, value=value) for key, value in (metadata or {}).items()],
+        )  # fmt: skip
+        self.send(request=request)
+        return self.calls
+
+    def value(self, kind: str = "response") -> Any:
+        """Receive a Response or Chunk; what it carries."""
+        return decode(ExecuteResponse.FromString(self.expect(kind).payload).result)
+
+    def call(self, action: str, *args: Any, **kwargs: Any) -> Any:
+        call_id = self.start(action, *args, **kwargs)
+        response = self.expect("response")
+        assert response.call_id == call_id
+        return decode(ExecuteResponse.FromString(response.payload).result)
+
+    def error(self, action: str, *args: Any, **kwargs: Any) -> pb.Error:
+        call_id = self.start(action, *args, **kwargs)
+        error = self.expect("error")
+        assert error.call_id == call_id
+        return error
+
+    def cancel(self, call_id: int, reason: int = pb.CANCEL_REASON_CALLER_GONE) -> None:
+        self.send(cancel=pb.Cancel(call_id=call_id, reason=reason))
+
+    def ping(self, nonce: int = 1) -> None:
+        self.send(ping=pb.Ping(nonce=nonce))
+        assert self.expect("pong").nonce == nonce
+
+    def shutdown(self) -> int:
+        self.send(shutdown=pb.Shutdown())
+        return self.process.wait(PATIENCE)
+
+    def stderr(self) -> str:
+        return self.stderr_path.read_text()
+
+    def close(self) -> None:
+        self.sock.close()
+        try:
+            self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()
+            self.process.wait()
+            self.process.stdout.close()
+
+
+def write_app(directory: Path, source: str, name: str = "apps.py") -> None:
+    (directory / name).write_text(textwrap.dedent(source))
