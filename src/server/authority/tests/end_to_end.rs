@@ -73,8 +73,9 @@ async fn a_repaired_value_is_reused_by_its_index() {
             )
             .request(&[0x80 | 63])
             .request(&[&[0x80 | 63][..], &Form::Indexing.named(&raw("b"), &coded("2"))].concat())
-            .request(&[0x80 | 64]);
-        for (stream, outcome) in repaired(&sent.bytes, 4).await {
+            .request(&[0x80 | 64])
+            .request(&Form::Indexing.indexed(1, &value));
+        for (stream, outcome) in repaired(&sent.bytes, 5).await {
             assert_eq!(outcome.as_deref(), Ok(REPAIRED), "stream {stream}");
         }
     }
@@ -130,6 +131,19 @@ async fn the_tables_stay_in_step_when_entries_are_evicted() {
             let stream = 2 * (3 * nth + request) as u32 + 1;
             assert_eq!(outcomes[&stream].as_ref(), Ok(authority), "stream {stream}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_new_size_of_the_table_is_stepped_over() {
+    let field = Form::Indexing.indexed(1, &raw(PATH));
+    let mut sent = Connection::new();
+    for size in [&[0x20][..], &[0x2f], &[0x3e], &[0x3f, 0], &[0x20, 0x3f, 0xe1, 0x1f]] {
+        let block = [size, &REST_OF_REQUEST, &field].concat();
+        sent = sent.frame(HEADERS, END_HEADERS | END_STREAM, &block);
+    }
+    for (stream, outcome) in repaired(&sent.bytes, 5).await {
+        assert_eq!(outcome.as_deref(), Ok(REPAIRED), "stream {stream}");
     }
 }
 

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::client::Connection;
+use super::client::{Connection, Form, raw};
 use super::splits::{through, transcript, whole};
 
 /// The lengths of reads, over and over, and the room that the reader has.
@@ -72,5 +72,18 @@ proptest! {
         let bytes = transcript().bytes;
         let (from, to) = (from.index(bytes.len()), to.index(bytes.len()));
         check(&[&bytes[..from], &bytes[to..]].concat(), &cuts)?;
+    }
+}
+
+/// Where h2 gives up on an integer the walker does too, before it overflows.
+#[test]
+fn an_integer_without_end() {
+    let path = Form::Indexing.indexed(1, &raw("/run/x.sock"));
+    for first in [0xff, 0x7f, 0x3f, 0x1f, 0x0f] {
+        for long in [4, 5, 40] {
+            let integer = [&[first][..], &vec![0xff; long], &[0x7f]].concat();
+            let sent = Connection::new().request(&[&integer[..], &path].concat()).request(&path);
+            assert_eq!(whole(&sent.bytes), sent.bytes);
+        }
     }
 }
