@@ -30,7 +30,7 @@ def main() -> int:
     link = Link(sock)
     runtime = Runtime(link)
     signal.signal(signal.SIGTERM, lambda signum, frame: runtime.stop())
-    os.register_at_fork(after_in_child=lambda: _in_child(link))
+    _make_children_no_workers(link)
     return runtime.run()
 
 
@@ -44,12 +44,24 @@ def _inherited_socket() -> socket.socket:
     return sock
 
 
-def _in_child(link: Link) -> None:
-    """Make a process that an action forks no worker: it has neither the socket nor the signals."""
-    link.close()
-    for number in (signal.SIGTERM, SIGNAL):
+def _make_children_no_workers(link: Link) -> None:
+    """A process that an action forks has neither the socket nor the signal handlers of the worker."""
+
+    def in_child() -> None:
+        link.close()
         with suppress(ValueError):
-            signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(SIGNAL, signal.SIG_DFL)
+        unblock()
+
+    def unblock() -> None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+    def block() -> None:
+        # Else one that meets the child before it has the default handler back would be lost.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=in_child)
 
 
 if __name__ == "__main__":

@@ -143,6 +143,8 @@ class SyncRunner:
                 if not call.cancelled:
                     call.chunk(payload)
         finally:
+            # Of a call that timed out between two chunks, closing the generator is the interruption.
+            call.interrupted = call.timed_out
             self._guard.run(call, generator.close)
         return call.end_cancelled()
 
