@@ -4,10 +4,11 @@ from enum import IntEnum
 
 import numpy as np
 import pytest
-from dirtyd._proto.dirty.v1.value_pb2 import Value
-from dirtyd.values import DTYPES, MAX_DEPTH, decode, encode
 from hypothesis import given
 from hypothesis import strategies as st
+
+from dirtyd._proto.dirty.v1.value_pb2 import Value
+from dirtyd.values import DTYPES, MAX_DEPTH, decode, encode
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
 scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | text | st.binary()

@@ -1,6 +1,7 @@
 """What a call gives back, on the main thread and on threads."""
 
 import pytest
+
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
 
 APP = """

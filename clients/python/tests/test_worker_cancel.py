@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
 
 APP = """

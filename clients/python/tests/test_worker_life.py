@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
 from fake_arbiter import PATIENCE, FakeArbiter
+
+from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
 
 APP = """
 import ctypes, multiprocessing, os, pathlib, subprocess, sys, threading, time

@@ -117,9 +117,7 @@ class AppError(Exception):
     exception may choose its code too, with an attribute `dirty_code`.
     """
 
-    def __init__(
-        self, message: str, code: str | int = "UNKNOWN", metadata: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, message: str, code: str | int = "UNKNOWN", metadata: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.dirty_code = code
         self.metadata = dict(metadata or {})

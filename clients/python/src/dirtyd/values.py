@@ -104,7 +104,7 @@ def _list(value: Any, into: Value, depth: int) -> None:
     into.list_value.SetInParent()
     add, find, index = into.list_value.values.add, _ENCODERS.get, 0
     try:
-        for index, item in enumerate(value):
+        for index, item in enumerate(value):  # noqa: B007, the path of an error needs it
             (find(type(item)) or _encoder(item))(item, add(), depth - 1)
     except _Unfit as unfit:
         unfit.steps.append(f"[{index}]")

@@ -1,10 +1,10 @@
 """From a request to its one outcome: decode, call the app, and follow what it returns.
 
-    plain value        -> Response
-    generator          -> Chunk ... End, on the thread that runs sync code
-    coroutine          -> awaited on the event loop, then its result is looked at again
-    async generator    -> Chunk ... End, on the event loop
-    exception          -> Error
+plain value        -> Response
+generator          -> Chunk ... End, on the thread that runs sync code
+coroutine          -> awaited on the event loop, then its result is looked at again
+async generator    -> Chunk ... End, on the event loop
+exception          -> Error
 """
 
 from collections.abc import Callable
@@ -175,4 +175,6 @@ def _call_app(app: Any, action: str, args: list[Any], kwargs: dict[str, Any]) ->
 
 def _means_no_action(error: BaseException, action: str) -> bool:
     # The ValueError is what gunicorn's DirtyApp.__call__ raises, also when a __call__ of the app's own defers to it.
-    return isinstance(error, ActionNotFound) or (type(error) is ValueError and error.args == (f"Unknown action: {action}",))
+    return isinstance(error, ActionNotFound) or (
+        type(error) is ValueError and error.args == (f"Unknown action: {action}",)
+    )

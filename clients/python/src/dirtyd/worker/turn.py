@@ -37,9 +37,7 @@ class Turn:
     is gone, anything else for a fault.
     """
 
-    def __init__(
-        self, link: Link, dispatch: Callable[[ArbiterFrame], None], lost: Callable[[Exception], None]
-    ) -> None:
+    def __init__(self, link: Link, dispatch: Callable[[ArbiterFrame], None], lost: Callable[[Exception], None]) -> None:
         self._link, self._dispatch, self._lost = link, dispatch, lost
         #: What the main thread is to do next. `dispatch` appends; other threads use `post`.
         self.jobs: deque[Job] = deque()

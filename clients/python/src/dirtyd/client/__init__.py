@@ -1,0 +1,32 @@
+"""Clients of the dirty arbiter, sync and async.
+
+core       what one client is: settings, requests, views
+channels   gRPC channels: one per process, one per event loop, anew after a fork
+streams    the two iterators over the chunks of a stream
+status     gRPC errors as DirtyError
+shared     get_dirty_client and its siblings
+"""
+
+try:
+    import grpc as _grpc  # noqa: F401
+except ImportError as error:
+    raise ImportError("the client of dirtyd needs grpcio: pip install 'dirtyd[client]'") from error
+
+from dirtyd.client.core import DirtyClient
+from dirtyd.client.shared import (
+    close_dirty_client,
+    close_dirty_client_async,
+    get_dirty_client,
+    get_dirty_client_async,
+)
+from dirtyd.client.streams import AsyncStream, Stream
+
+__all__ = [
+    "AsyncStream",
+    "DirtyClient",
+    "Stream",
+    "close_dirty_client",
+    "close_dirty_client_async",
+    "get_dirty_client",
+    "get_dirty_client_async",
+]

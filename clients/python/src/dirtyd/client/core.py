@@ -1,0 +1,133 @@
+"""One client of the arbiter."""
+
+import os
+from collections.abc import Mapping
+from copy import copy
+from functools import partial
+from types import TracebackType
+from typing import Any
+
+import grpc
+
+from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest
+from dirtyd.client.channels import Channels
+from dirtyd.client.status import to_dirty_error
+from dirtyd.client.streams import AsyncStream, Stream, Translate
+from dirtyd.values import decode, encode
+
+Metadata = Mapping[str, str | bytes]
+
+
+class DirtyClient:
+    """Calls actions of apps. Make one and share it: it is safe across threads, event loops and forks.
+
+    The socket is `socket_path`, else $DIRTYD_SOCKET, else the daemon's default
+    for this user: $XDG_RUNTIME_DIR/dirtyd/dirtyd.sock, as root
+    /run/dirtyd/dirtyd.sock, else ~/.local/state/dirtyd/run/dirtyd.sock.
+
+    `timeout` is in seconds and bounds a call as a whole, its stream included;
+    without one the arbiter's own timeout holds. `metadata` goes to the action,
+    which finds it in current_call().metadata; keys that end with "-bin" carry
+    bytes.
+
+    Nothing is connected before the first call, and a lost connection is opened
+    again by the next call.
+    """
+
+    def __init__(
+        self,
+        socket_path: str | os.PathLike[str] | None = None,
+        *,
+        timeout: float | None = None,
+        metadata: Metadata | None = None,
+    ) -> None:
+        self._channels = Channels(socket_path)
+        self._timeout = timeout
+        self._metadata = tuple((metadata or {}).items())
+
+    def __repr__(self) -> str:
+        return f"DirtyClient({self.socket_path!r}, timeout={self._timeout!r})"
+
+    @property
+    def socket_path(self) -> str:
+        """The path of the arbiter's socket."""
+        return self._channels.socket_path
+
+    def with_options(self, *, timeout: float | None = None, metadata: Metadata | None = None) -> "DirtyClient":
+        """A view of this client with another timeout or further metadata; cheap, on the same connection."""
+        view = copy(self)
+        if timeout is not None:
+            view._timeout = timeout
+        view._metadata += tuple((metadata or {}).items())
+        return view
+
+    #: `client.options(timeout=5).execute(...)`: options cannot be taken for arguments of the action.
+    options = with_options
+
+    def execute(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Run an action and return its result. Raises DirtyError."""
+        request = _request(app_path, action, args, kwargs)
+        try:
+            response = self._channels.sync().execute(request, **self._settings())
+        except grpc.RpcError as error:
+            raise self._translate(app_path, action)(error) from None
+        return decode(response.result)
+
+    def stream(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> Stream:
+        """Run an action and iterate over its chunks, as they come."""
+        request = _request(app_path, action, args, kwargs)
+        return Stream(self._channels.sync().stream(request, **self._settings()), self._translate(app_path, action))
+
+    async def execute_async(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> Any:
+        """Run an action and return its result. Cancelling the task cancels the action."""
+        request = _request(app_path, action, args, kwargs)
+        try:
+            response = await self._channels.of_loop().execute(request, **self._settings())
+        except grpc.RpcError as error:
+            raise self._translate(app_path, action)(error) from None
+        return decode(response.result)
+
+    def stream_async(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> AsyncStream:
+        """Run an action and iterate over its chunks with `async for`. To be called on the event loop."""
+        request = _request(app_path, action, args, kwargs)
+        call = self._channels.of_loop().stream(request, **self._settings())
+        return AsyncStream(call, self._translate(app_path, action))
+
+    def close(self) -> None:
+        """Close the connection of this process. A later call opens another."""
+        self._channels.close()
+
+    async def close_async(self) -> None:
+        """Close the connection of the running event loop. A later call opens another."""
+        await self._channels.close_async()
+
+    def __enter__(self) -> "DirtyClient":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> "DirtyClient":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close_async()
+
+    def _settings(self) -> dict[str, Any]:
+        return {"timeout": self._timeout, "metadata": self._metadata}
+
+    def _translate(self, app: str, action: str) -> Translate:
+        return partial(to_dirty_error, app=app, action=action, socket_path=self.socket_path)
+
+
+def _request(app: str, action: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExecuteRequest:
+    request = ExecuteRequest(app=app, action=action)
+    for index, value in enumerate(args):
+        encode(value, request.args.add(), f"args[{index}]")
+    for name, value in kwargs.items():
+        encode(value, request.kwargs[name], name)
+    return request

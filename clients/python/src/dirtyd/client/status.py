@@ -1,0 +1,82 @@
+"""gRPC errors as DirtyError: by the reason that the arbiter gives, else by the code."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from dirtyd import errors
+from dirtyd._proto.dirtyd.status_pb2 import DebugInfo, ErrorInfo, RetryInfo, Status
+
+DOMAIN = "dirty.v1"
+DETAILS = "grpc-status-details-bin"
+
+BY_REASON: dict[str, type[errors.DirtyError]] = {
+    "APP_NOT_FOUND": errors.DirtyAppNotFoundError,
+    "ACTION_NOT_FOUND": errors.DirtyActionNotFoundError,
+    "INVALID_REQUEST": errors.DirtyInvalidRequestError,
+    "APP_ERROR": errors.DirtyAppError,
+    "RESULT_NOT_SERIALIZABLE": errors.DirtyResultNotSerializableError,
+    "ACTION_STREAMS": errors.DirtyActionStreamsError,
+    "QUEUE_FULL": errors.DirtyQueueFullError,
+    "MESSAGE_TOO_LARGE": errors.DirtyMessageTooLargeError,
+    "QUEUE_TIMEOUT": errors.DirtyTimeoutError,
+    "EXECUTION_TIMEOUT": errors.DirtyTimeoutError,
+    "NO_WORKERS": errors.DirtyNoWorkersAvailableError,
+    "WORKER_CRASHED": errors.DirtyWorkerCrashedError,
+    "DRAINING": errors.DirtyDrainingError,
+    "CANCELLED": errors.DirtyCancelledError,
+}
+
+# Without details the error is made by gRPC itself, on this side or on the way.
+BY_CODE: dict[str, type[errors.DirtyError]] = {
+    "UNAVAILABLE": errors.DirtyConnectionError,
+    "DEADLINE_EXCEEDED": errors.DirtyTimeoutError,
+    "CANCELLED": errors.DirtyCancelledError,
+}
+
+
+def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> errors.DirtyError:
+    """Translate a grpc.RpcError, sync or aio, of a call of `action` of `app`."""
+    code: str = error.code().name
+    message: str = error.details() or code
+    info, facts = _details(error.trailing_metadata() or ())
+    kind = BY_REASON.get(info.reason) or BY_CODE.get(code, errors.DirtyError)
+    if kind is errors.DirtyConnectionError:
+        message = f"cannot reach dirtyd at {socket_path}: {message}; is dirtyd running? start it with `dirtyd serve`"
+    known = dict(info.metadata)
+    return kind(
+        message,
+        code=code,
+        reason=info.reason,
+        app=known.pop("app", app),
+        action=known.pop("action", action),
+        worker_pid=_number(known.pop("worker_pid", "")),
+        remote_type=known.pop("exception_type", None),
+        request_id=known.pop("request_id", None),
+        metadata=known,
+        **facts,
+    )
+
+
+def _details(trailers: Iterable[Any]) -> tuple[ErrorInfo, dict[str, Any]]:
+    """The ErrorInfo of our domain, and what RetryInfo and DebugInfo say."""
+    info, facts = ErrorInfo(), dict[str, Any]()
+    data = next((value for key, value in trailers if key == DETAILS), b"")
+    try:
+        for detail in Status.FromString(data).details:
+            match detail.type_url.rpartition("/")[2]:
+                case "google.rpc.ErrorInfo":
+                    found = ErrorInfo.FromString(detail.value)
+                    info = found if found.domain == DOMAIN else info
+                case "google.rpc.RetryInfo":
+                    delay = RetryInfo.FromString(detail.value).retry_delay
+                    facts["retry_after"] = delay.seconds + delay.nanos / 1e9
+                case "google.rpc.DebugInfo":
+                    debug = DebugInfo.FromString(detail.value)
+                    facts["remote_traceback"] = debug.detail or "\n".join(debug.stack_entries)
+    except Exception:  # Details that do not parse must not hide the error that they belong to.
+        return ErrorInfo(), {}
+    return info, facts
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdigit() else None
