@@ -1,0 +1,123 @@
+# dirtyd. Nothing is set up by hand: each target first makes what it needs, once.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+CARGO_DENY := 0.20.2
+GRPCURL := v1.9.4
+
+# What was set up; each is an empty file that a new version or a changed list of pins makes anew.
+VENV := .venv/ready
+GENERATOR := .tools/generator/ready
+BUF_READY := .tools/npm/ready
+DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
+GRPCURL_READY := .tools/grpcurl-$(GRPCURL)
+
+DEBUG := $(CURDIR)/target/debug/dirtyd
+
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+## Build and run
+
+.PHONY: build debug demo
+build: ## the daemon, for use: target/release/dirtyd
+	cargo build --locked --release
+
+debug: # the daemon, for tests
+	cargo build --locked
+
+demo: build $(VENV) ## see it work: embeddings, and text streamed token by token
+	@examples/demo/run
+
+## Test
+
+.PHONY: test test-rust test-python test-examples
+test: test-rust test-python test-examples ## every test of the daemon, the clients and the examples
+
+test-rust: $(VENV) $(GRPCURL_READY)
+	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
+
+test-python: debug $(VENV)
+	cd clients/python && pytest
+	cd clients/python && DIRTYD_BIN=$(DEBUG) pytest tests/e2e
+
+test-examples: $(VENV)
+	cd examples && pytest
+
+## Check
+
+.PHONY: lint lint-rust lint-python lint-proto lint-shell fmt proto
+lint: lint-rust lint-python lint-proto lint-shell ## formats, warnings, licences, and that generated code is fresh
+
+lint-rust: $(DENY_READY)
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	cargo deny --log-level error check bans licenses sources
+
+lint-python: $(VENV)
+	ruff check
+	ruff format --check
+
+lint-proto: $(BUF_READY) $(GENERATOR)
+	buf lint proto
+	buf format --diff --exit-code proto
+	tools/fresh
+
+lint-shell: $(VENV)
+	git grep -lE '^#!.*\b(ba)?sh$$' | xargs shellcheck
+
+fmt: $(VENV) $(BUF_READY) ## format everything
+	cargo fmt
+	ruff check --fix
+	ruff format
+	buf format --write proto
+
+proto: $(GENERATOR) $(BUF_READY) ## generate the clients' code from proto/
+	@for generate in clients/*/generate.sh; do echo $$generate; PYTHON=$(CURDIR)/.tools/generator/bin/python $$generate; done
+
+.PHONY: clean
+clean: ## back to a fresh checkout
+	cargo clean
+	rm -rf .venv .tools
+
+## Set-up
+
+.PHONY: venv
+venv: $(VENV) ## .venv: the Python package, and what the examples and tests need
+
+$(VENV): clients/python/pyproject.toml tools/requirements.txt examples/embeddings/requirements.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --editable 'clients/python[test]' --requirement tools/requirements.txt
+	.venv/bin/pip install --quiet --no-deps --requirement examples/embeddings/requirements.txt
+	touch $@
+
+$(GENERATOR): tools/generator.txt
+	$(PYTHON) -m venv .tools/generator
+	.tools/generator/bin/pip install --quiet --requirement $<
+	touch $@
+
+$(BUF_READY): tools/package.json tools/package-lock.json tools/.npmrc
+	mkdir -p $(@D) .tools/bin
+	cp $^ $(@D)
+	npm ci --prefix $(@D) --no-audit --no-fund --ignore-scripts
+	ln -sf $(CURDIR)/$(@D)/node_modules/@bufbuild/*/bin/buf .tools/bin/
+	touch $@
+
+# Without advisories there is no git in it, and it runs for a second: speed of its build is what counts.
+$(DENY_READY):
+	CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
+	cargo install cargo-deny@$(CARGO_DENY) --quiet --locked --no-default-features --root .tools
+	touch $@
+
+$(GRPCURL_READY):
+	mkdir -p .tools/bin
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL)
+	touch $@
