@@ -5,3 +5,5 @@ pub mod config;
 mod process;
 pub mod proto;
 mod worker;
+mod pool;
+mod server;

@@ -86,9 +86,7 @@ impl WorkerProcess {
         })?;
         let stdout = child.stdout.take().map(|out| pipe::Receiver::from_owned_fd(out.into()));
         let stderr = child.stderr.take().map(|err| pipe::Receiver::from_owned_fd(err.into()));
-        let exit = pidfd::open(child.id() as i32)
-            .and_then(|fd| AsyncFd::with_interest(fd, Interest::READABLE));
-        let process = match exit {
+        let process = match pidfd::open(child.id() as i32).and_then(watch) {
             Ok(exit) => Self { exit, stdout: stdout.transpose()?, stderr: stderr.transpose()?, child },
             Err(error) => {
                 let _ = child.kill();
@@ -146,6 +144,14 @@ impl Drop for WorkerProcess {
             let _ = self.child.try_wait();
         }
     }
+}
+
+/// Registers a descriptor for its reading side with the reactor.
+#[allow(unsafe_code)]
+fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the descriptor must stay open and the same while it is
+    // registered; an `OwnedFd` inside the `AsyncFd` does.
+    unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)
 }
 
 /// Makes the child keep `socket` across exec, and die with its parent.

@@ -1,0 +1,240 @@
+//! The one task that owns the queues and the worker table, and the handle by
+//! which everything else speaks to it.
+//!
+//! ```text
+//!   edge --Request--> pool task --Control--> worker tasks
+//!        --cancel --->          <--Event----
+//! ```
+//!
+//! The task never awaits a worker and never awaits the edge: it decides on the
+//! events that come, and hands on. What to decide is in pure parts that know no
+//! task and no clock: [`queue`], [`scheduler`], [`allocation`], [`restart`].
+//!
+//! It knows no gRPC.
+
+mod allocation;
+mod boot;
+mod calls;
+mod death;
+mod drain;
+mod ids;
+mod journal;
+mod queue;
+mod recycle;
+mod reload;
+mod restart;
+mod scale;
+mod scheduler;
+mod seats;
+mod snapshot;
+mod tables;
+mod task;
+
+#[cfg(test)]
+mod scheduler_tests;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+pub use journal::{Event, EventKind};
+pub use snapshot::{AppSnapshot, Snapshot, WorkerSnapshot};
+pub use tables::WorkerState;
+
+use crate::{
+    call::{CallError, CallId, CallRequest, Reply},
+    config::Config,
+};
+
+/// Requests that wait for the pool's task; the edge waits when it is full,
+/// which is short, because the task waits for nobody.
+const REQUESTS: usize = 1024;
+
+/// What the pool is asked.
+enum Request {
+    Submit(CallId, CallRequest, Reply),
+    Status(oneshot::Sender<Snapshot>),
+    Scale { pool: String, change: ScaleTo, reply: oneshot::Sender<Result<(u32, u32), ScaleError>> },
+    Reload(Box<Config>, oneshot::Sender<Result<u32, String>>),
+    /// Drain until the instant, then kill.
+    Drain(Instant),
+    /// No connection is left: no call can come any more.
+    EdgeClosed,
+}
+
+/// A new size of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ScaleTo {
+    /// So many workers.
+    Workers(u32),
+    /// So many more, or fewer.
+    By(i32),
+}
+
+/// Why a pool keeps its size.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScaleError {
+    /// No such pool.
+    #[error("there is no pool `{0}`; `dirtyd status` lists the pools")]
+    NoSuchPool(String),
+    /// Its apps would not fit.
+    #[error(
+        "pool `{pool}` needs at least {least} workers for its apps; lower the apps' `workers` first"
+    )]
+    BelowNeed {
+        /// The pool.
+        pool: String,
+        /// What its apps need.
+        least: u32,
+    },
+    /// More than anyone means.
+    #[error("pool `{pool}`: at most {most} workers")]
+    TooMany {
+        /// The pool.
+        pool: String,
+        /// The limit.
+        most: u32,
+    },
+    /// The arbiter ends.
+    #[error("the arbiter is draining")]
+    Draining,
+}
+
+/// Which apps can be served, for health checks.
+pub type Health = Vec<(String, bool)>;
+
+/// The way to the pool. Cloning is cheap.
+#[derive(Debug, Clone)]
+pub struct PoolHandle {
+    requests: mpsc::Sender<Request>,
+    cancels: mpsc::Sender<CallId>,
+    next_call: Arc<AtomicU64>,
+    events: broadcast::Sender<Event>,
+    health: watch::Receiver<Health>,
+}
+
+/// A submitted call. Dropping it before [`done`](Self::done) cancels the call.
+#[derive(Debug)]
+pub struct Ticket {
+    id: CallId,
+    /// The place in the channel of cancels that is kept for this call, so that
+    /// a cancel is never lost and never waits.
+    cancel: Option<mpsc::OwnedPermit<CallId>>,
+}
+
+impl Ticket {
+    /// The call has its outcome.
+    pub fn done(mut self) {
+        self.cancel = None;
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(permit) = self.cancel.take() {
+            permit.send(self.id);
+        }
+    }
+}
+
+/// Starts the pool's task and the first workers.
+pub fn start(config: &Config) -> (PoolHandle, tokio::task::JoinHandle<()>) {
+    let (requests, request_receiver) = mpsc::channel(REQUESTS);
+    // A place for every call that the edge can hold at once.
+    let most_calls = config
+        .limits
+        .max_connections
+        .saturating_mul(config.limits.max_concurrent_streams as usize)
+        .clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+    let (cancels, cancel_receiver) = mpsc::channel(most_calls);
+    let (health_sender, health) = watch::channel(Health::new());
+    let task = task::Pool::new(config, request_receiver, cancel_receiver, health_sender);
+    let handle = PoolHandle {
+        requests,
+        cancels,
+        next_call: Arc::new(AtomicU64::new(1)),
+        events: task.journal().watchers(),
+        health,
+    };
+    (handle, tokio::spawn(task.run()))
+}
+
+impl PoolHandle {
+    /// Submits a call; its answer comes through `reply`'s other end.
+    pub async fn submit(&self, mut request: CallRequest, reply: Reply) -> Ticket {
+        let id = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));
+        if request.request_id.is_empty() {
+            request.request_id = id.to_string();
+        }
+        let Ok(permit) = self.cancels.clone().try_reserve_owned() else {
+            let limit = self.cancels.max_capacity();
+            let retry_after = std::time::Duration::from_secs(1);
+            reply.fail(CallError::QueueFull { app: request.app, limit, retry_after }, None);
+            return Ticket { id, cancel: None };
+        };
+        if let Err(mpsc::error::SendError(Request::Submit(_, _, reply))) =
+            self.requests.send(Request::Submit(id, request, reply)).await
+        {
+            reply.fail(CallError::Draining, None);
+            return Ticket { id, cancel: None };
+        }
+        Ticket { id, cancel: Some(permit) }
+    }
+
+    /// The picture of this moment; `None` once the pool has ended.
+    pub async fn status(&self) -> Option<Snapshot> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Request::Status(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// Gives a pool another size. Gives the sizes before and after.
+    ///
+    /// # Errors
+    /// The pool does not exist or cannot have that size.
+    pub async fn scale(&self, pool: String, change: ScaleTo) -> Result<(u32, u32), ScaleError> {
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Scale { pool, change, reply };
+        self.requests.send(request).await.map_err(|_| ScaleError::Draining)?;
+        answer.await.map_err(|_| ScaleError::Draining)?
+    }
+
+    /// Puts a new configuration into effect and replaces the workers. Gives how
+    /// many were replaced.
+    ///
+    /// # Errors
+    /// Why the reload was given up; the workers that were there stay.
+    pub async fn reload(&self, config: Config) -> Result<u32, String> {
+        let gone = || "the arbiter is draining".to_owned();
+        let (reply, answer) = oneshot::channel();
+        let request = Request::Reload(Box::new(config), reply);
+        self.requests.send(request).await.map_err(|_| gone())?;
+        answer.await.map_err(|_| gone())?
+    }
+
+    /// Lets the pool finish until `deadline`; then what is left is killed.
+    pub async fn drain(&self, deadline: Instant) {
+        let _ = self.requests.send(Request::Drain(deadline)).await;
+    }
+
+    /// Tells the pool that no call can come any more.
+    pub async fn edge_closed(&self) {
+        let _ = self.requests.send(Request::EdgeClosed).await;
+    }
+
+    /// The events from now on.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Which apps can be served; changes as it changes.
+    pub fn health(&self) -> watch::Receiver<Health> {
+        self.health.clone()
+    }
+}

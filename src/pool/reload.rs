@@ -1,0 +1,354 @@
+//! Reload: a new configuration, and new workers with new code, one at a time.
+//!
+//! ```text
+//!   surge:  successor starts -> is ready -> takes the seat -> the old one drains
+//!   swap:   the old one drains -> exits -> the new one starts -> is ready
+//! ```
+//!
+//! The first worker that does not become ready ends the reload: with nothing
+//! replaced yet, the old configuration is put back.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use tokio::sync::oneshot;
+
+use super::{
+    ids::{AppId, WorkerId},
+    journal::{About, EventKind},
+    seats::configured_share,
+    tables::{Loaded, Role},
+    task::{Pool, Settings, settings},
+};
+use crate::{
+    config::{AppConfig, Config, PoolConfig, ReloadMode},
+    pool::allocation::Share,
+    worker::{Control, Death},
+};
+
+/// A reload in progress.
+#[derive(Debug)]
+pub struct Reload {
+    waiting: VecDeque<(usize, usize)>,
+    current: Option<(usize, usize)>,
+    replaced: u32,
+    sizes: Vec<(usize, usize)>,
+    leaving_groups: Vec<usize>,
+    rollback: Rollback,
+    reply: oneshot::Sender<Result<u32, String>>,
+}
+
+/// What was before, for a reload that fails before it has replaced anything.
+#[derive(Debug)]
+struct Rollback {
+    settings: Settings,
+    groups: Vec<(Arc<PoolConfig>, Vec<Vec<AppId>>)>,
+    apps: Vec<(AppConfig, Share)>,
+    app_ids: HashMap<String, AppId>,
+}
+
+impl Pool {
+    pub(super) fn begin_reload(
+        &mut self,
+        config: &Config,
+        reply: oneshot::Sender<Result<u32, String>>,
+    ) {
+        if self.drain.is_some() || self.reload.is_some() {
+            let why = if self.drain.is_some() { "the arbiter is draining" } else { "another reload runs" };
+            return drop(reply.send(Err(why.to_owned())));
+        }
+        let rollback = self.rollback();
+        let known = self.groups.len();
+        let (sizes, leaving_groups) = self.apply(config);
+        let occupied = |group: usize| {
+            let seats = self.groups[group].seats.iter().enumerate();
+            seats.filter(|(_, seat)| seat.occupant.is_some()).map(move |(seat, _)| (group, seat))
+        };
+        let waiting: VecDeque<_> = (0..known)
+            .filter(|group| !self.groups[*group].removed && !leaving_groups.contains(group))
+            .flat_map(occupied)
+            .collect();
+        let message = format!("reload: replacing {} workers one by one", waiting.len());
+        self.journal.note(EventKind::ReloadStarted, About::default(), message);
+        let current = None;
+        self.reload =
+            Some(Reload { waiting, current, replaced: 0, sizes, leaving_groups, rollback, reply });
+        for group in known..self.groups.len() {
+            self.fill_seats(group);
+        }
+        self.advance_reload();
+    }
+
+    fn rollback(&self) -> Rollback {
+        let seats = |group: &super::tables::Group| {
+            group.seats.iter().map(|seat| seat.apps.clone()).collect()
+        };
+        Rollback {
+            settings: self.settings.clone(),
+            groups: (self.groups.iter()).map(|g| (Arc::clone(&g.config), seats(g))).collect(),
+            apps: self.apps.iter().map(|app| (app.config.clone(), app.share)).collect(),
+            app_ids: self.app_ids.clone(),
+        }
+    }
+
+    /// Puts a configuration into the tables. Gives the new sizes of pools that
+    /// change theirs, and the pools that are no longer configured.
+    fn apply(&mut self, config: &Config) -> (Vec<(usize, usize)>, Vec<usize>) {
+        self.settings = settings(config);
+        let mut sizes = Vec::new();
+        let mut kept = Vec::new();
+        for new in &config.pools {
+            let alive = |group: &super::tables::Group| !group.removed && group.config.name == new.name;
+            let Some(group) = self.groups.iter().position(alive) else {
+                kept.push(self.add_group(new));
+                continue;
+            };
+            kept.push(group);
+            if self.groups[group].config.workers != new.workers {
+                sizes.push((group, new.workers as usize));
+            }
+            self.groups[group].config = Arc::new(new.clone());
+            for app in &new.apps {
+                self.apply_app(group, app);
+            }
+        }
+        let leaving: Vec<usize> = (0..self.groups.len())
+            .filter(|group| !kept.contains(group) && !self.groups[*group].removed)
+            .collect();
+        for app in &mut self.apps {
+            let configured = |pool: &&PoolConfig| {
+                pool.name == self.groups[app.group].config.name
+                    && pool.apps.iter().any(|new| new.path == app.config.path)
+            };
+            app.leaving = !config.pools.iter().any(|pool| configured(&pool));
+        }
+        for group in kept {
+            self.allocate_group(group);
+        }
+        (sizes, leaving)
+    }
+
+    fn apply_app(&mut self, group: usize, new: &AppConfig) {
+        let known = self.app_ids.get(&new.path).copied();
+        let Some(app) = known.filter(|app| {
+            let row = &self.apps[app.0];
+            row.group == group && !row.removed
+        }) else {
+            self.add_app(group, new);
+            return;
+        };
+        self.scheduler.set_app(app, new.max_queue);
+        let row = &mut self.apps[app.0];
+        row.config = new.clone();
+        // The class may say something else by now: the first new worker tells.
+        row.share = configured_share(new);
+    }
+
+    /// Goes on with the next worker, or ends the reload.
+    fn advance_reload(&mut self) {
+        let Some(reload) = &mut self.reload else { return };
+        let Some(place) = reload.waiting.pop_front() else { return self.finish_reload() };
+        reload.current = Some(place);
+        let (group, seat) = place;
+        let old = self.groups[group].seats.get_mut(seat).and_then(|row| {
+            if let Some(successor) = row.successor.take() {
+                if let Some(worker) = self.workers.get_mut(&successor) {
+                    worker.role = Role::Leaving;
+                    worker.handle.tell(Control::Kill("a reload replaces it".to_owned()));
+                }
+            }
+            row.occupant
+        });
+        match (old, self.settings.reload) {
+            // The seat is gone or empty: nothing to replace.
+            (None, _) => self.advance_reload(),
+            (Some(_), ReloadMode::Surge) => self.start_successor(group, seat),
+            (Some(old), ReloadMode::Swap) => self.send_away(old, "reload, old one first"),
+        }
+    }
+
+    fn start_successor(&mut self, group: usize, seat: usize) {
+        let mut apps = self.groups[group].seats[seat].apps.clone();
+        // What nobody has imported yet is this worker's to find out.
+        let unknown = self.shares(group).into_iter().filter(|(_, share)| *share == Share::Unknown);
+        apps.extend(unknown.map(|(app, _)| app));
+        apps.sort();
+        apps.dedup();
+        let config = Arc::clone(&self.groups[group].config);
+        match self.spawn(&config, (group, seat), Role::Successor, &apps) {
+            Ok(id) => self.groups[group].seats[seat].successor = Some(id),
+            Err(error) => self.fail_reload(&error.to_string()),
+        }
+    }
+
+    /// A successor, of a reload or of a recycling, has loaded its apps. It is
+    /// good if it can serve all that its predecessor can, and all that is new.
+    pub(super) fn on_successor_booted(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        let (group, seat) = worker.place;
+        let old = self.groups[group].seats.get(seat).and_then(|seat| seat.occupant);
+        let failed_before = |app: &AppId| {
+            let old = old.and_then(|old| self.workers.get(&old));
+            old.is_some_and(|old| matches!(old.apps.get(app), Some(Loaded::Failed { .. })))
+        };
+        let broken = (worker.apps.iter())
+            .find(|(app, loaded)| matches!(loaded, Loaded::Failed { .. }) && !failed_before(app))
+            .map(|(app, _)| *app);
+        if let Some(app) = broken {
+            let row = &self.apps[app.0];
+            let why = format!(
+                "app `{}` failed to load in the new worker: {}",
+                row.config.path,
+                row.last_error.as_deref().unwrap_or("see the log")
+            );
+            self.dismiss_successor(id, &why);
+            return self.reload_step(group, seat, Err(why));
+        }
+        self.take_seat(id);
+        if let Some(old) = old {
+            self.send_away(old, "its successor is ready");
+        }
+        self.reload_step(group, seat, Ok(()));
+    }
+
+    pub(super) fn successor_died(&mut self, group: usize, seat: usize, death: &Death) {
+        if let Some(seat) = self.groups[group].seats.get_mut(seat) {
+            seat.successor = None;
+        }
+        let loading = death.loading.as_ref().map_or(String::new(), |app| format!(" while it loaded app `{app}`"));
+        self.reload_step(group, seat, Err(format!("the new worker {}{loading}", death.ended)));
+    }
+
+    /// The worker of a seat booted, or failed to; a swap waits for that.
+    pub(super) fn on_seat_taken(&mut self, place: (usize, usize), result: Result<(), String>) {
+        self.reload_step(place.0, place.1, result);
+    }
+
+    /// A worker has left for good; a swap now starts the new one.
+    pub(super) fn on_left(&mut self, group: usize, seat: usize) {
+        let is_current = self.reload.as_ref().is_some_and(|r| r.current == Some((group, seat)));
+        if is_current && self.settings.reload == ReloadMode::Swap && self.drain.is_none() {
+            let Some(row) = self.groups[group].seats.get_mut(seat) else { return };
+            row.occupant = None;
+            self.start_occupant(group, seat);
+        }
+    }
+
+    fn reload_step(&mut self, group: usize, seat: usize, result: Result<(), String>) {
+        let Some(reload) = &mut self.reload else { return };
+        if reload.current != Some((group, seat)) {
+            return;
+        }
+        match result {
+            Ok(()) => {
+                reload.current = None;
+                reload.replaced += 1;
+                self.advance_reload();
+            }
+            Err(why) => self.fail_reload(&why),
+        }
+    }
+
+    fn dismiss_successor(&mut self, id: WorkerId, why: &str) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        let (group, seat) = worker.place;
+        if let Some(seat) = self.groups[group].seats.get_mut(seat) {
+            seat.successor = None;
+        }
+        self.send_away(id, why);
+    }
+
+    fn finish_reload(&mut self) {
+        let Some(reload) = self.reload.take() else { return };
+        for app in (0..self.apps.len()).map(AppId) {
+            if self.apps[app.0].leaving {
+                self.remove_app(app);
+            }
+        }
+        for group in reload.leaving_groups {
+            self.resize(group, 0, "its pool is no longer configured");
+            self.groups[group].removed = true;
+        }
+        for (group, seats) in reload.sizes {
+            self.resize(group, seats, "its pool is smaller now");
+        }
+        for group in 0..self.groups.len() {
+            self.allocate_group(group);
+            self.load_missing(group);
+            self.fill_seats(group);
+        }
+        self.reloads += 1;
+        self.start_housekeeping();
+        let message = format!("reload finished: {} workers replaced", reload.replaced);
+        self.journal.note(EventKind::ReloadFinished, About::default(), message);
+        self.publish_health();
+        drop(reload.reply.send(Ok(reload.replaced)));
+    }
+
+    /// An app that is no longer configured: who waits for it is told.
+    fn remove_app(&mut self, app: AppId) {
+        self.apps[app.0].leaving = false;
+        if std::mem::replace(&mut self.apps[app.0].removed, true) {
+            return;
+        }
+        let path = self.apps[app.0].config.path.clone();
+        let error = crate::call::CallError::AppNotFound { app: path.clone() };
+        self.refuse_waiting(app, &error);
+        if self.app_ids.get(&path) == Some(&app) {
+            self.app_ids.remove(&path);
+        }
+    }
+
+    fn fail_reload(&mut self, why: &str) {
+        let Some(reload) = self.reload.take() else { return };
+        let message = match reload.replaced {
+            0 => format!("reload given up, the old workers stay: {why}"),
+            n => format!("reload given up after {n} workers were replaced, the others stay: {why}"),
+        };
+        self.journal.note(EventKind::ReloadFailed, About::default(), message.clone());
+        if reload.replaced == 0 {
+            self.roll_back(reload.rollback);
+        }
+        for app in &mut self.apps {
+            app.leaving = false;
+        }
+        drop(reload.reply.send(Err(message)));
+    }
+
+    fn roll_back(&mut self, old: Rollback) {
+        self.settings = old.settings;
+        for app in (old.apps.len()..self.apps.len()).map(AppId) {
+            self.remove_app(app);
+        }
+        for group in old.groups.len()..self.groups.len() {
+            self.resize(group, 0, "the reload that added its pool failed");
+            self.groups[group].removed = true;
+        }
+        for (row, (config, share)) in self.apps.iter_mut().zip(old.apps) {
+            (row.config, row.share) = (config, share);
+        }
+        for (row, (config, seats)) in self.groups.iter_mut().zip(old.groups) {
+            row.config = config;
+            for (seat, apps) in row.seats.iter_mut().zip(seats) {
+                seat.apps = apps;
+            }
+        }
+        self.app_ids = old.app_ids;
+        for app in 0..self.apps.len() {
+            self.scheduler.set_app(AppId(app), self.apps[app].config.max_queue);
+        }
+    }
+
+    pub(super) fn abandon_reload(&mut self, why: &str) {
+        if self.reload.is_some() {
+            self.fail_reload(why);
+        }
+        let successors: Vec<WorkerId> =
+            (self.workers.iter()).filter(|(_, w)| w.role == Role::Successor).map(|w| *w.0).collect();
+        for id in successors {
+            self.dismiss_successor(id, why);
+        }
+    }
+}

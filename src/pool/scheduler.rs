@@ -1,0 +1,254 @@
+//! Which call goes to which worker. Pure: no task, no clock, no process; calls
+//! are of any type, so that property tests drive it with numbers.
+//!
+//! Invariants (checked against a plain model in the tests):
+//! - no call waits while a worker that has its app has a free slot;
+//! - the worker with the fewest running calls is taken, and among equals the
+//!   one that was given a call longest ago;
+//! - a slot that frees takes the oldest waiting call that its worker can serve.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    time::Instant,
+};
+
+use super::{
+    ids::{AppId, WorkerId},
+    queue::AppQueue,
+};
+use crate::call::CallId;
+
+/// What became of a submitted call.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict<T> {
+    /// It goes to this worker, now.
+    Assigned(WorkerId, T),
+    /// It waits.
+    Queued,
+    /// The queue is full; the call is given back.
+    Full(T),
+}
+
+/// A call that leaves its queue.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Taken<T> {
+    /// Its app.
+    pub app: AppId,
+    /// Its id.
+    pub id: CallId,
+    /// The call.
+    pub item: T,
+}
+
+#[derive(Debug)]
+struct Slots {
+    threads: u32,
+    load: u32,
+    /// When it was last given a call, in turns.
+    last_turn: u64,
+    apps: HashSet<AppId>,
+    accepting: bool,
+}
+
+/// Queues, slots, and the rule that joins them.
+#[derive(Debug)]
+pub struct Scheduler<T> {
+    queues: BTreeMap<AppId, AppQueue<T>>,
+    /// The oldest call of every queue that is not empty.
+    heads: BTreeSet<(CallId, AppId)>,
+    deadlines: BTreeSet<(Instant, CallId, AppId)>,
+    workers: HashMap<WorkerId, Slots>,
+    /// Workers that take calls and have a free slot, best choice first.
+    free: BTreeSet<(u32, u64, WorkerId)>,
+    turn: u64,
+}
+
+impl<T> Default for Scheduler<T> {
+    fn default() -> Self {
+        Self {
+            queues: BTreeMap::new(),
+            heads: BTreeSet::new(),
+            deadlines: BTreeSet::new(),
+            workers: HashMap::new(),
+            free: BTreeSet::new(),
+            turn: 0,
+        }
+    }
+}
+
+impl<T> Scheduler<T> {
+    /// Adds an app, or changes the limit of its queue.
+    pub fn set_app(&mut self, app: AppId, max_queue: usize) {
+        self.queues
+            .entry(app)
+            .and_modify(|queue| queue.set_limit(max_queue))
+            .or_insert_with(|| AppQueue::new(max_queue));
+    }
+
+    /// The queue of an app.
+    pub fn queue(&self, app: AppId) -> Option<&AppQueue<T>> {
+        self.queues.get(&app)
+    }
+
+    /// How many calls wait, of all apps.
+    pub fn waiting(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// Adds a worker with so many slots; it has no app yet.
+    pub fn add_worker(&mut self, worker: WorkerId, threads: u32) {
+        let slots =
+            Slots { threads, load: 0, last_turn: 0, apps: HashSet::new(), accepting: true };
+        self.workers.insert(worker, slots);
+        self.update_free(worker, |_| ());
+    }
+
+    /// The worker can serve the app from now on.
+    pub fn grant(&mut self, worker: WorkerId, app: AppId) {
+        if let Some(slots) = self.workers.get_mut(&worker) {
+            slots.apps.insert(app);
+        }
+    }
+
+    /// The worker gets no further calls.
+    pub fn retire(&mut self, worker: WorkerId) {
+        self.update_free(worker, |slots| slots.accepting = false);
+    }
+
+    /// Forgets a worker.
+    pub fn remove_worker(&mut self, worker: WorkerId) {
+        self.retire(worker);
+        self.workers.remove(&worker);
+    }
+
+    /// How many slots of a worker are taken.
+    pub fn load(&self, worker: WorkerId) -> u32 {
+        self.workers.get(&worker).map_or(0, |slots| slots.load)
+    }
+
+    /// Takes a slot for something other than a call; false if none is free.
+    pub fn occupy(&mut self, worker: WorkerId) -> bool {
+        let has_room = self.workers.get(&worker).is_some_and(|slots| slots.load < slots.threads);
+        if has_room {
+            self.update_free(worker, |slots| slots.load += 1);
+        }
+        has_room
+    }
+
+    /// A slot of the worker is free again; ask [`next_for`](Self::next_for).
+    pub fn release(&mut self, worker: WorkerId) {
+        self.update_free(worker, |slots| slots.load = slots.load.saturating_sub(1));
+    }
+
+    /// A call arrives.
+    pub fn submit(&mut self, app: AppId, id: CallId, deadline: Instant, item: T) -> Verdict<T> {
+        if let Some(worker) = self.choose(app) {
+            self.give(worker);
+            return Verdict::Assigned(worker, item);
+        }
+        match self.queues.get(&app) {
+            Some(queue) if !queue.is_full() => {
+                self.put(app, id, deadline, item);
+                Verdict::Queued
+            }
+            _ => Verdict::Full(item),
+        }
+    }
+
+    /// A call that had left its queue comes back to its old place, whatever the
+    /// limit; ask [`next_for_app`](Self::next_for_app).
+    pub fn put_back(&mut self, app: AppId, id: CallId, deadline: Instant, item: T) {
+        self.put(app, id, deadline, item);
+    }
+
+    /// The oldest call that the worker can serve, if it has a free slot.
+    pub fn next_for(&mut self, worker: WorkerId) -> Option<Taken<T>> {
+        let slots = self.workers.get(&worker)?;
+        if !slots.accepting || slots.load >= slots.threads {
+            return None;
+        }
+        let (id, app) = *self.heads.iter().find(|(_, app)| slots.apps.contains(app))?;
+        self.give(worker);
+        self.take(app, id)
+    }
+
+    /// The oldest call of an app and a worker that can serve it now.
+    pub fn next_for_app(&mut self, app: AppId) -> Option<(WorkerId, Taken<T>)> {
+        let (id, _) = self.queues.get(&app)?.head()?;
+        let worker = self.choose(app)?;
+        self.give(worker);
+        Some((worker, self.take(app, id)?))
+    }
+
+    /// Takes a call out of its queue.
+    pub fn take(&mut self, app: AppId, id: CallId) -> Option<Taken<T>> {
+        let queue = self.queues.get_mut(&app)?;
+        let head = queue.head().map(|(id, _)| id);
+        let (deadline, item) = queue.take(id)?;
+        self.deadlines.remove(&(deadline, id, app));
+        if head == Some(id) {
+            self.heads.remove(&(id, app));
+            if let Some((next, _)) = queue.head() {
+                self.heads.insert((next, app));
+            }
+        }
+        Some(Taken { app, id, item })
+    }
+
+    /// Takes every call of an app out of its queue, oldest first.
+    pub fn take_all(&mut self, app: AppId) -> Vec<Taken<T>> {
+        let head = |this: &Self| this.queues.get(&app)?.head().map(|(id, _)| id);
+        let mut taken = Vec::new();
+        while let Some(id) = head(self) {
+            taken.extend(self.take(app, id));
+        }
+        taken
+    }
+
+    /// Takes one call out whose deadline has passed.
+    pub fn expire(&mut self, now: Instant) -> Option<Taken<T>> {
+        let (_, id, app) = *self.deadlines.first().filter(|(deadline, _, _)| *deadline <= now)?;
+        self.take(app, id)
+    }
+
+    /// When [`expire`](Self::expire) has something next.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.first().map(|(deadline, _, _)| *deadline)
+    }
+
+    fn put(&mut self, app: AppId, id: CallId, deadline: Instant, item: T) {
+        let queue = self.queues.entry(app).or_insert_with(|| AppQueue::new(0));
+        if let Some((old, _)) = queue.head() {
+            self.heads.remove(&(old, app));
+        }
+        queue.put(id, deadline, item);
+        if let Some((new, _)) = queue.head() {
+            self.heads.insert((new, app));
+        }
+        self.deadlines.insert((deadline, id, app));
+    }
+
+    fn choose(&self, app: AppId) -> Option<WorkerId> {
+        let has_app = |worker: &WorkerId| self.workers[worker].apps.contains(&app);
+        self.free.iter().map(|(_, _, worker)| *worker).find(has_app)
+    }
+
+    fn give(&mut self, worker: WorkerId) {
+        self.turn += 1;
+        let turn = self.turn;
+        self.update_free(worker, |slots| {
+            slots.load += 1;
+            slots.last_turn = turn;
+        });
+    }
+
+    /// Changes a worker's row and keeps `free` in step with it.
+    fn update_free(&mut self, worker: WorkerId, change: impl FnOnce(&mut Slots)) {
+        let Some(slots) = self.workers.get_mut(&worker) else { return };
+        self.free.remove(&(slots.load, slots.last_turn, worker));
+        change(slots);
+        if slots.accepting && slots.load < slots.threads {
+            self.free.insert((slots.load, slots.last_turn, worker));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! The service `dirty.v1.Admin`: pictures of the pool, and the levers.
+
+use std::{
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use futures_util::Stream;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tonic::{Request, Response, Status};
+
+use super::{listener::EdgeStats, status};
+use crate::{
+    config::{Config, ConfigError},
+    pool::{AppSnapshot, Event, EventKind, PoolHandle, ScaleTo, Snapshot, WorkerSnapshot, WorkerState},
+    process::memory::resident_bytes,
+    proto::v1::{self, admin_server::Admin},
+};
+
+/// Reads the configuration again, for a reload.
+pub type ReloadConfig = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
+
+/// The service `dirty.v1.Admin`.
+#[derive(Clone)]
+pub struct AdminService {
+    pool: PoolHandle,
+    edge: Arc<EdgeStats>,
+    reload: ReloadConfig,
+    started: SystemTime,
+    proc_name: String,
+}
+
+impl AdminService {
+    /// A service over a pool and an edge.
+    pub fn new(
+        pool: PoolHandle,
+        edge: Arc<EdgeStats>,
+        reload: ReloadConfig,
+        proc_name: String,
+    ) -> Self {
+        Self { pool, edge, reload, started: SystemTime::now(), proc_name }
+    }
+
+    fn arbiter(&self, snapshot: &Snapshot) -> v1::ArbiterStatus {
+        let pid = std::process::id() as i32;
+        v1::ArbiterStatus {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid,
+            started_at: Some(self.started.into()),
+            draining: snapshot.draining,
+            connections: self.edge.connections(),
+            calls: snapshot.calls as u32,
+            late_frames: snapshot.late_frames,
+            memory_bytes: resident_bytes(pid).unwrap_or(0),
+            reloads: snapshot.reloads,
+            proc_name: self.proc_name.clone(),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl Admin for AdminService {
+    async fn status(
+        &self,
+        _: Request<v1::StatusRequest>,
+    ) -> Result<Response<v1::StatusResponse>, Status> {
+        let snapshot = self.pool.status().await.ok_or_else(status::draining)?;
+        Ok(Response::new(v1::StatusResponse {
+            arbiter: Some(self.arbiter(&snapshot)),
+            workers: snapshot.workers.into_iter().map(worker_status).collect(),
+            apps: snapshot.apps.into_iter().map(app_status).collect(),
+        }))
+    }
+
+    async fn scale(
+        &self,
+        request: Request<v1::ScaleRequest>,
+    ) -> Result<Response<v1::ScaleResponse>, Status> {
+        let v1::ScaleRequest { pool, workers } = request.into_inner();
+        let (previous_workers, workers) = (self.pool.scale(pool, ScaleTo::Workers(workers)).await)
+            .map_err(|error| status::of_scale(&error))?;
+        Ok(Response::new(v1::ScaleResponse { previous_workers, workers }))
+    }
+
+    async fn reload(
+        &self,
+        _: Request<v1::ReloadRequest>,
+    ) -> Result<Response<v1::ReloadResponse>, Status> {
+        let config = (self.reload)().map_err(|error| status::of_reload(&error.to_string()))?;
+        let replaced_workers =
+            self.pool.reload(config).await.map_err(|why| status::of_reload(&why))?;
+        Ok(Response::new(v1::ReloadResponse { replaced_workers }))
+    }
+
+    type WatchEventsStream =
+        Pin<Box<dyn Stream<Item = Result<v1::WatchEventsResponse, Status>> + Send>>;
+
+    async fn watch_events(
+        &self,
+        _: Request<v1::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        Ok(Response::new(Box::pin(watch(self.pool.events()))))
+    }
+}
+
+fn watch(events: Receiver<Event>) -> impl Stream<Item = Result<v1::WatchEventsResponse, Status>> {
+    futures_util::stream::unfold(events, |mut events| async move {
+        let event = match events.recv().await {
+            Ok(event) => event_response(event),
+            Err(RecvError::Lagged(missed)) => v1::WatchEventsResponse {
+                time: Some(SystemTime::now().into()),
+                kind: v1::EventKind::EventsLost.into(),
+                message: format!("{missed} events were missed; read faster"),
+                ..v1::WatchEventsResponse::default()
+            },
+            Err(RecvError::Closed) => return None,
+        };
+        Some((Ok(event), events))
+    })
+}
+
+fn event_response(event: Event) -> v1::WatchEventsResponse {
+    let (worker_id, worker_pid) = event.worker.map_or((0, 0), |worker| (worker.id, worker.pid));
+    v1::WatchEventsResponse {
+        time: Some(event.time.into()),
+        kind: event_kind(event.kind).into(),
+        worker_id,
+        worker_pid,
+        app: event.app.unwrap_or_default(),
+        pool: event.pool.unwrap_or_default(),
+        message: event.message,
+    }
+}
+
+fn event_kind(kind: EventKind) -> v1::EventKind {
+    match kind {
+        EventKind::WorkerStarted => v1::EventKind::WorkerStarted,
+        EventKind::WorkerReady => v1::EventKind::WorkerReady,
+        EventKind::WorkerDied => v1::EventKind::WorkerDied,
+        EventKind::WorkerDraining => v1::EventKind::WorkerDraining,
+        EventKind::AppFailed => v1::EventKind::AppFailed,
+        EventKind::AppRecovered => v1::EventKind::AppRecovered,
+        EventKind::CallTimedOut => v1::EventKind::CallTimedOut,
+        EventKind::ReloadStarted => v1::EventKind::ReloadStarted,
+        EventKind::ReloadFinished => v1::EventKind::ReloadFinished,
+        EventKind::ReloadFailed => v1::EventKind::ReloadFailed,
+        EventKind::Scaled => v1::EventKind::Scaled,
+        EventKind::Draining => v1::EventKind::Draining,
+    }
+}
+
+fn worker_status(worker: WorkerSnapshot) -> v1::WorkerStatus {
+    let state = match worker.state {
+        WorkerState::Booting => v1::WorkerState::Booting,
+        WorkerState::Ready => v1::WorkerState::Ready,
+        WorkerState::Draining => v1::WorkerState::Draining,
+        WorkerState::Stopping => v1::WorkerState::Stopping,
+    };
+    v1::WorkerStatus {
+        id: worker.worker.id,
+        pid: worker.worker.pid,
+        pool: worker.pool,
+        state: state.into(),
+        apps: worker.apps,
+        failed_apps: worker.failed_apps,
+        in_flight: worker.in_flight,
+        threads: worker.threads,
+        served: worker.served,
+        age: Some(duration(worker.age)),
+        memory_bytes: worker.memory,
+    }
+}
+
+fn app_status(app: AppSnapshot) -> v1::AppStatus {
+    v1::AppStatus {
+        app: app.app,
+        pool: app.pool,
+        queued: app.queued as u32,
+        max_queue: u32::try_from(app.max_queue).unwrap_or(u32::MAX),
+        oldest_wait: app.oldest_wait.map(duration),
+        served: app.served,
+        failed: app.failed,
+        ready_workers: app.ready_workers,
+        allocated_workers: app.allocated_workers as u32,
+        running: app.running,
+        last_error: app.last_error.unwrap_or_default(),
+    }
+}
+
+fn duration(duration: Duration) -> prost_types::Duration {
+    duration.try_into().unwrap_or_default()
+}

@@ -1,0 +1,24 @@
+//! The edge: gRPC on a Unix socket. It reads envelopes and deadlines, enforces
+//! limits, submits calls to the pool and maps what comes back. It decodes no
+//! arguments and owns no state of a call.
+//!
+//! ```text
+//!   UnixListener -> peer check -> authority repair -> hyper HTTP/2
+//!     -> router -> Arbiter (raw bytes) | Admin, health, reflection
+//! ```
+
+mod admin;
+mod authority;
+mod connection;
+mod deadline;
+mod execute;
+mod health;
+mod limit;
+mod listener;
+pub mod raw;
+mod router;
+mod status;
+mod stream;
+
+pub use admin::ReloadConfig;
+pub use listener::{Edge, EdgeStats, bind};

@@ -1,0 +1,79 @@
+//! The way of a stream's chunks to its reader. HTTP/2 asks for the next chunk
+//! only when the reader has room, and only chunks that are asked for return
+//! credit to the worker: that is how a slow reader stops the generator.
+
+use bytes::Bytes;
+use futures_util::Stream;
+use tonic::Status;
+
+use super::status::{self, Context};
+use crate::{
+    call::{CallError, Chunks, CreditReturn, StreamItem},
+    config::Window,
+    pool::Ticket,
+};
+
+/// A stream that is being read. Dropping it cancels the call.
+pub struct ChunkStream {
+    chunks: Chunks,
+    /// Gone once the stream has ended by itself.
+    ticket: Option<Ticket>,
+    window: Window,
+    context: Context,
+    credit: Option<CreditReturn>,
+    /// What was read and not yet returned as credit.
+    owed: (u32, u64),
+}
+
+impl ChunkStream {
+    /// A stream over what the worker's task sends.
+    pub fn new(chunks: Chunks, ticket: Ticket, window: Window, context: Context) -> Self {
+        Self { chunks, ticket: Some(ticket), window, context, credit: None, owed: (0, 0) }
+    }
+
+    /// The stream of encoded messages that tonic sends.
+    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Status>> {
+        futures_util::stream::unfold(self, |mut this| async move {
+            let item = this.next().await?;
+            Some((item, this))
+        })
+    }
+
+    async fn next(&mut self) -> Option<Result<Bytes, Status>> {
+        self.ticket.as_ref()?;
+        loop {
+            let lost = StreamItem::Failed(CallError::Lost, None);
+            match self.chunks.next().await.unwrap_or(lost) {
+                StreamItem::Started(credit) => self.credit = Some(credit),
+                StreamItem::Chunk(chunk) => {
+                    self.return_credit(chunk.len()).await;
+                    return Some(Ok(chunk));
+                }
+                StreamItem::End => {
+                    self.ticket.take()?.done();
+                    return None;
+                }
+                StreamItem::Failed(error, worker) => {
+                    self.ticket.take()?.done();
+                    return Some(Err(status::of_call(error, worker, &self.context)));
+                }
+            }
+        }
+    }
+
+    /// Returns credit in halves of the window: often enough that the worker
+    /// need not stop, seldom enough that it costs little.
+    async fn return_credit(&mut self, size: usize) {
+        self.owed.0 += 1;
+        self.owed.1 += size as u64;
+        if self.owed.0 * 2 < self.window.chunks && self.owed.1 * 2 < self.window.bytes {
+            return;
+        }
+        if let Some(credit) = &self.credit {
+            let (chunks, bytes) = std::mem::take(&mut self.owed);
+            // A closed channel means that the worker is gone; the stream's own
+            // end says so.
+            let _ = credit.sender.send((credit.call, chunks, bytes)).await;
+        }
+    }
+}
