@@ -7,6 +7,11 @@ status     gRPC errors as DirtyError
 shared     get_dirty_client and its siblings
 """
 
+import os
+
+# Read by grpcio at its import: lets a process fork while other threads of it are in calls.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
+
 try:
     import grpc as _grpc  # noqa: F401
 except ImportError as error:
