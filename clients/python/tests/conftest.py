@@ -1,8 +1,10 @@
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from fake_arbiter import FakeArbiter, write_app
+
+from fake_arbiter import FakeArbiter, Fifo, write_app
 
 
 @pytest.fixture
@@ -18,3 +20,19 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., FakeArbiter]]:
     yield start
     for arbiter in started:
         arbiter.close()
+
+
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[Fifo]:
+    """The FIFO `started`, to which the actions of a test write when they run."""
+    fifo = Fifo(tmp_path / "started")
+    yield fifo
+    os.close(fifo.fd)
+
+
+@pytest.fixture
+def finish(tmp_path: Path) -> Iterator[Fifo]:
+    """The FIFO `finish`, from which an action reads a line when it waits to be let go."""
+    fifo = Fifo(tmp_path / "finish")
+    yield fifo
+    os.close(fifo.fd)

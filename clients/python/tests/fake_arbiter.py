@@ -1,6 +1,7 @@
 """An arbiter for tests of the worker runtime: one real worker process at the other end of a socketpair."""
 
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -142,3 +143,19 @@ class FakeArbiter:
 
 def write_app(directory: Path, source: str, name: str = "apps.py") -> None:
     (directory / name).write_text(textwrap.dedent(source))
+
+
+class Fifo:
+    """A place where an action of a test meets the test: each side waits for the other, this one with a limit."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        # Open for both directions, so that neither opening nor writing waits for the other side.
+        self.fd = os.open(path, os.O_RDWR)
+
+    def read(self) -> bytes:
+        assert select.select([self.fd], [], [], PATIENCE)[0], "the action did not come that far"
+        return os.read(self.fd, 100)
+
+    def write(self) -> None:
+        os.write(self.fd, b"now\n")

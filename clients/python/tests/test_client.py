@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from server_process import Server
 
 from dirtyd import DirtyClient, errors, get_dirty_client, get_dirty_client_async
 from dirtyd.client.channels import default_socket_path
 from dirtyd.client.status import BY_REASON
+from server_process import Server
 
 
 def eventually(condition: Callable[[], bool]) -> None:

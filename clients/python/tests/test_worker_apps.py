@@ -1,9 +1,9 @@
 """Loading: what may be an app, what is reported when it fails, and that a corrected file is seen."""
 
 import pytest
-from fake_arbiter import write_app
 
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
+from fake_arbiter import write_app
 
 APP = """
 import sys

@@ -1,8 +1,5 @@
 """How calls end early, and that each ends exactly once."""
 
-import os
-from pathlib import Path
-
 import pytest
 
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
@@ -83,24 +80,22 @@ def arbiter(worker, request):
 
 
 @pytest.fixture
-def begin(arbiter, tmp_path: Path):
-    """Start an action and return its call id once it runs: the file `started` is a FIFO, and opening it waits."""
-    os.mkfifo(tmp_path / "started")
+def begin(arbiter, started):
+    """Start an action and return its call id once it runs."""
 
     def begin(action: str) -> int:
         call_id = arbiter.start(action)
-        assert (tmp_path / "started").read_text() == "x"
+        started.read()
         return call_id
 
     return begin
 
 
 @pytest.mark.parametrize("action", ["sleeps", "spins"])
-def test_timeout_interrupts_sync_code(worker, action, tmp_path) -> None:
+def test_timeout_interrupts_sync_code(worker, action, started) -> None:
     arbiter = worker(APP)
-    os.mkfifo(tmp_path / "started")
     call_id = arbiter.start(action)
-    (tmp_path / "started").read_text()
+    started.read()
     arbiter.cancel(call_id, TIMEOUT)
     error = arbiter.expect("error")
     assert (error.call_id, error.kind) == (call_id, pb.ERROR_KIND_CANCELLED)
@@ -186,11 +181,10 @@ def test_a_timeout_after_a_cancel_interrupts_the_cleanup(arbiter) -> None:
     assert arbiter.call("alive") is True
 
 
-def test_a_call_cancelled_before_it_began_never_runs(worker, tmp_path) -> None:
+def test_a_call_cancelled_before_it_began_never_runs(worker, started, tmp_path) -> None:
     arbiter = worker(APP)
-    os.mkfifo(tmp_path / "started")
     first = arbiter.start("polls")
-    (tmp_path / "started").read_text()
+    started.read()
     second = arbiter.start("queued")
     arbiter.cancel(second)
     arbiter.ping()

@@ -26,7 +26,7 @@ class DirtyApp:
     def init(self) -> Any:
         """Load what the actions need. May be `async def`."""
 
-    def __call__(self, action: str, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, action: str, /, *args: Any, **kwargs: Any) -> Any:
         """Run one action: the public method of that name."""
         method = None if action.startswith("_") or action in LIFE_CYCLE else getattr(self, action, None)
         if not callable(method):

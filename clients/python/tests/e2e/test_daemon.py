@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from dirtyd import DirtyClient, errors
 
 APP = "apps:App"

@@ -1,7 +1,9 @@
 """The chunks of a stream. Leaving one early cancels the call, and with it the action."""
 
 import asyncio
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -18,7 +20,7 @@ class Stream:
 
     def __init__(self, call: Any, translate: Translate) -> None:
         self._call, self._translate = call, translate
-        self._closed = False
+        self._closed, self._pid = False, os.getpid()
 
     def __iter__(self) -> "Stream":
         return self
@@ -49,7 +51,8 @@ class Stream:
         self.close()
 
     def __del__(self) -> None:
-        if not self._closed:
+        # In a forked child the call is still the parent's.
+        if not self._closed and self._pid == os.getpid():
             self.close()
 
 
@@ -59,7 +62,7 @@ class AsyncStream:
     def __init__(self, call: Any, translate: Translate) -> None:
         self._call, self._translate = call, translate
         self._chunks = aiter(call)
-        self._closed = False
+        self._closed, self._pid = False, os.getpid()
 
     def __aiter__(self) -> "AsyncStream":
         return self
@@ -91,5 +94,6 @@ class AsyncStream:
         await self.aclose()
 
     def __del__(self) -> None:
-        if not self._closed:
-            self._call.cancel()
+        if not self._closed and self._pid == os.getpid():
+            with suppress(RuntimeError):  # The loop is closed, and the call with it.
+                self._call.cancel()
