@@ -28,7 +28,7 @@ def main() -> None:
         try:
             client.execute(APP, "add", -1)
         except errors.DirtyAppError as error:
-            print("refused:", error.code, error, error.metadata["n"])
+            print("refused:", error.code, error.metadata["n"])
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ def fail(context: grpc.ServicerContext, code: str, reason: str, facts: dict[str,
     for detail in (
         ErrorInfo(domain="dirty.v1", reason=reason, metadata=facts),
         RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000)),
-        DebugInfo(detail="Traceback ..."),
+        DebugInfo(stack_entries=["Traceback", "  in f"], detail="traceback"),
     ):
         details.append(AnyMessage())
         details[-1].Pack(detail)

@@ -142,7 +142,7 @@ def test_every_reason_has_its_class(client: DirtyClient, reason: str) -> None:
     error = caught.value
     assert (error.message, error.code, error.reason, str(error)) == ("it failed", "ABORTED", reason, "it failed")
     assert (error.app, error.action, error.worker_pid, error.request_id) == ("m:A", "fail", 12, "r1")
-    assert (error.remote_type, error.remote_traceback, error.retry_after) == ("ValueError", "Traceback ...", 1.5)
+    assert (error.remote_type, error.remote_traceback, error.retry_after) == ("ValueError", "Traceback\n  in f", 1.5)
     assert error.metadata == {"row": "7"}
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert (type(twin), vars(twin), str(twin)) == (type(error), vars(error), str(error))

@@ -181,7 +181,7 @@ def test_odd_exceptions(arbiter) -> None:
 
 def test_an_app_chooses_its_code(arbiter) -> None:
     failure = arbiter.error("chosen").failure
-    assert (failure.exception_type, failure.code, dict(failure.metadata)) == ("dirtyd.errors.AppError", 5, {"row": "7"})
+    assert (failure.exception_type, failure.code, dict(failure.metadata)) == ("dirtyd.AppError", 5, {"row": "7"})
     assert arbiter.error("chosen_by_attribute").failure.code == 14
     assert arbiter.error("nonsense_code").failure.code == 0
 

@@ -99,7 +99,7 @@ def test_timeout_interrupts_sync_code(worker, action, started) -> None:
     arbiter.cancel(call_id, TIMEOUT)
     error = arbiter.expect("error")
     assert (error.call_id, error.kind) == (call_id, pb.ERROR_KIND_CANCELLED)
-    assert error.failure.exception_type == "dirtyd.errors.CallTimeout"
+    assert error.failure.exception_type == "dirtyd.CallTimeout"
     assert f"in {action}" in error.failure.traceback
     assert arbiter.call("alive") is True
 

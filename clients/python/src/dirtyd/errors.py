@@ -133,3 +133,8 @@ class CallTimeout(Exception):
     Clean up and let it pass: soon after, the arbiter kills a worker whose call
     goes on. In a coroutine it is asyncio.CancelledError instead.
     """
+
+
+# Their public place, by which tracebacks and callers know them.
+for _public in (DirtyError, AppError, ActionNotFound, CallTimeout):
+    _public.__module__ = "dirtyd"

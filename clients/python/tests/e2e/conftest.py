@@ -1,14 +1,11 @@
-import os
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from dirtyd import DirtyClient, errors
+from daemon import PATIENCE, daemon
+from dirtyd import DirtyClient
 
 APP = """
 import asyncio, os, time
@@ -47,45 +44,18 @@ class Impatient(App):
 
 @pytest.fixture(scope="session")
 def socket_path() -> Iterator[str]:
-    """A real daemon with APP; the call waits in the app's queue until the worker has booted."""
-    binary = os.environ.get("DIRTYD_BIN")
-    if not binary:
-        pytest.fail("set DIRTYD_BIN to the daemon, such as ../../target/debug/dirtyd")
-    with tempfile.TemporaryDirectory() as directory:
-        Path(directory, "apps.py").write_text(APP)
-        Path(directory, "dirtyd.toml").write_text(
+    """The socket of a daemon with APP."""
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        (directory / "apps.py").write_text(APP)
+        (directory / "dirtyd.toml").write_text(
             '[[app]]\npath = "apps:App"\n[[app]]\npath = "apps:Impatient"\ntimeout = "500ms"\n'
         )
-        socket = f"{directory}/d.sock"
-        python = Path(sys.executable).parent
-        env = {**os.environ, "PATH": f"{python}:{os.environ['PATH']}", "XDG_RUNTIME_DIR": directory}
-        process = subprocess.Popen(
-            [os.path.abspath(binary), "serve", "--config", "dirtyd.toml", "--socket", socket], cwd=directory, env=env
-        )
-        try:
-            _wait_until_it_listens(socket, process)
+        with daemon(directory, ("apps:App", "pid"), "--config", "dirtyd.toml") as socket:
             yield socket
-            process.terminate()
-            assert process.wait(60) == 0
-        finally:
-            process.kill()
-            process.wait()
 
 
 @pytest.fixture
 def client(socket_path: str) -> Iterator[DirtyClient]:
-    with DirtyClient(socket_path, timeout=60) as client:
+    with DirtyClient(socket_path, timeout=PATIENCE) as client:
         yield client
-
-
-def _wait_until_it_listens(socket: str, process: subprocess.Popen[bytes]) -> None:
-    limit = time.monotonic() + 60
-    with DirtyClient(socket, timeout=60) as client:
-        while True:
-            assert process.poll() is None
-            assert time.monotonic() < limit
-            try:
-                client.execute("apps:App", "pid")
-                return
-            except errors.DirtyConnectionError:
-                time.sleep(0.05)

@@ -72,7 +72,7 @@ def _details(trailers: Iterable[Any]) -> tuple[ErrorInfo, dict[str, Any]]:
                     facts["retry_after"] = delay.seconds + delay.nanos / 1e9
                 case "google.rpc.DebugInfo":
                     debug = DebugInfo.FromString(detail.value)
-                    facts["remote_traceback"] = debug.detail or "\n".join(debug.stack_entries)
+                    facts["remote_traceback"] = "\n".join(debug.stack_entries) or debug.detail
     except Exception:  # Details that do not parse must not hide the error that they belong to.
         return ErrorInfo(), {}
     return info, facts
