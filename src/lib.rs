@@ -1,9 +1,13 @@
 //! dirtyd: a dirty arbiter. See `ARCHITECTURE.md` for the bird's-eye view.
 
-pub mod call;
+mod call;
+pub mod cli;
+pub mod client;
 pub mod config;
+mod dirty_arbiter;
+mod logging;
+mod pool;
 mod process;
 pub mod proto;
-mod worker;
-mod pool;
 mod server;
+mod worker;

@@ -1,1 +1,16 @@
-fn main(){}
+//! The `dirtyd` command.
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use dirtyd::cli::Cli;
+
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("dirtyd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

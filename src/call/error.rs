@@ -147,16 +147,3 @@ pub enum CallError {
     #[error("the arbiter lost the call; this is a fault in dirtyd, please report it")]
     Lost,
 }
-
-impl CallError {
-    /// True when the call certainly had no effects and may be sent again.
-    pub fn is_safe_to_retry(&self) -> bool {
-        matches!(
-            self,
-            Self::QueueFull { .. }
-                | Self::QueueTimeout { .. }
-                | Self::NoWorkers { .. }
-                | Self::Draining
-        )
-    }
-}

@@ -17,7 +17,7 @@ use std::{
 use bytes::Bytes;
 
 pub use error::{AppFailure, CallError, EndedBy, WorkerRef};
-pub use reply::{Chunks, CreditReturn, Outcome, Reply, Sink, StreamItem, reply_channel, stream_channel};
+pub use reply::{Chunks, CreditReturn, Reply, Sink, StreamItem, reply_channel, stream_channel};
 
 use crate::proto::worker::Metadata;
 

@@ -11,11 +11,8 @@ use nix::unistd::geteuid;
 /// The directory of the socket, PID files and lock: `$XDG_RUNTIME_DIR/dirtyd`,
 /// `/run/dirtyd` for root, else `~/.local/state/dirtyd/run`.
 pub fn default_runtime_dir() -> PathBuf {
-    let absolute = |name: &str| {
-        env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|path| path.is_absolute())
-    };
+    let absolute =
+        |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     if let Some(dir) = absolute("XDG_RUNTIME_DIR") {
         return dir.join("dirtyd");
     }

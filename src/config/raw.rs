@@ -232,7 +232,8 @@ impl Raw {
     /// As [`Raw::from_env`].
     pub fn from_process_env() -> Result<Self, ConfigError> {
         Self::from_env(
-            env::vars_os().filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
+            env::vars_os()
+                .filter_map(|(k, v)| Some((k.into_string().ok()?, v.into_string().ok()?))),
         )
     }
 

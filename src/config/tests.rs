@@ -113,7 +113,10 @@ fn a_bad_duration_says_what_was_expected() {
 #[test]
 fn contradictions_name_key_line_and_remedy() {
     let message = error("workers = 2\n\n[[app]]\npath = \"a:A\"\nworkers = 3\n");
-    assert!(message.contains("line 3") && message.contains("raise the pool's workers"), "{message}");
+    assert!(
+        message.contains("line 3") && message.contains("raise the pool's workers"),
+        "{message}"
+    );
     let message = error("[[app]]\npath = \"a:A:1\"\nworkers = 2\n");
     assert!(message.contains("contradicts"), "{message}");
     assert!(error("threads = 0\ndirty_apps = [\"a:A\"]").contains("threads"));

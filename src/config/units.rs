@@ -52,31 +52,23 @@ pub struct Mode(pub u32);
 impl<'de> Deserialize<'de> for Seconds {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = "a duration such as \"300s\", or seconds";
-        deserializer
-            .deserialize_any(Scalar { expected, parse: parse_duration })
-            .map(Seconds)
+        deserializer.deserialize_any(Scalar { expected, parse: parse_duration }).map(Seconds)
     }
 }
 
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let expected = "a size such as \"64MiB\", or bytes";
-        deserializer
-            .deserialize_any(Scalar { expected, parse: parse_size })
-            .map(Size)
+        deserializer.deserialize_any(Scalar { expected, parse: parse_size }).map(Size)
     }
 }
 
 impl<'de> Deserialize<'de> for Mode {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        u32::from_str_radix(&text, 8)
-            .ok()
-            .filter(|mode| *mode <= 0o777)
-            .map(Mode)
-            .ok_or_else(|| {
-                de::Error::custom(format!("`{text}` is not a file mode such as \"0660\""))
-            })
+        u32::from_str_radix(&text, 8).ok().filter(|mode| *mode <= 0o777).map(Mode).ok_or_else(
+            || de::Error::custom(format!("`{text}` is not a file mode such as \"0660\"")),
+        )
     }
 }
 

@@ -225,7 +225,10 @@ fn pool(
     Ok(PoolConfig {
         command: command(raw, base).ok_or_else(|| ConfigError::Invalid {
             place: String::new(),
-            message: format!("{}: it is empty; write the program and its arguments", key("command")),
+            message: format!(
+                "{}: it is empty; write the program and its arguments",
+                key("command")
+            ),
         })?,
         env: raw.env.clone().unwrap_or_default(),
         chdir: raw.chdir.as_ref().map_or_else(|| defaults.chdir.clone(), |dir| base.join(dir)),

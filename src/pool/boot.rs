@@ -50,9 +50,14 @@ impl Pool {
         match workers {
             None => Share::All,
             Some(n) if n == 0 || n > pool.workers.max(1) => {
-                tracing::warn!(app = path, pool = pool.name,
+                tracing::warn!(
+                    app = path,
+                    pool = pool.name,
                     "app `{path}` asks for {n} workers by its class attribute, pool `{}` has {}; it is loaded in {}",
-                    pool.name, pool.workers, n.clamp(1, pool.workers.max(1)));
+                    pool.name,
+                    pool.workers,
+                    n.clamp(1, pool.workers.max(1))
+                );
                 Share::Seats(n.max(1))
             }
             Some(n) => Share::Seats(n),
@@ -106,7 +111,8 @@ impl Pool {
         let (group, seat) = worker.place;
         let is_retry = worker.reloading_app == Some(app);
         let pool = self.groups[group].config.name.clone();
-        let about = About { worker: Some(worker.handle.worker), app: Some(path), pool: Some(&pool) };
+        let about =
+            About { worker: Some(worker.handle.worker), app: Some(path), pool: Some(&pool) };
         let now = Instant::now();
         match result {
             Ok(()) => {
@@ -115,7 +121,10 @@ impl Pool {
                     seat.deadly.remove(&app);
                 }
                 if is_retry {
-                    let message = format!("app `{path}` is loaded in {} and served from now on", worker.handle.worker);
+                    let message = format!(
+                        "app `{path}` is loaded in {} and served from now on",
+                        worker.handle.worker
+                    );
                     if worker.is_serving() {
                         self.scheduler.grant(id, app);
                         self.apps[app.0].ready += 1;
@@ -133,7 +142,8 @@ impl Pool {
                 worker.apps.insert(app, Loaded::Failed { retry_at, backoff });
                 let message = format!(
                     "app `{path}` failed to load in {}; the next try is in {pause:.1?}; the worker's other apps are served\n{}",
-                    worker.handle.worker, failure.traceback.trim_end()
+                    worker.handle.worker,
+                    failure.traceback.trim_end()
                 );
                 self.apps[app.0].last_error = Some(describe(&failure));
                 self.journal.note(EventKind::AppFailed, about, message);
@@ -158,7 +168,10 @@ impl Pool {
         let age = worker.started.elapsed();
         let ready = worker.apps.values().filter(|app| matches!(app, Loaded::Ready)).count();
         let pool = self.groups[place.0].config.name.clone();
-        let message = format!("{process} is ready after {age:.1?} with {ready} of {} apps", worker.apps.len());
+        let message = format!(
+            "{process} is ready after {age:.1?} with {ready} of {} apps",
+            worker.apps.len()
+        );
         let about = About { worker: Some(process), pool: Some(&pool), app: None };
         self.journal.note(EventKind::WorkerReady, about, message);
         match role {
@@ -234,7 +247,8 @@ impl Pool {
             return;
         };
         let (group, seat) = worker.place;
-        let deadly = self.groups[group].seats.get(seat).is_some_and(|s| s.deadly.contains_key(&app));
+        let deadly =
+            self.groups[group].seats.get(seat).is_some_and(|s| s.deadly.contains_key(&app));
         if (deadly && self.scheduler.load(id) > 0) || !self.scheduler.occupy(id) {
             return; // asked again when a slot frees
         }
@@ -262,7 +276,8 @@ impl Pool {
 /// What callers of an app that cannot be loaded are told: the exception and the
 /// last lines of its traceback.
 fn describe(failure: &AppFailure) -> String {
-    let lines: Vec<&str> = failure.traceback.lines().filter(|line| !line.trim().is_empty()).collect();
+    let lines: Vec<&str> =
+        failure.traceback.lines().filter(|line| !line.trim().is_empty()).collect();
     let tail = lines[lines.len().saturating_sub(TRACEBACK_LINES)..].join("\n");
     match tail.is_empty() {
         true => format!("{}: {}", failure.exception_type, failure.message),

@@ -6,8 +6,8 @@ use super::{
     ids::{AppId, WorkerId},
     journal::{About, EventKind},
     scheduler::{Taken, Verdict},
-    task::{Place, Pool},
     tables::Loaded,
+    task::{Place, Pool},
 };
 use crate::{
     call::{Call, CallError, CallId, CallRequest, Reply},

@@ -69,7 +69,8 @@ impl Pool {
                 death.lost.len()
             );
         }
-        let about = About { worker: Some(process), pool: Some(pool), app: death.loading.as_deref() };
+        let about =
+            About { worker: Some(process), pool: Some(pool), app: death.loading.as_deref() };
         match expected || self.drain.is_some() {
             true => self.journal.note(EventKind::WorkerDied, about, message),
             false => self.journal.warn(EventKind::WorkerDied, about, message),
@@ -101,7 +102,7 @@ impl Pool {
                 self.seat_failed(group, seat, &why, now);
                 self.on_seat_taken(worker.place, Err(why));
             }
-            WorkerState::Ready | WorkerState::Draining | WorkerState::Stopping => {
+            WorkerState::Ready | WorkerState::Draining => {
                 self.replace_crashed(group, seat, now);
             }
         }
@@ -116,9 +117,12 @@ impl Pool {
         row.paused = true;
         self.arm(now + pause);
         let pool = &self.groups[group].config.name;
-        tracing::error!(pool,
+        tracing::error!(
+            pool,
             "pool `{pool}`: more than {} workers died within {:?}; seat {seat} waits {pause:.1?} for its next worker",
-            intensity.max_restarts, intensity.window);
+            intensity.max_restarts,
+            intensity.window
+        );
     }
 
     /// A worker that is booted or booting becomes the holder of its seat.

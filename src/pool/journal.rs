@@ -102,8 +102,9 @@ impl Journal {
     }
 
     fn write(&self, kind: EventKind, about: About<'_>, message: String, bad: bool) {
-        let (worker, pid) = about.worker.map_or((0, 0), |worker| (worker.id, worker.pid));
-        let (app, pool) = (about.app.unwrap_or_default(), about.pool.unwrap_or_default());
+        // Fields without a value are left out of the line.
+        let (worker, pid) = (about.worker.map(|w| w.id), about.worker.map(|w| w.pid));
+        let (app, pool) = (about.app, about.pool);
         if bad {
             tracing::warn!(event = ?kind, worker, pid, app, pool, "{message}");
         } else {

@@ -60,7 +60,11 @@ const REQUESTS: usize = 1024;
 enum Request {
     Submit(CallId, CallRequest, Reply),
     Status(oneshot::Sender<Snapshot>),
-    Scale { pool: String, change: ScaleTo, reply: oneshot::Sender<Result<(u32, u32), ScaleError>> },
+    Scale {
+        pool: String,
+        change: ScaleTo,
+        reply: oneshot::Sender<Result<(u32, u32), ScaleError>>,
+    },
     Reload(Box<Config>, oneshot::Sender<Result<u32, String>>),
     /// Drain until the instant, then kill.
     Drain(Instant),

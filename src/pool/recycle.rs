@@ -66,12 +66,18 @@ impl Pool {
             return;
         }
         worker.recycle_after = now + RETRY;
-        tracing::info!(worker = id, pid = worker.handle.worker.pid,
-            "{} is replaced: {why}", worker.handle.worker);
+        tracing::info!(
+            worker = id,
+            pid = worker.handle.worker.pid,
+            "{} is replaced: {why}",
+            worker.handle.worker
+        );
         let (config, apps) = (Arc::clone(&self.groups[group].config), row.apps.clone());
         match self.spawn(&config, (group, seat), Role::Successor, &apps) {
             Ok(successor) => self.groups[group].seats[seat].successor = Some(successor),
-            Err(error) => tracing::warn!(worker = id, "its replacement cannot start: {error}; it stays"),
+            Err(error) => {
+                tracing::warn!(worker = id, "its replacement cannot start: {error}; it stays")
+            }
         }
     }
 }

@@ -56,7 +56,11 @@ impl Pool {
         reply: oneshot::Sender<Result<u32, String>>,
     ) {
         if self.drain.is_some() || self.reload.is_some() {
-            let why = if self.drain.is_some() { "the arbiter is draining" } else { "another reload runs" };
+            let why = if self.drain.is_some() {
+                "the arbiter is draining"
+            } else {
+                "another reload runs"
+            };
             return drop(reply.send(Err(why.to_owned())));
         }
         let rollback = self.rollback();
@@ -100,7 +104,8 @@ impl Pool {
         let mut sizes = Vec::new();
         let mut kept = Vec::new();
         for new in &config.pools {
-            let alive = |group: &super::tables::Group| !group.removed && group.config.name == new.name;
+            let alive =
+                |group: &super::tables::Group| !group.removed && group.config.name == new.name;
             let Some(group) = self.groups.iter().position(alive) else {
                 kept.push(self.add_group(new));
                 continue;
@@ -217,7 +222,10 @@ impl Pool {
         if let Some(seat) = self.groups[group].seats.get_mut(seat) {
             seat.successor = None;
         }
-        let loading = death.loading.as_ref().map_or(String::new(), |app| format!(" while it loaded app `{app}`"));
+        let loading = death
+            .loading
+            .as_ref()
+            .map_or(String::new(), |app| format!(" while it loaded app `{app}`"));
         self.reload_step(group, seat, Err(format!("the new worker {}{loading}", death.ended)));
     }
 
@@ -345,8 +353,10 @@ impl Pool {
         if self.reload.is_some() {
             self.fail_reload(why);
         }
-        let successors: Vec<WorkerId> =
-            (self.workers.iter()).filter(|(_, w)| w.role == Role::Successor).map(|w| *w.0).collect();
+        let successors: Vec<WorkerId> = (self.workers.iter())
+            .filter(|(_, w)| w.role == Role::Successor)
+            .map(|w| *w.0)
+            .collect();
         for id in successors {
             self.dismiss_successor(id, why);
         }

@@ -91,14 +91,14 @@ impl<T> Scheduler<T> {
     }
 
     /// How many calls wait, of all apps.
+    #[cfg(test)]
     pub fn waiting(&self) -> usize {
         self.deadlines.len()
     }
 
     /// Adds a worker with so many slots; it has no app yet.
     pub fn add_worker(&mut self, worker: WorkerId, threads: u32) {
-        let slots =
-            Slots { threads, load: 0, last_turn: 0, apps: HashSet::new(), accepting: true };
+        let slots = Slots { threads, load: 0, last_turn: 0, apps: HashSet::new(), accepting: true };
         self.workers.insert(worker, slots);
         self.update_free(worker, |_| ());
     }

@@ -127,7 +127,10 @@ impl Pool {
         };
         let handle = WorkerHandle::start(spec, self.worker_events.clone())?;
         let (worker, now) = (handle.worker, Instant::now());
-        let message = format!("started {worker} in pool `{}`; it loads {} apps", config.name, apps.len());
+        let paths: Vec<&str> =
+            apps.iter().map(|app| self.apps[app.0].config.path.as_str()).collect();
+        let message =
+            format!("started {worker} in pool `{}`; it loads {}", config.name, paths.join(", "));
         let about = About { worker: Some(worker), pool: Some(&config.name), app: None };
         self.journal.note(EventKind::WorkerStarted, about, message);
         self.scheduler.add_worker(id, config.threads.get());

@@ -89,10 +89,8 @@ pub enum WorkerState {
     Booting,
     /// It takes calls.
     Ready,
-    /// It finishes its calls and exits.
+    /// It finishes its calls and exits, or is being killed.
     Draining,
-    /// It is being killed.
-    Stopping,
 }
 
 /// An app in one worker.

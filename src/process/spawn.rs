@@ -87,7 +87,9 @@ impl WorkerProcess {
         let stdout = child.stdout.take().map(|out| pipe::Receiver::from_owned_fd(out.into()));
         let stderr = child.stderr.take().map(|err| pipe::Receiver::from_owned_fd(err.into()));
         let process = match pidfd::open(child.id() as i32).and_then(watch) {
-            Ok(exit) => Self { exit, stdout: stdout.transpose()?, stderr: stderr.transpose()?, child },
+            Ok(exit) => {
+                Self { exit, stdout: stdout.transpose()?, stderr: stderr.transpose()?, child }
+            }
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();

@@ -13,7 +13,9 @@ use tonic::{Request, Response, Status};
 use super::{listener::EdgeStats, status};
 use crate::{
     config::{Config, ConfigError},
-    pool::{AppSnapshot, Event, EventKind, PoolHandle, ScaleTo, Snapshot, WorkerSnapshot, WorkerState},
+    pool::{
+        AppSnapshot, Event, EventKind, PoolHandle, ScaleTo, Snapshot, WorkerSnapshot, WorkerState,
+    },
     process::memory::resident_bytes,
     proto::v1::{self, admin_server::Admin},
 };
@@ -155,7 +157,6 @@ fn worker_status(worker: WorkerSnapshot) -> v1::WorkerStatus {
         WorkerState::Booting => v1::WorkerState::Booting,
         WorkerState::Ready => v1::WorkerState::Ready,
         WorkerState::Draining => v1::WorkerState::Draining,
-        WorkerState::Stopping => v1::WorkerState::Stopping,
     };
     v1::WorkerStatus {
         id: worker.worker.id,

@@ -12,7 +12,8 @@ use tonic::metadata::MetadataMap;
 pub fn caller_timeout(metadata: &MetadataMap) -> Result<Option<Duration>, String> {
     let Some(value) = metadata.get("grpc-timeout") else { return Ok(None) };
     value.to_str().ok().and_then(parse).map(Some).ok_or_else(|| {
-        "the grpc-timeout header is malformed: it is up to 8 digits and one of H M S m u n".to_owned()
+        "the grpc-timeout header is malformed: it is up to 8 digits and one of H M S m u n"
+            .to_owned()
     })
 }
 

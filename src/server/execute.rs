@@ -81,7 +81,8 @@ fn read(request: Request<Envelope>) -> Result<(CallRequest, Context), Status> {
         Context { app: app.clone(), action: action.clone(), request_id: request_id.clone() };
     let refuse = |error| status::of_call(error, None, &context);
     if action.starts_with('_') {
-        let message = format!("action `{action}` is private: names that start with `_` cannot be called");
+        let message =
+            format!("action `{action}` is private: names that start with `_` cannot be called");
         return Err(refuse(CallError::ActionNotFound { message }));
     }
     let timeout = caller_timeout(&metadata)

@@ -81,7 +81,9 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<StdListener> {
     };
     match fs::symlink_metadata(path) {
         Ok(file) if !file.file_type().is_socket() => {
-            let taken = io::Error::other("a file that is not a socket stands there; remove it or choose another path");
+            let taken = io::Error::other(
+                "a file that is not a socket stands there; remove it or choose another path",
+            );
             return Err(context(taken));
         }
         Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
@@ -162,7 +164,9 @@ impl Edge {
             match accepted {
                 Ok((stream, _)) => self.open(stream, &graceful),
                 Err(error) => {
-                    tracing::warn!("cannot accept a connection: {error}; the next try is in {ACCEPT_PAUSE:?}");
+                    tracing::warn!(
+                        "cannot accept a connection: {error}; the next try is in {ACCEPT_PAUSE:?}"
+                    );
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

@@ -21,4 +21,4 @@ mod status;
 mod stream;
 
 pub use admin::ReloadConfig;
-pub use listener::{Edge, EdgeStats, bind};
+pub use listener::{Edge, bind};

@@ -129,8 +129,8 @@ impl Decoder for RawCodec {
 mod tests {
     use super::*;
     use crate::proto::v1::{ExecuteRequest, Value};
-    use prost::Message as _;
     use proptest::prelude::*;
+    use prost::Message as _;
 
     #[test]
     fn the_payload_is_kept_as_it_came() {

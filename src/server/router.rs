@@ -11,13 +11,10 @@ use hyper::body::Incoming;
 use tonic::{body::Body, service::Routes};
 use tower::Service;
 
-use super::{
-    execute::ArbiterService, limit::LimitedBody, raw::arbiter_server::ArbiterServer,
-};
+use super::{execute::ArbiterService, limit::LimitedBody, raw::arbiter_server::ArbiterServer};
 
-type BoxFuture = std::pin::Pin<
-    Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send + 'static>,
->;
+type BoxFuture =
+    std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send + 'static>>;
 
 /// All services of the socket.
 #[derive(Clone)]

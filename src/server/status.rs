@@ -135,8 +135,9 @@ pub fn peer_refused(uid: u32) -> Status {
 
 /// A connection above the limit.
 pub fn too_many_connections(limit: usize) -> Status {
-    let message =
-        format!("{limit} connections are open; share a channel between calls, or raise max_connections");
+    let message = format!(
+        "{limit} connections are open; share a channel between calls, or raise max_connections"
+    );
     let mut details = ErrorDetails::with_error_info("TOO_MANY_CONNECTIONS", DOMAIN, HashMap::new());
     details.set_retry_info(Some(Duration::from_secs(1)));
     Status::with_error_details(Code::ResourceExhausted, message, details)
@@ -219,7 +220,8 @@ mod tests {
         assert!(status.message().contains("SIGKILL"), "{}", status.message());
         let details = status.get_error_details();
         let facts = &details.error_info().expect("info").metadata;
-        for (key, value) in [("app", "a:A"), ("action", "b"), ("worker_pid", "44"), ("signal", "9")] {
+        for (key, value) in [("app", "a:A"), ("action", "b"), ("worker_pid", "44"), ("signal", "9")]
+        {
             assert_eq!(facts.get(key).map(String::as_str), Some(value), "{key}");
         }
     }

@@ -140,8 +140,7 @@ impl FrameWriter {
     pub fn push_request(&mut self, head: &Request, payload: Bytes) -> u64 {
         let payload_len = key_len(PAYLOAD_TAG) + encoded_len_varint(payload.len() as u64);
         let request_len = head.encoded_len() + payload_len + payload.len();
-        let frame_len =
-            key_len(REQUEST_TAG) + encoded_len_varint(request_len as u64) + request_len;
+        let frame_len = key_len(REQUEST_TAG) + encoded_len_varint(request_len as u64) + request_len;
         self.tail.reserve(PREFIX + frame_len - payload.len() + payload.len().min(INLINE));
         self.tail.put_u32(frame_len as u32);
         encode_key(REQUEST_TAG, WireType::LengthDelimited, &mut self.tail);
@@ -231,7 +230,13 @@ mod tests {
 
     fn request(id: u64) -> Request {
         let metadata = vec![Metadata { key: "k".into(), value: Bytes::from_static(b"v") }];
-        Request { call_id: id, stream: true, request_id: "r".into(), metadata, ..Request::default() }
+        Request {
+            call_id: id,
+            stream: true,
+            request_id: "r".into(),
+            metadata,
+            ..Request::default()
+        }
     }
 
     #[tokio::test]

@@ -151,8 +151,12 @@ impl WorkerHandle {
     /// Tells the task something; a worker that is gone needs no telling.
     pub fn tell(&self, control: Control) {
         if let Err(mpsc::error::TrySendError::Full(control)) = self.control.try_send(control) {
-            tracing::error!(worker = self.worker.id, pid = self.worker.pid, ?control,
-                "the worker's task does not listen; please report this");
+            tracing::error!(
+                worker = self.worker.id,
+                pid = self.worker.pid,
+                ?control,
+                "the worker's task does not listen; please report this"
+            );
         }
     }
 }

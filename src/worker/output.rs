@@ -17,7 +17,12 @@ const MAX_LINES: u32 = 2000;
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// Logs every line until the pipe ends.
-pub async fn log_lines(pipe: pipe::Receiver, worker: WorkerRef, pool: String, stream: &'static str) {
+pub async fn log_lines(
+    pipe: pipe::Receiver,
+    worker: WorkerRef,
+    pool: String,
+    stream: &'static str,
+) {
     let mut reader = BufReader::new(pipe);
     let mut line = Vec::new();
     let mut budget = Budget::new(Instant::now());
@@ -28,8 +33,14 @@ pub async fn log_lines(pipe: pipe::Receiver, worker: WorkerRef, pool: String, st
             Ok(_) => {}
         }
         if let Some(dropped) = budget.reopen(Instant::now()) {
-            tracing::warn!(worker = worker.id, pid = worker.pid, pool, stream, dropped,
-                "the worker wrote more than {MAX_LINES} lines a second; {dropped} were left out");
+            tracing::warn!(
+                worker = worker.id,
+                pid = worker.pid,
+                pool,
+                stream,
+                dropped,
+                "the worker wrote more than {MAX_LINES} lines a second; {dropped} were left out"
+            );
         }
         if budget.take() {
             let text = String::from_utf8_lossy(&line);

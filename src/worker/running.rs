@@ -59,8 +59,6 @@ pub struct Running {
     pub timeout: Duration,
     /// The position in the outgoing bytes after which it counts as started.
     pub sent_at: u64,
-    /// When it was given to the worker.
-    pub started: Instant,
     reply: Option<Reply>,
     answer_by: Option<Instant>,
     kill_grace: Duration,
@@ -91,7 +89,6 @@ impl Running {
             request,
             timeout,
             sent_at: 0,
-            started: now,
             reply: Some(reply),
             answer_by,
             kill_grace,

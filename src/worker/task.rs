@@ -21,7 +21,9 @@ use super::{
     running::{Running, Step},
 };
 use crate::{
-    call::{AppFailure, Call, CallError, CallId, CreditReturn, EndedBy, Reply, StreamItem, WorkerRef},
+    call::{
+        AppFailure, Call, CallError, CallId, CreditReturn, EndedBy, Reply, StreamItem, WorkerRef,
+    },
     process::WorkerProcess,
     proto::worker::{
         Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Ping, Request, Shutdown, Welcome,
@@ -216,8 +218,13 @@ impl Task {
 
     fn kill(&mut self, why: String) {
         if self.killed.is_none() {
-            tracing::warn!(worker = self.worker.id, pid = self.worker.pid,
-                pool = self.spec.pool.name, "killing {}: {why}", self.worker);
+            tracing::warn!(
+                worker = self.worker.id,
+                pid = self.worker.pid,
+                pool = self.spec.pool.name,
+                "killing {}: {why}",
+                self.worker
+            );
             self.killed = Some(why);
         }
         self.process.kill_group();
@@ -225,8 +232,7 @@ impl Task {
 
     fn on_closed(&mut self) {
         self.closed = true;
-        let patience =
-            if self.draining { self.spec.graceful_timeout } else { EXIT_AFTER_EOF };
+        let patience = if self.draining { self.spec.graceful_timeout } else { EXIT_AFTER_EOF };
         let by = Instant::now() + patience;
         self.exit_by = Some(self.exit_by.map_or(by, |exit| exit.min(by)));
         self.arm(self.exit_by);
@@ -430,8 +436,9 @@ impl Task {
                 self.push_cancel(id, CancelReason::Deadline);
             }
             Step::ReaderStalled => {
-                let message =
-                    format!("the caller of {action} read nothing for {timeout:?}; the stream is ended");
+                let message = format!(
+                    "the caller of {action} read nothing for {timeout:?}; the stream is ended"
+                );
                 self.answer_timeout(id, message.clone(), now);
                 self.push_cancel(id, CancelReason::CallerGone);
                 self.report(Event::TimedOut(id, message)).await;
@@ -461,8 +468,12 @@ impl Task {
 
     fn dump_stacks(&self, why: &str) {
         if self.stack_dump_signal > 0 {
-            tracing::warn!(worker = self.worker.id, pid = self.worker.pid,
-                "{why}; the stacks of {} follow", self.worker);
+            tracing::warn!(
+                worker = self.worker.id,
+                pid = self.worker.pid,
+                "{why}; the stacks of {} follow",
+                self.worker
+            );
             self.process.signal(self.stack_dump_signal);
         }
     }

@@ -1,0 +1,120 @@
+//! `dirtyd serve`: from flags, environment and file to a running arbiter.
+
+use std::{
+    fs, io,
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+
+use crate::{
+    config::{AppFlag, Config, ConfigError, Flags, Raw, parse_duration},
+    dirty_arbiter::DirtyArbiter,
+    logging::Log,
+    server::bind,
+};
+
+/// The flags that are configuration.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct ConfigFlags {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "DIRTYD_CONFIG")]
+    config: Option<PathBuf>,
+    /// An app to serve, such as `myapp.ml:MLApp`, in N workers only with `:N`; repeatable
+    #[arg(long = "app", value_name = "PATH[:N]")]
+    apps: Vec<AppFlag>,
+    /// Worker processes of the default pool [default: 1]
+    #[arg(long, value_name = "N")]
+    workers: Option<u32>,
+    /// Calls that one worker runs at once [default: 1]
+    #[arg(long, value_name = "N")]
+    threads: Option<u32>,
+    /// How long a call may take [default: 300s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    timeout: Option<Duration>,
+    /// How long a drain may take [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    graceful_timeout: Option<Duration>,
+    /// The socket to listen on [default: the private directory of this user]
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+    /// The name of this instance [default: dirtyd]
+    #[arg(long, value_name = "NAME")]
+    proc_name: Option<String>,
+}
+
+impl ConfigFlags {
+    /// The configuration: flags over environment over file over defaults.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        let file = match &self.config {
+            Some(path) => Raw::from_file(path)?,
+            None => Raw::default(),
+        };
+        let flags = Flags {
+            apps: self.apps.clone(),
+            workers: self.workers,
+            threads: self.threads,
+            timeout: self.timeout,
+            graceful_timeout: self.graceful_timeout,
+            socket: self.socket.clone(),
+            proc_name: self.proc_name.clone(),
+        };
+        let raw =
+            file.overlaid_with(Raw::from_process_env()?).overlaid_with(Raw::from_flags(flags));
+        Config::from_raw(raw)
+    }
+}
+
+/// `dirtyd serve`.
+#[derive(Debug, clap::Args)]
+pub struct Serve {
+    #[command(flatten)]
+    flags: ConfigFlags,
+}
+
+impl Serve {
+    /// Runs until it was told to end, and has.
+    ///
+    /// # Errors
+    /// The configuration, the socket or the private directory cannot be used.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        let config = self.flags.load()?;
+        private_directory(&config.runtime_dir)?;
+        let log = Log::start(&config.log)?;
+        let listener = bind(&config.socket, config.socket_mode)?;
+        let socket = config.socket.clone();
+        let flags = self.flags.clone();
+        let reload = Arc::new(move || flags.load());
+        let ended = DirtyArbiter { config, listener, reload, log }.run();
+        let _ = fs::remove_file(socket);
+        ended?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Makes the directory of socket and PID files, for this user alone, and checks
+/// one that is there: nobody else may put files into it.
+fn private_directory(path: &Path) -> anyhow::Result<()> {
+    let context = || format!("runtime_dir {}", path.display());
+    if let Err(error) = fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        return Err(error).with_context(context);
+    }
+    let found = fs::metadata(path).with_context(context)?;
+    let sticky = found.mode() & 0o1000 != 0;
+    anyhow::ensure!(
+        found.mode() & 0o022 == 0 || sticky,
+        "{}: others may write there (mode {:o}); use a directory with mode 0700",
+        context(),
+        found.mode() & 0o7777
+    );
+    Ok(())
+}

@@ -1,0 +1,191 @@
+//! `dirtyd status`: workers, apps and queues, for people or as JSON.
+
+use std::{
+    io::{self, IsTerminal as _, Write as _},
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
+
+use bytesize::ByteSize;
+use serde_json::{Value as Json, json};
+
+use super::{
+    connect::{Target, block_on, explain},
+    table,
+};
+use crate::{
+    client::Error,
+    proto::v1::{
+        AppStatus, ArbiterStatus, StatusRequest, StatusResponse, WorkerState, WorkerStatus,
+        admin_client::AdminClient,
+    },
+};
+
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// `dirtyd status`.
+#[derive(Debug, clap::Args)]
+pub struct Status {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Print it again every second until interrupted
+    #[arg(long)]
+    watch: bool,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Status {
+    /// Prints the status.
+    ///
+    /// # Errors
+    /// dirtyd is not there.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        block_on(async {
+            let client = self.target.client();
+            let mut admin = AdminClient::new(client.channel());
+            loop {
+                let response = admin.status(StatusRequest {}).await.map_err(|status| {
+                    anyhow::anyhow!("{}", explain(&Error::of(status, client.socket())))
+                })?;
+                self.print(&response.into_inner())?;
+                if !self.watch {
+                    return Ok(ExitCode::SUCCESS);
+                }
+                tokio::time::sleep(INTERVAL).await;
+            }
+        })
+    }
+
+    fn print(&self, status: &StatusResponse) -> io::Result<()> {
+        let mut out = io::stdout().lock();
+        if self.json {
+            writeln!(out, "{}", as_json(status))?;
+        } else {
+            if self.watch && out.is_terminal() {
+                write!(out, "\x1b[2J\x1b[H")?;
+            }
+            write!(out, "{}", as_text(status))?;
+        }
+        out.flush()
+    }
+}
+
+fn as_text(status: &StatusResponse) -> String {
+    let mut text = String::new();
+    if let Some(arbiter) = &status.arbiter {
+        text += &headline(arbiter);
+    }
+    let header = ["WORKER", "PID", "POOL", "STATE", "IN FLIGHT", "SERVED", "AGE", "MEMORY", "APPS"];
+    let right = ["WORKER", "PID", "IN FLIGHT", "SERVED", "AGE", "MEMORY"];
+    let rows: Vec<_> = status.workers.iter().map(worker_row).collect();
+    text += "\n";
+    text += &table::render(&header, &right, &rows);
+    let header = ["APP", "POOL", "WORKERS", "RUNNING", "QUEUED", "OLDEST WAIT", "SERVED", "FAILED"];
+    let right = ["WORKERS", "RUNNING", "QUEUED", "OLDEST WAIT", "SERVED", "FAILED"];
+    let rows: Vec<_> = status.apps.iter().map(app_row).collect();
+    text += "\n";
+    text += &table::render(&header, &right, &rows);
+    for app in status.apps.iter().filter(|app| !app.last_error.is_empty()) {
+        text += &format!("\n{}: {}\n", app.app, app.last_error);
+    }
+    text
+}
+
+fn headline(arbiter: &ArbiterStatus) -> String {
+    let started = arbiter.started_at.and_then(|at| SystemTime::try_from(at).ok());
+    let up = started.and_then(|at| at.elapsed().ok()).unwrap_or_default();
+    let draining = if arbiter.draining { ", draining" } else { "" };
+    format!(
+        "dirtyd {} `{}`, pid {}, up {}{draining}, {} connections, {} calls, {}\n",
+        arbiter.version,
+        arbiter.proc_name,
+        arbiter.pid,
+        whole_seconds(up),
+        arbiter.connections,
+        arbiter.calls,
+        ByteSize::b(arbiter.memory_bytes),
+    )
+}
+
+fn worker_row(worker: &WorkerStatus) -> Vec<String> {
+    let mut apps = worker.apps.clone();
+    apps.extend(worker.failed_apps.iter().map(|app| format!("{app} (failed)")));
+    vec![
+        worker.id.to_string(),
+        worker.pid.to_string(),
+        worker.pool.clone(),
+        state_name(worker.state()).to_owned(),
+        format!("{}/{}", worker.in_flight, worker.threads),
+        worker.served.to_string(),
+        whole_seconds(duration(worker.age)),
+        ByteSize::b(worker.memory_bytes).to_string(),
+        apps.join(", "),
+    ]
+}
+
+fn app_row(app: &AppStatus) -> Vec<String> {
+    vec![
+        app.app.clone(),
+        app.pool.clone(),
+        format!("{}/{}", app.ready_workers, app.allocated_workers),
+        app.running.to_string(),
+        format!("{}/{}", app.queued, app.max_queue),
+        app.oldest_wait.map_or("-".to_owned(), |wait| format!("{:.1?}", duration(Some(wait)))),
+        app.served.to_string(),
+        app.failed.to_string(),
+    ]
+}
+
+fn as_json(status: &StatusResponse) -> Json {
+    let arbiter = status.arbiter.as_ref().map(|arbiter| {
+        json!({
+            "version": arbiter.version, "proc_name": arbiter.proc_name, "pid": arbiter.pid,
+            "draining": arbiter.draining, "connections": arbiter.connections,
+            "calls": arbiter.calls, "late_frames": arbiter.late_frames,
+            "memory_bytes": arbiter.memory_bytes, "reloads": arbiter.reloads,
+        })
+    });
+    let worker = |worker: &WorkerStatus| {
+        json!({
+            "id": worker.id, "pid": worker.pid, "pool": worker.pool,
+            "state": state_name(worker.state()), "apps": worker.apps,
+            "failed_apps": worker.failed_apps, "in_flight": worker.in_flight,
+            "threads": worker.threads, "served": worker.served,
+            "age_seconds": duration(worker.age).as_secs_f64(),
+            "memory_bytes": worker.memory_bytes,
+        })
+    };
+    let app = |app: &AppStatus| {
+        json!({
+            "app": app.app, "pool": app.pool, "queued": app.queued, "max_queue": app.max_queue,
+            "oldest_wait_seconds": app.oldest_wait.map(|wait| duration(Some(wait)).as_secs_f64()),
+            "served": app.served, "failed": app.failed, "running": app.running,
+            "ready_workers": app.ready_workers, "allocated_workers": app.allocated_workers,
+            "last_error": app.last_error,
+        })
+    };
+    json!({
+        "arbiter": arbiter,
+        "workers": status.workers.iter().map(worker).collect::<Vec<_>>(),
+        "apps": status.apps.iter().map(app).collect::<Vec<_>>(),
+    })
+}
+
+fn state_name(state: WorkerState) -> &'static str {
+    match state {
+        WorkerState::Unspecified => "unknown",
+        WorkerState::Booting => "booting",
+        WorkerState::Ready => "ready",
+        WorkerState::Draining => "draining",
+    }
+}
+
+fn duration(duration: Option<prost_types::Duration>) -> Duration {
+    duration.and_then(|duration| duration.try_into().ok()).unwrap_or_default()
+}
+
+fn whole_seconds(duration: Duration) -> String {
+    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
+}

@@ -1,0 +1,36 @@
+//! Tables for people: columns as wide as their widest cell.
+
+/// Lays rows out under a header. Columns named in `right` align to the right.
+pub fn render(header: &[&str], right: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        cells.chain([header[column].len()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let line = |cells: Vec<&str>| {
+        let mut line = String::new();
+        for (column, cell) in cells.iter().enumerate() {
+            let pad = " ".repeat(widths[column].saturating_sub(cell.chars().count()));
+            match right.contains(&header[column]) {
+                true => line += &format!("{pad}{cell}  "),
+                false => line += &format!("{cell}{pad}  "),
+            }
+        }
+        format!("{}\n", line.trim_end())
+    };
+    let mut text = line(header.to_vec());
+    for row in rows {
+        text += &line(row.iter().map(String::as_str).collect());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn columns_align() {
+        let rows = [vec!["a".into(), "10".into()], vec!["long".into(), "9".into()]];
+        let text = super::render(&["NAME", "N"], &["N"], &rows);
+        assert_eq!(text, "NAME   N\na     10\nlong   9\n");
+    }
+}

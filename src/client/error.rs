@@ -1,0 +1,150 @@
+//! What can become of a call, for its caller.
+
+use std::{collections::HashMap, path::Path, time::Duration};
+
+use tonic::{Code, Status};
+use tonic_types::StatusExt as _;
+
+use super::ValueError;
+
+/// Why a call failed, as the arbiter's ErrorInfo says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// No such app.
+    AppNotFound,
+    /// No such action, or a private one.
+    ActionNotFound,
+    /// The request is malformed.
+    InvalidRequest,
+    /// The action raised; see `remote_type` and `remote_traceback`.
+    AppError,
+    /// The result has no form as a Value.
+    ResultNotSerializable,
+    /// Execute on an action that streams.
+    ActionStreams,
+    /// The queue is full; see `retry_after`.
+    QueueFull,
+    /// A request, result or chunk is too large.
+    MessageTooLarge,
+    /// The deadline passed in the queue.
+    QueueTimeout,
+    /// The deadline passed while the action ran.
+    ExecutionTimeout,
+    /// No worker can serve the app.
+    NoWorkers,
+    /// The worker died; the call may have had effects.
+    WorkerCrashed,
+    /// The arbiter ends; the call had not started.
+    Draining,
+    /// A reason that this client does not know.
+    Other(String),
+}
+
+/// The failure of a call.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The arbiter answered with an error.
+    #[error("{message} [{reason:?}]")]
+    Call {
+        /// Why.
+        reason: Reason,
+        /// The gRPC code.
+        code: Code,
+        /// What happened, to whom, and what to do.
+        message: String,
+        /// How long to wait before a retry, where one is sensible.
+        retry_after: Option<Duration>,
+        /// The type of the exception that the action raised.
+        remote_type: Option<String>,
+        /// Its traceback.
+        remote_traceback: Option<String>,
+        /// All facts of the ErrorInfo: app, action, worker_pid, ...
+        facts: HashMap<String, String>,
+    },
+    /// The caller's own deadline passed before an answer came.
+    #[error("the deadline passed before dirtyd answered")]
+    DeadlineExceeded,
+    /// There is no connection.
+    #[error(
+        "no connection to dirtyd at {socket}: {message}; is it running? start it with `dirtyd serve`"
+    )]
+    Connection {
+        /// The socket.
+        socket: String,
+        /// Why.
+        message: String,
+    },
+    /// An argument cannot be sent.
+    #[error("{0}")]
+    InvalidArgument(String),
+    /// The answer cannot be understood.
+    #[error(transparent)]
+    Value(#[from] ValueError),
+}
+
+impl Error {
+    /// Reads a status that came from a call over `socket`.
+    pub fn of(status: Status, socket: &Path) -> Self {
+        let details = status.get_error_details();
+        let Some(info) = details.error_info().filter(|info| info.domain == "dirty.v1") else {
+            return match status.code() {
+                // tonic's own timer says CANCELLED, a proxy says DEADLINE_EXCEEDED.
+                Code::DeadlineExceeded => Self::DeadlineExceeded,
+                Code::Cancelled if status.message() == "Timeout expired" => Self::DeadlineExceeded,
+                _ => Self::Connection {
+                    socket: socket.display().to_string(),
+                    message: cause(&status),
+                },
+            };
+        };
+        Self::Call {
+            reason: reason(&info.reason),
+            code: status.code(),
+            message: status.message().to_owned(),
+            retry_after: details.retry_info().and_then(|info| info.retry_delay),
+            remote_type: info.metadata.get("exception_type").cloned(),
+            remote_traceback: details.debug_info().map(|info| info.stack_entries.join("\n")),
+            facts: info.metadata.clone(),
+        }
+    }
+
+    /// The reason, if the arbiter gave one.
+    pub fn reason(&self) -> Option<&Reason> {
+        match self {
+            Self::Call { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+}
+
+fn reason(text: &str) -> Reason {
+    match text {
+        "APP_NOT_FOUND" => Reason::AppNotFound,
+        "ACTION_NOT_FOUND" => Reason::ActionNotFound,
+        "INVALID_REQUEST" => Reason::InvalidRequest,
+        "APP_ERROR" => Reason::AppError,
+        "RESULT_NOT_SERIALIZABLE" => Reason::ResultNotSerializable,
+        "ACTION_STREAMS" => Reason::ActionStreams,
+        "QUEUE_FULL" => Reason::QueueFull,
+        "MESSAGE_TOO_LARGE" => Reason::MessageTooLarge,
+        "QUEUE_TIMEOUT" => Reason::QueueTimeout,
+        "EXECUTION_TIMEOUT" => Reason::ExecutionTimeout,
+        "NO_WORKERS" => Reason::NoWorkers,
+        "WORKER_CRASHED" => Reason::WorkerCrashed,
+        "DRAINING" => Reason::Draining,
+        other => Reason::Other(other.to_owned()),
+    }
+}
+
+/// The innermost cause that a transport error names.
+fn cause(status: &Status) -> String {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(status);
+    let mut text = status.message().to_owned();
+    while let Some(error) = cause {
+        text = error.to_string();
+        cause = error.source();
+    }
+    text
+}
