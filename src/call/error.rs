@@ -57,6 +57,17 @@ pub struct AppFailure {
     pub metadata: BTreeMap<String, String>,
 }
 
+impl fmt::Display for AppFailure {
+    /// An app that chose a code speaks to its caller; otherwise the type of the
+    /// exception says more than its message.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.code {
+            0 => write!(f, "{}: {}", self.exception_type, self.message),
+            _ => f.write_str(&self.message),
+        }
+    }
+}
+
 /// Why a call has no result. The messages are complete sentences without a
 /// period; the caller reads them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +91,7 @@ pub enum CallError {
         message: String,
     },
     /// The action raised.
-    #[error("{}: {}", .0.exception_type, .0.message)]
+    #[error("{0}")]
     App(Box<AppFailure>),
     /// The result has no form as a Value.
     #[error("{message}")]

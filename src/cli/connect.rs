@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::client::{Client, Error};
+use crate::client::{CallFailure, Client, Error};
 
 /// Where dirtyd listens.
 #[derive(Debug, Args)]
@@ -35,10 +35,8 @@ pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
 /// An error of a call as a person reads it: code and reason, message, the
 /// facts, and the traceback of the app.
 pub fn explain(error: &Error) -> String {
-    let Error::Call { reason: _, code, message, retry_after, remote_traceback, facts, .. } = error
-    else {
-        return error.to_string();
-    };
+    let Error::Call(failure) = error else { return error.to_string() };
+    let CallFailure { code, message, retry_after, remote_traceback, facts, .. } = &**failure;
     let mut text = String::new();
     if let Some(traceback) = remote_traceback {
         text += traceback.trim_end();

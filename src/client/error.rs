@@ -41,28 +41,34 @@ pub enum Reason {
     Other(String),
 }
 
+/// What the arbiter says of a call that failed.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{message} [{reason:?}]")]
+#[non_exhaustive]
+pub struct CallFailure {
+    /// Why.
+    pub reason: Reason,
+    /// The gRPC code.
+    pub code: Code,
+    /// What happened, to whom, and what to do.
+    pub message: String,
+    /// How long to wait before a retry, where one is sensible.
+    pub retry_after: Option<Duration>,
+    /// The type of the exception that the action raised.
+    pub remote_type: Option<String>,
+    /// Its traceback.
+    pub remote_traceback: Option<String>,
+    /// All facts of the ErrorInfo: app, action, worker_pid, ...
+    pub facts: HashMap<String, String>,
+}
+
 /// The failure of a call.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The arbiter answered with an error.
-    #[error("{message} [{reason:?}]")]
-    Call {
-        /// Why.
-        reason: Reason,
-        /// The gRPC code.
-        code: Code,
-        /// What happened, to whom, and what to do.
-        message: String,
-        /// How long to wait before a retry, where one is sensible.
-        retry_after: Option<Duration>,
-        /// The type of the exception that the action raised.
-        remote_type: Option<String>,
-        /// Its traceback.
-        remote_traceback: Option<String>,
-        /// All facts of the ErrorInfo: app, action, worker_pid, ...
-        facts: HashMap<String, String>,
-    },
+    #[error(transparent)]
+    Call(Box<CallFailure>),
     /// The caller's own deadline passed before an answer came.
     #[error("the deadline passed before dirtyd answered")]
     DeadlineExceeded,
@@ -99,7 +105,7 @@ impl Error {
                 },
             };
         };
-        Self::Call {
+        Self::Call(Box::new(CallFailure {
             reason: reason(&info.reason),
             code: status.code(),
             message: status.message().to_owned(),
@@ -107,13 +113,13 @@ impl Error {
             remote_type: info.metadata.get("exception_type").cloned(),
             remote_traceback: details.debug_info().map(|info| info.stack_entries.join("\n")),
             facts: info.metadata.clone(),
-        }
+        }))
     }
 
     /// The reason, if the arbiter gave one.
     pub fn reason(&self) -> Option<&Reason> {
         match self {
-            Self::Call { reason, .. } => Some(reason),
+            Self::Call(failure) => Some(&failure.reason),
             _ => None,
         }
     }

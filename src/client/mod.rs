@@ -35,7 +35,7 @@ use tonic::{
 };
 
 pub use arguments::Args;
-pub use error::{Error, Reason};
+pub use error::{CallFailure, Error, Reason};
 pub use stream::Stream;
 pub use value::{Tensor, Value, ValueError};
 

@@ -110,10 +110,13 @@ fn limits(raw: &Raw) -> Result<Limits, ConfigError> {
         return invalid("max_message_size: at most 2GiB, the limit of protobuf".to_owned());
     }
     let header = at_least("max_header_size", size(raw.max_header_size, 16 * 1024), 1024)?;
+    if header > 512 * 1024 {
+        return invalid("max_header_size: at most 512KiB".to_owned());
+    }
     let connections = at_least("max_connections", raw.max_connections.unwrap_or(1024), 1)?;
     Ok(Limits {
         max_message_size: message as usize,
-        max_header_size: header.min(16 * MIB) as u32,
+        max_header_size: header as u32,
         max_concurrent_streams: at_least(
             "max_concurrent_streams",
             raw.max_concurrent_streams.unwrap_or(1024),

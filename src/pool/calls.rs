@@ -116,12 +116,12 @@ impl Pool {
         let id = call.id;
         let Some(row) = self.workers.get(&worker) else { return };
         match row.handle.start_call(call) {
-            Ok(()) => {
+            None => {
                 self.calls.insert(id, Place::Running(app, worker));
                 self.apps[app.0].running += 1;
             }
             // Its death is on its way to us; others shall serve the call.
-            Err(call) => {
+            Some(call) => {
                 self.scheduler.retire(worker);
                 self.put_back(app, call);
                 self.feed_app(app);

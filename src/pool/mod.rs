@@ -133,6 +133,11 @@ pub struct Ticket {
 }
 
 impl Ticket {
+    /// The request id of a call whose caller gave none.
+    pub fn request_id(&self) -> String {
+        self.id.to_string()
+    }
+
     /// The call has its outcome.
     pub fn done(mut self) {
         self.cancel = None;

@@ -158,11 +158,10 @@ impl Pool {
         reload.current = Some(place);
         let (group, seat) = place;
         let old = self.groups[group].seats.get_mut(seat).and_then(|row| {
-            if let Some(successor) = row.successor.take() {
-                if let Some(worker) = self.workers.get_mut(&successor) {
-                    worker.role = Role::Leaving;
-                    worker.handle.tell(Control::Kill("a reload replaces it".to_owned()));
-                }
+            // A recycling was under way here; the reload replaces the worker anyway.
+            if let Some(worker) = row.successor.take().and_then(|id| self.workers.get_mut(&id)) {
+                worker.role = Role::Leaving;
+                worker.handle.tell(Control::Kill("a reload replaces it".to_owned()));
             }
             row.occupant
         });

@@ -45,9 +45,10 @@ impl Arbiter for ArbiterService {
     type ExecuteStreamStream = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
 
     async fn execute(&self, request: Request<Envelope>) -> Result<Response<Bytes>, Status> {
-        let (call, context) = read(request)?;
+        let (call, mut context) = read(request)?;
         let (reply, answer) = reply_channel();
         let ticket = self.pool.submit(call, reply).await;
+        context.name_request(&ticket);
         let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
         ticket.done();
         match outcome {
@@ -60,9 +61,10 @@ impl Arbiter for ArbiterService {
         &self,
         request: Request<Envelope>,
     ) -> Result<Response<Self::ExecuteStreamStream>, Status> {
-        let (call, context) = read(request)?;
+        let (call, mut context) = read(request)?;
         let (reply, chunks) = stream_channel(self.window.chunks);
         let ticket = self.pool.submit(call, reply).await;
+        context.name_request(&ticket);
         let stream = ChunkStream::new(chunks, ticket, self.window, context);
         Ok(Response::new(Box::pin(stream.into_stream())))
     }

@@ -10,6 +10,7 @@ use tonic::{
 
 pub(super) use generated::arbiter_server;
 
+#[allow(clippy::all)]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/raw/dirty.v1.Arbiter.rs"));
 }

@@ -8,7 +8,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
     call::{AppFailure, CallError, EndedBy, WorkerRef},
-    pool::ScaleError,
+    pool::{ScaleError, Ticket},
 };
 
 /// The domain of every ErrorInfo.
@@ -25,8 +25,17 @@ pub struct Context {
     pub app: String,
     /// The action.
     pub action: String,
-    /// The request id, if the caller gave one.
+    /// The caller's request id, or the number of the call.
     pub request_id: String,
+}
+
+impl Context {
+    /// Takes the number of the call as its request id, if it has no other.
+    pub fn name_request(&mut self, ticket: &Ticket) {
+        if self.request_id.is_empty() {
+            self.request_id = ticket.request_id();
+        }
+    }
 }
 
 /// Maps the outcome of a call.

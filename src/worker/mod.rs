@@ -137,15 +137,14 @@ impl WorkerHandle {
         Ok(WorkerHandle { worker, control })
     }
 
-    /// Gives the task a call; gives it back if the worker is gone already.
-    ///
-    /// # Errors
-    /// The call, untouched.
-    pub fn start_call(&self, call: Call) -> Result<(), Call> {
-        self.control.try_send(Control::Start(call)).map_err(|error| match error.into_inner() {
-            Control::Start(call) => call,
+    /// Gives the task a call; gives it back, untouched, if the worker is gone
+    /// already.
+    #[must_use]
+    pub fn start_call(&self, call: Call) -> Option<Call> {
+        match self.control.try_send(Control::Start(call)).err()?.into_inner() {
+            Control::Start(call) => Some(call),
             _ => unreachable!("try_send gives back what it got"),
-        })
+        }
     }
 
     /// Tells the task something; a worker that is gone needs no telling.
