@@ -121,6 +121,7 @@ impl Pool {
                     seat.deadly.remove(&app);
                 }
                 if is_retry {
+                    self.apps[app.0].last_error = None;
                     let message = format!(
                         "app `{path}` is loaded in {} and served from now on",
                         worker.handle.worker

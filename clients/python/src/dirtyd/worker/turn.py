@@ -101,7 +101,7 @@ class Turn:
             if self._reader == WATCHER:
                 self._wanted = True
                 self._link.wake()
-                self._changed.wait_for(lambda: self._reader == NOBODY)
+                self._changed.wait_for(lambda: self._reader == MAIN)
             self._reader = MAIN
 
     def _read(self) -> None:
@@ -141,7 +141,8 @@ class Turn:
             self._read()
             with self._changed:
                 if self._wanted or self._ended:
+                    # Straight to the one who wants it: left with nobody, the next tick could take it back first.
+                    self._reader = MAIN if self._wanted else NOBODY
                     self._wanted = False
-                    self._reader = NOBODY
                     self._changed.notify_all()
                     return
