@@ -142,6 +142,7 @@ impl Pool {
             started: now,
             apps: apps.iter().map(|app| (*app, Loaded::Pending)).collect(),
             importing: 0,
+            may_retry: false,
             reloading_app: None,
             served: 0,
             max_requests: super::recycle::draw_max_requests(&config.recycle),
@@ -166,6 +167,7 @@ impl Pool {
                     let mut backoff = *backoff;
                     let retry_at = Some(now + backoff.failed(fastrand::f64()));
                     worker.apps.insert(*app, Loaded::Failed { retry_at, backoff });
+                    worker.may_retry = true;
                 }
                 None => load.push(*app),
             }

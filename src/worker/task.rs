@@ -337,23 +337,27 @@ impl Task {
                 served = sender.send(Ok(payload)).is_ok();
             }
             (Some(Reply::Stream(sink)), Ok(payload)) => {
-                let room = payload.is_none_or(|chunk| sink.send(StreamItem::Chunk(chunk)));
-                debug_assert!(room, "a response comes instead of chunks");
-                sink.last(StreamItem::End);
-                served = true;
+                served = payload.is_none_or(|chunk| sink.send(StreamItem::Chunk(chunk)));
+                if served {
+                    sink.last(StreamItem::End);
+                } else {
+                    let why = format!("it overran the credit of call {id}");
+                    self.fault(Reply::Stream(sink), why);
+                }
             }
             (Some(reply @ Reply::Unary(_)), Ok(None)) => {
-                let why = "it ended a call with End that asked for one result".to_owned();
-                let ended = EndedBy::Killed(why.clone());
-                reply.fail(
-                    CallError::WorkerCrashed { worker: self.worker, ended },
-                    Some(self.worker),
-                );
-                self.kill(why);
+                self.fault(reply, format!("it ended call {id} with End, which asks for a result"));
             }
         }
         self.expect_exit();
         self.report(Event::Finished(id, served)).await;
+    }
+
+    /// The worker broke the protocol in a call: both end.
+    fn fault(&mut self, reply: Reply, why: String) {
+        let ended = EndedBy::Killed(why.clone());
+        reply.fail(CallError::WorkerCrashed { worker: self.worker, ended }, Some(self.worker));
+        self.kill(why);
     }
 
     fn count_late(&self) {
