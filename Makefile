@@ -40,7 +40,7 @@ demo: build $(VENV) ## see it work: embeddings, and text streamed token by token
 ## Test
 
 .PHONY: test test-rust test-python test-examples
-test: test-rust test-python test-examples ## every test of the daemon, the clients and the examples
+test: test-rust test-python test-examples test-docs ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
@@ -51,6 +51,9 @@ test-python: debug $(VENV)
 
 test-examples: $(VENV)
 	cd examples && pytest
+
+test-docs: debug $(VENV) $(GRPCURL_READY)
+	python tests/docs/run_snippets.py $(DEBUG) README.md
 
 ## Check
 
