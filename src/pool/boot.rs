@@ -179,7 +179,8 @@ impl Pool {
         match role {
             Role::Occupant => {
                 self.open_worker(id);
-                self.on_seat_taken(place, Ok(()));
+                let result = self.broken_app(id, |_| false).map_or(Ok(()), Err);
+                self.on_seat_taken(place, result);
             }
             Role::Successor => self.on_successor_booted(id),
             Role::Leaving => {}

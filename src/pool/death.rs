@@ -37,7 +37,7 @@ impl Pool {
         match worker.role {
             Role::Occupant => self.seat_emptied(&worker, &death, now),
             Role::Successor => self.successor_died(group, seat, &death),
-            Role::Leaving => self.on_left(group, seat),
+            Role::Leaving => self.on_left(id, group, seat),
         }
         for app in apps {
             self.feed_app(app);
@@ -89,7 +89,11 @@ impl Pool {
         if let Some(successor) = row.successor.take() {
             return self.take_seat(successor);
         }
-        let why = format!("{} {}", worker.handle.worker, death.ended);
+        let said = match death.last_words.as_str() {
+            "" => String::new(),
+            line => format!(", and last wrote: {line}"),
+        };
+        let why = format!("{} {}{said}", worker.handle.worker, death.ended);
         let loading = death.loading.as_ref().and_then(|path| self.app_ids.get(path).copied());
         if let Some(app) = loading {
             let row = &mut self.groups[group].seats[seat];

@@ -81,8 +81,12 @@ impl Pool {
         let deadly = |app: &AppId| {
             self.groups[group].seats.first().is_some_and(|seat| seat.deadly.contains_key(app))
         };
-        let scouting =
-            self.shares(group).iter().any(|share| is_unknown(share) && !deadly(&share.0));
+        let unknown = self.shares(group).iter().any(|share| is_unknown(share) && !deadly(&share.0));
+        // With a worker in the first seat that is past its imports, nobody scouts:
+        // what it could not import it tries again.
+        let row = &self.groups[group];
+        let can_scout = row.scouting || row.seats.first().is_some_and(|s| s.occupant.is_none());
+        let scouting = unknown && can_scout;
         self.groups[group].scouting = scouting;
         let seats = if scouting { 1 } else { self.groups[group].seats.len() };
         for seat in 0..seats.min(self.groups[group].seats.len()) {

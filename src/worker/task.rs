@@ -10,6 +10,7 @@ use std::{
 use tokio::{
     net::UnixStream,
     sync::mpsc,
+    task::JoinHandle,
     time::{Sleep, sleep_until},
 };
 
@@ -17,6 +18,7 @@ use super::{
     Control, Death, Event, WorkerSpec,
     frames::{FrameError, FrameReader, FrameWriter},
     loading::Loading,
+    output::LastLine,
     pulse::{Beat, Pulse},
     running::{Running, Step},
 };
@@ -36,6 +38,8 @@ const PROTOCOL: u32 = 1;
 /// How long a worker that closed its socket may take to exit on its own, so
 /// that its exit code can be told.
 const EXIT_AFTER_EOF: Duration = Duration::from_millis(100);
+/// How long to read on what an ended worker wrote to stderr.
+const LAST_WORDS: Duration = Duration::from_millis(50);
 /// How much later than needed the alarm is armed when nothing is due.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
@@ -77,6 +81,9 @@ pub(super) struct Task {
     closed: bool,
     /// Why the arbiter killed it.
     killed: Option<String>,
+    /// What reads its stderr, and the last line that came.
+    stderr: Option<JoinHandle<()>>,
+    last_words: LastLine,
 }
 
 impl Task {
@@ -106,6 +113,8 @@ impl Task {
             exit_by: None,
             closed: false,
             killed: None,
+            stderr: None,
+            last_words: LastLine::default(),
             spec,
             worker,
             process,
@@ -114,6 +123,12 @@ impl Task {
             credits,
             credit_sender,
         }
+    }
+
+    /// Also tells the worker's last words when it dies.
+    pub(super) fn with_stderr(mut self, task: Option<JoinHandle<()>>, last: LastLine) -> Self {
+        (self.stderr, self.last_words) = (task, last);
+        self
     }
 
     /// Serves until the process has ended, then tells the pool.
@@ -548,7 +563,12 @@ impl Task {
                 unstarted.push(call);
             }
         }
-        let death = Death { ended, loading, unstarted, lost };
+        // What it forked may hold the pipe open: its last words are worth a moment.
+        if let Some(stderr) = self.stderr {
+            let _ = tokio::time::timeout(LAST_WORDS, stderr).await;
+        }
+        let last_words = self.last_words.get();
+        let death = Death { ended, loading, last_words, unstarted, lost };
         let _ = self.events.send((self.worker.id, Event::Died(death))).await;
     }
 }
