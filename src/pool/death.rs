@@ -56,7 +56,7 @@ impl Pool {
             _ if self.drain.is_some() => "the arbiter is draining, it is not replaced",
             Role::Occupant => "it is replaced",
             Role::Successor => "the worker that it was to replace stays",
-            Role::Leaving => "its seat is taken by another",
+            Role::Leaving => "it had been asked to",
         };
         let process = worker.handle.worker;
         let mut message = format!("{process} {}; {next}", death.ended);
@@ -98,11 +98,13 @@ impl Pool {
         if let Some(app) = loading {
             let row = &mut self.groups[group].seats[seat];
             row.deadly.entry(app).or_default().failed(0.0);
-            self.apps[app.0].last_error =
-                Some(format!("{why} while it loaded the app; the arbiter's log has more"));
         }
         match worker.state {
             WorkerState::Booting => {
+                let why = match &death.loading {
+                    Some(app) => format!("{why}, while it loaded app `{app}`"),
+                    None => why,
+                };
                 self.seat_failed(group, seat, &why, now);
                 self.on_seat_taken(worker.place, Err(why));
             }

@@ -275,6 +275,20 @@ impl Pool {
             seat.successor = None;
         }
         self.send_away(id, why);
+        self.forget_cured_errors();
+    }
+
+    /// An app that is served, and failed only in workers that leave, has no error.
+    fn forget_cured_errors(&mut self) {
+        for (id, app) in self.apps.iter_mut().enumerate().filter(|(_, app)| app.ready > 0) {
+            let fails =
+                self.workers.values().filter(|worker| worker.role != Role::Leaving).any(|worker| {
+                    matches!(worker.apps.get(&AppId(id)), Some(Loaded::Failed { .. }))
+                });
+            if !fails {
+                app.last_error = None;
+            }
+        }
     }
 
     fn finish_reload(&mut self) {
@@ -292,6 +306,12 @@ impl Pool {
             self.resize(group, seats, "its pool is smaller now");
         }
         for group in 0..self.groups.len() {
+            // Seats that wait after failures are tried at once: something changed.
+            for seat in self.groups[group].seats.iter_mut().filter(|s| s.occupant.is_none()) {
+                (seat.restart_at, seat.paused) = (None, false);
+                seat.backoff.succeeded();
+                seat.deadly.clear();
+            }
             self.allocate_group(group);
             self.load_missing(group);
             self.fill_seats(group);

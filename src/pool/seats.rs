@@ -203,7 +203,7 @@ impl Pool {
         let pool = self.groups[group].config.name.clone();
         tracing::warn!(pool, "pool `{pool}`: {why}; the next try is in {pause:.1?}");
         for app in apps {
-            self.apps[app.0].last_error.get_or_insert_with(|| why.to_owned());
+            self.apps[app.0].last_error = Some(why.to_owned());
             self.settle(app);
         }
     }
