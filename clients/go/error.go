@@ -46,7 +46,7 @@ func (e *Error) Error() string {
 	if e.Reason == "" {
 		return fmt.Sprintf("dirtyd: %s %s: %s", e.App, e.Action, e.Message)
 	}
-	return fmt.Sprintf("dirtyd: %s %s: %s [%s]", e.App, e.Action, e.Message, e.Reason)
+	return fmt.Sprintf("dirtyd: %s %s: %s [%s]", e.App, e.Action, e.Message, string(e.Reason))
 }
 
 // Unwrap gives errors.Is the reason, and for a deadline or a cancellation the

@@ -47,6 +47,8 @@ func (t tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	// net/http ends this context when the browser leaves, and with it ends the action.
 	for token, err := range t.client.Stream(r.Context(), "apps:Model", "generate", r.URL.Query().Get("prompt")) {
 		switch {
+		case r.Context().Err() != nil:
+			return
 		case err != nil && !started:
 			refuse(w, err)
 			return
