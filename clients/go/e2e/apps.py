@@ -1,11 +1,16 @@
 """The app of the end-to-end tests."""
 
+import asyncio
 import os
 import time
 
+import dirtyd
 import numpy
 
-import dirtyd
+
+def write(path, text):
+    with open(path, "w") as file:
+        file.write(text)
 
 
 class App:
@@ -51,17 +56,13 @@ class App:
                 yield number
                 number += 1
         finally:
-            with open(path, "w") as file:
-                file.write("closed")
+            write(path, "closed")
 
     async def ponder(self, path):
-        import asyncio
-
         try:
             await asyncio.sleep(3600)
         finally:
-            with open(path, "w") as file:
-                file.write("cancelled")
+            write(path, "cancelled")
 
 
 class Impatient(App):

@@ -3,6 +3,7 @@
 dirtyd serve --app apps:Counter --app apps:Writer --app apps:Endless --app apps:Model
 """
 
+import asyncio
 import time
 
 
@@ -57,8 +58,6 @@ class Endless(App):
             self.closed += 1
 
     async def ponder(self):
-        import asyncio
-
         try:
             await asyncio.sleep(3600)
         finally:
