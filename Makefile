@@ -8,6 +8,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PYTHON ?= python3
 CARGO_DENY := 0.20.2
 GRPCURL := v1.9.4
+PROTOC_GEN_GO := v1.36.12
+PROTOC_GEN_GO_GRPC := v1.6.2
 
 # What was set up; each is an empty file that a new version or a changed list of pins makes anew.
 VENV := .venv/ready
@@ -15,6 +17,7 @@ GENERATOR := .tools/generator/ready
 BUF_READY := .tools/npm/ready
 DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
 GRPCURL_READY := .tools/grpcurl-$(GRPCURL)
+GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)
 
 DEBUG := $(CURDIR)/target/debug/dirtyd
 
@@ -39,8 +42,8 @@ demo: build $(VENV) ## see it work: embeddings, and text streamed token by token
 
 ## Test
 
-.PHONY: test test-rust test-python test-examples
-test: test-rust test-python test-examples test-docs ## every test of the daemon, the clients and the examples
+.PHONY: test test-rust test-python test-go test-examples
+test: test-rust test-python test-go test-examples test-docs ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
@@ -48,6 +51,11 @@ test-rust: $(VENV) $(GRPCURL_READY)
 test-python: debug $(VENV)
 	cd clients/python && pytest
 	cd clients/python && DIRTYD_BIN=$(DEBUG) pytest tests/e2e
+
+test-go: debug $(VENV) $(BUF_READY) $(GO_GENERATORS)
+	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...
+	DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python tests/stubs/with-daemon tests/stubs/go/run
+	python tests/docs/run_snippets.py $(DEBUG) clients/go/README.md
 
 test-examples: $(VENV)
 	cd examples && pytest
@@ -57,8 +65,8 @@ test-docs: debug $(VENV) $(GRPCURL_READY)
 
 ## Check
 
-.PHONY: lint lint-rust lint-python lint-proto lint-shell fmt proto
-lint: lint-rust lint-python lint-proto lint-shell ## formats, warnings, licences, and that generated code is fresh
+.PHONY: lint lint-rust lint-python lint-go lint-proto lint-shell fmt proto
+lint: lint-rust lint-python lint-go lint-proto lint-shell ## formats, warnings, licences, and that generated code is fresh
 
 lint-rust: $(DENY_READY)
 	cargo fmt --check
@@ -68,6 +76,10 @@ lint-rust: $(DENY_READY)
 lint-python: $(VENV)
 	ruff check
 	ruff format --check
+
+lint-go:
+	gofmt -d clients/go tests/stubs/go | diff /dev/null -
+	cd clients/go && go vet ./...
 
 lint-proto: $(BUF_READY) $(GENERATOR)
 	buf lint proto
@@ -83,7 +95,7 @@ fmt: $(VENV) $(BUF_READY) ## format everything
 	ruff format
 	buf format --write proto
 
-proto: $(GENERATOR) $(BUF_READY) ## generate the clients' code from proto/
+proto: $(GENERATOR) $(BUF_READY) $(GO_GENERATORS) ## generate the clients' code from proto/
 	@for generate in clients/*/generate.sh; do echo $$generate; PYTHON=$(CURDIR)/.tools/generator/bin/python $$generate; done
 
 .PHONY: clean
@@ -118,6 +130,12 @@ $(BUF_READY): tools/package.json tools/package-lock.json tools/.npmrc
 $(DENY_READY):
 	CARGO_PROFILE_RELEASE_OPT_LEVEL=1 CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 \
 	cargo install cargo-deny@$(CARGO_DENY) --quiet --locked --no-default-features --root .tools
+	touch $@
+
+$(GO_GENERATORS):
+	mkdir -p .tools/bin
+	GOBIN=$(CURDIR)/.tools/bin go install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO)
+	GOBIN=$(CURDIR)/.tools/bin go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC)
 	touch $@
 
 $(GRPCURL_READY):
