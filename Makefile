@@ -20,6 +20,7 @@ GRPCURL_READY := .tools/grpcurl-$(GRPCURL)
 GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)
 
 DEBUG := $(CURDIR)/target/debug/dirtyd
+WITH_DAEMON := DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python tests/conformance/with-daemon
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -43,7 +44,7 @@ demo: build $(VENV) ## see it work: embeddings, and text streamed token by token
 ## Test
 
 .PHONY: test test-rust test-python test-go test-examples
-test: test-rust test-python test-go test-examples test-docs ## every test of the daemon, the clients and the examples
+test: test-rust test-python test-go test-examples test-stubs test-docs ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
@@ -51,6 +52,7 @@ test-rust: $(VENV) $(GRPCURL_READY)
 test-python: debug $(VENV)
 	cd clients/python && pytest
 	cd clients/python && DIRTYD_BIN=$(DEBUG) pytest tests/e2e
+	$(WITH_DAEMON) pytest --quiet clients/python/tests/conformance
 
 test-go: debug $(VENV) $(BUF_READY) $(GO_GENERATORS)
 	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...
@@ -59,6 +61,10 @@ test-go: debug $(VENV) $(BUF_READY) $(GO_GENERATORS)
 
 test-examples: $(VENV)
 	cd examples && pytest
+
+test-stubs: debug $(VENV) $(GENERATOR)
+	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py sync
+	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py asyncio
 
 test-docs: debug $(VENV) $(GRPCURL_READY)
 	python tests/docs/run_snippets.py $(DEBUG) README.md
