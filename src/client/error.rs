@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::ValueError;
+use crate::value::ValueError;
 
 /// Why a call failed, as the arbiter's ErrorInfo says.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -17,11 +17,9 @@
 //! # }
 //! ```
 
-mod arguments;
 mod channel;
 mod error;
 mod stream;
-mod value;
 
 use std::{
     path::{Path, PathBuf},
@@ -34,10 +32,9 @@ use tonic::{
     transport::Channel,
 };
 
-pub use arguments::Args;
+pub use crate::value::{Args, InvalidValue, Tensor, Value, ValueError};
 pub use error::{CallFailure, Error, Reason};
 pub use stream::Stream;
-pub use value::{Tensor, Value, ValueError};
 
 /// Positional arguments of anything that has a [`Value`].
 pub use crate::__dirtyd_args as args;
