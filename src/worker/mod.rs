@@ -19,7 +19,6 @@
 //!
 //! It knows no queue, no other worker and no gRPC.
 
-mod frames;
 mod loading;
 mod output;
 mod pulse;

@@ -16,7 +16,6 @@ use tokio::{
 
 use super::{
     Control, Death, Event, WorkerSpec,
-    frames::{FrameError, FrameReader, FrameWriter},
     loading::Loading,
     output::LastLine,
     pulse::{Beat, Pulse},
@@ -26,15 +25,18 @@ use crate::{
     call::{
         AppFailure, Call, CallError, CallId, CreditReturn, EndedBy, Reply, StreamItem, WorkerRef,
     },
+    frames::{FrameError, FrameReader, FrameWriter},
     process::WorkerProcess,
     proto::worker::{
-        Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Ping, Request, Shutdown, Welcome,
-        WorkerFrame, arbiter_frame, worker_frame::Kind,
+        ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Ping, Request,
+        Shutdown, Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
     },
 };
 
 /// The version of the worker protocol that this arbiter speaks.
 const PROTOCOL: u32 = 1;
+/// The field of `ArbiterFrame` that is a Request.
+const REQUEST: u32 = 4;
 /// How long a worker that closed its socket may take to exit on its own, so
 /// that its exit code can be told.
 const EXIT_AFTER_EOF: Duration = Duration::from_millis(100);
@@ -58,7 +60,7 @@ pub(super) struct Task {
     spec: WorkerSpec,
     worker: WorkerRef,
     process: WorkerProcess,
-    reader: FrameReader,
+    reader: FrameReader<WorkerFrame>,
     writer: FrameWriter,
     control: mpsc::Receiver<Control>,
     events: mpsc::Sender<(u64, Event)>,
@@ -193,7 +195,7 @@ impl Task {
             metadata: std::mem::take(&mut request.metadata),
             payload: bytes::Bytes::new(),
         };
-        let sent_at = self.writer.push_request(&head, request.payload.clone());
+        let sent_at = self.writer.push_payload(REQUEST, &head, request.payload.clone());
         (request.request_id, request.metadata) = (head.request_id, head.metadata);
         let mut call =
             Running::new(request, timeout, reply, answer_by, window, pool.kill_grace, now);
@@ -218,7 +220,7 @@ impl Task {
 
     fn drain(&mut self) {
         if !std::mem::replace(&mut self.draining, true) {
-            self.writer.push(arbiter_frame::Kind::Shutdown(Shutdown {}));
+            self.push(arbiter_frame::Kind::Shutdown(Shutdown {}));
             self.expect_exit();
         }
     }
@@ -258,7 +260,7 @@ impl Task {
         call.on_credit(chunks, bytes, Instant::now());
         let due = call.due();
         self.arm(due);
-        self.writer.push(arbiter_frame::Kind::Credit(Credit { call_id: id.0, chunks, bytes }));
+        self.push(arbiter_frame::Kind::Credit(Credit { call_id: id.0, chunks, bytes }));
     }
 
     // ---- frames of the worker
@@ -301,7 +303,7 @@ impl Task {
         self.stack_dump_signal = hello.stack_dump_signal;
         self.loading.greeted();
         let pool = &self.spec.pool;
-        self.writer.push(arbiter_frame::Kind::Welcome(Welcome {
+        self.push(arbiter_frame::Kind::Welcome(Welcome {
             protocol_version: PROTOCOL,
             worker_id: self.worker.id,
             threads: pool.threads.get(),
@@ -402,7 +404,7 @@ impl Task {
         }
         let busy = !self.calls.is_empty() || !self.loading.is_booted() || self.draining;
         match self.pulse.step(busy || self.loading.current_app().is_some(), now) {
-            Some(Beat::Ping) => self.writer.push(arbiter_frame::Kind::Ping(Ping { nonce: 1 })),
+            Some(Beat::Ping) => self.push(arbiter_frame::Kind::Ping(Ping { nonce: 1 })),
             Some(Beat::DumpStacks) => self.dump_stacks("it does not answer though it is idle"),
             Some(Beat::Kill) => self.kill("it did not answer the heartbeat".to_owned()),
             None => {}
@@ -499,15 +501,19 @@ impl Task {
 
     // ---- the way out
 
+    fn push(&mut self, kind: arbiter_frame::Kind) {
+        self.writer.push(&ArbiterFrame { kind: Some(kind) });
+    }
+
     fn push_cancel(&mut self, id: CallId, reason: CancelReason) {
         let cancel = Cancel { call_id: id.0, reason: reason.into() };
-        self.writer.push(arbiter_frame::Kind::Cancel(cancel));
+        self.push(arbiter_frame::Kind::Cancel(cancel));
     }
 
     /// Sends what is queued as far as the socket takes it.
     fn send_now(&mut self) {
         while let Some(kind) = self.loading.next(Instant::now()) {
-            self.writer.push(kind);
+            self.push(kind);
             let due = self.loading.due();
             self.arm(due);
         }
