@@ -22,15 +22,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let descriptors = protox::compile(PROTOS, ["proto"])?;
     fs::write(out.join("dirty.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure()
-        .bytes(".")
-        .compile_fds(descriptors)?;
+    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
 
     fs::create_dir_all(out.join("raw"))?;
-    Builder::new()
-        .build_client(false)
-        .out_dir(out.join("raw"))
-        .compile(&[raw_arbiter()]);
+    Builder::new().build_client(false).out_dir(out.join("raw")).compile(&[raw_arbiter()]);
     Ok(())
 }
 
