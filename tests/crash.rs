@@ -21,11 +21,12 @@ async fn kill_9_under_200_calls_fails_only_what_the_worker_had_started() {
         async move { (number, client.execute("lab:Lab", "sleep", args![0.02, number]).await) }
     });
     let calls = together(calls);
-    daemon.until("the victim is busy and calls wait", |status| {
-        let busy = status.workers.iter().any(|w| w.pid == victim && w.in_flight == 2);
-        busy && status.apps[0].queued > 10
-    })
-    .await;
+    daemon
+        .until("the victim is busy and calls wait", |status| {
+            let busy = status.workers.iter().any(|w| w.pid == victim && w.in_flight == 2);
+            busy && status.apps[0].queued > 10
+        })
+        .await;
     signal(victim, Signal::SIGKILL);
 
     let (mut answered, mut lost) = (0, Vec::new());

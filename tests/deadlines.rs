@@ -12,7 +12,8 @@ use crate::support::{Daemon, app, execute_with, failure, pids};
 async fn a_callers_short_deadline_leaves_the_worker_alone() {
     let daemon = Daemon::start("[[app]]\npath = \"lab:Lab\"").await;
     let before = pids(&daemon.status().await);
-    let outcome = execute_with(&daemon.socket(), ("grpc-timeout", "200m"), "hold", &["door".into()]).await;
+    let outcome =
+        execute_with(&daemon.socket(), ("grpc-timeout", "200m"), "hold", &["door".into()]).await;
     let passed = failure(outcome, Code::DeadlineExceeded, Reason::ExecutionTimeout);
     assert_eq!(passed.facts["worker_pid"], before[0].to_string());
     assert!(daemon.path("door.started").exists());
@@ -31,7 +32,8 @@ async fn a_call_whose_deadline_passes_in_the_queue_never_runs() {
     let client = daemon.client();
     let holding = daemon.calling("hold", args!["door"]);
     daemon.seen("door.started").await;
-    let outcome = execute_with(&daemon.socket(), ("grpc-timeout", "100m"), "touch", &["ran".into()]).await;
+    let outcome =
+        execute_with(&daemon.socket(), ("grpc-timeout", "100m"), "touch", &["ran".into()]).await;
     let passed = failure(outcome, Code::DeadlineExceeded, Reason::QueueTimeout);
     assert!(!passed.facts.contains_key("worker_pid"), "no worker saw it");
     assert_eq!(app(&daemon.status().await, "lab:Lab").queued, 0);

@@ -32,7 +32,8 @@ async fn names_that_do_not_exist() {
     let unknown = failure(outcome, Code::NotFound, Reason::AppNotFound);
     assert_eq!(fact(&unknown, "app"), "lab:Nobody");
     let (unimplemented, reason) = (Code::Unimplemented, Reason::ActionNotFound);
-    let missing = fails(&daemon, "nothing_of_the_kind", args![], unimplemented, reason.clone()).await;
+    let missing =
+        fails(&daemon, "nothing_of_the_kind", args![], unimplemented, reason.clone()).await;
     assert_eq!(fact(&missing, "action"), "nothing_of_the_kind");
     for private in ["_secret", "__init__"] {
         fails(&daemon, private, args![], unimplemented, reason.clone()).await;
@@ -53,7 +54,8 @@ async fn requests_that_make_no_sense() {
 async fn an_exception_of_the_app_reaches_the_caller_with_its_traceback() {
     let daemon = Daemon::start(CONFIG).await;
     let pid = daemon.status().await.workers[0].pid.to_string();
-    let raised = fails(&daemon, "fail", args!["no such row"], Code::Unknown, Reason::AppError).await;
+    let raised =
+        fails(&daemon, "fail", args!["no such row"], Code::Unknown, Reason::AppError).await;
     assert!(raised.message.contains("ValueError: no such row"), "{}", raised.message);
     assert_eq!(raised.remote_type.as_deref(), Some("ValueError"));
     let traceback = raised.remote_traceback.as_deref().expect("DebugInfo");
@@ -68,7 +70,8 @@ async fn an_exception_of_the_app_reaches_the_caller_with_its_traceback() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_app_chooses_its_own_code() {
     let daemon = Daemon::start(CONFIG).await;
-    let chosen = fails(&daemon, "choose", args!["NOT_FOUND"], Code::NotFound, Reason::AppError).await;
+    let chosen =
+        fails(&daemon, "choose", args!["NOT_FOUND"], Code::NotFound, Reason::AppError).await;
     assert_eq!(chosen.remote_type.as_deref(), Some("KeyError"));
 }
 
@@ -95,7 +98,8 @@ async fn messages_over_the_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_action_knows_its_caller() {
     let daemon = Daemon::start(CONFIG).await;
-    let client = daemon.client().with_metadata("x-request-id", "req-7").with_metadata("tenant", "t1");
+    let client =
+        daemon.client().with_metadata("x-request-id", "req-7").with_metadata("tenant", "t1");
     let facts = client.execute("lab:Lab", "facts", args![]).await.expect("facts");
     assert_eq!(facts.get("request_id").and_then(|id| id.as_str()), Some("req-7"));
     let metadata = facts.get("metadata").expect("metadata");

@@ -66,19 +66,19 @@ async fn ten_thousand_calls_to_one_busy_worker_do_not_grow_the_arbiter() {
         let (client, payload) = (clients[number % clients.len()].clone(), payload.clone());
         async move { client.execute("lab:Lab", "type_name", args![payload]).await }
     }));
-    daemon.until("all are there", |status| {
-        let app = app(status, "lab:Lab");
-        app.queued == 1024 && app.failed == (CALLS - 1024) as u64
-    })
-    .await;
+    daemon
+        .until("all are there", |status| {
+            let app = app(status, "lab:Lab");
+            app.queued == 1024 && app.failed == (CALLS - 1024) as u64
+        })
+        .await;
     let grown = memory().await.saturating_sub(before) >> 20;
     assert!(grown < 64, "{grown} MiB more for 1024 calls of 4 KiB that wait");
     daemon.touch("door");
     running.await.expect("no panic").expect("hold");
     let outcomes = offered.await.expect("no panic");
     let refused = outcomes.into_iter().filter_map(|outcome| outcome.err().map(Err::<(), _>));
-    let refused = refused
-        .map(|error| failure(error, Code::ResourceExhausted, Reason::QueueFull))
-        .count();
+    let refused =
+        refused.map(|error| failure(error, Code::ResourceExhausted, Reason::QueueFull)).count();
     assert_eq!(refused, CALLS - 1024, "the others are served");
 }

@@ -45,10 +45,10 @@ impl Deadline {
 ///
 /// # Errors
 /// Those of the last attempt.
-pub async fn attempt<T>(
+pub async fn attempt<T, F: Future<Output = Result<T, Error>>>(
     retries: u32,
     deadline: Deadline,
-    mut call: impl AsyncFnMut() -> Result<T, Error>,
+    mut call: impl FnMut() -> F,
 ) -> Result<T, Error> {
     let mut made = 0;
     loop {

@@ -120,13 +120,7 @@ impl Client {
         args: impl Into<Args>,
     ) -> Result<Value, Error> {
         let (message, deadline) = (message(app, action, args.into())?, self.deadline());
-        attempt(self.retries, deadline, async || {
-            let request = self.request(message.clone(), deadline)?;
-            let response = self.arbiter().execute(request).await;
-            let response = response.map_err(|status| Error::of(status, &self.socket))?;
-            Ok(Value::read(response.into_inner().result)?)
-        })
-        .await
+        attempt(self.retries, deadline, || self.execute_once(message.clone(), deadline)).await
     }
 
     /// Runs an action and gives its chunks as they come. Waits for the first
@@ -142,13 +136,27 @@ impl Client {
         args: impl Into<Args>,
     ) -> Result<Stream, Error> {
         let (message, deadline) = (message(app, action, args.into())?, self.deadline());
-        attempt(self.retries, deadline, async || {
-            let request = self.request(message.clone(), deadline)?;
-            let response = self.arbiter().execute_stream(request).await;
-            let response = response.map_err(|status| Error::of(status, &self.socket))?;
-            Stream::open(response.into_inner(), deadline, self.socket.clone()).await
-        })
-        .await
+        attempt(self.retries, deadline, || self.stream_once(message.clone(), deadline)).await
+    }
+
+    async fn execute_once(
+        &self,
+        message: ExecuteRequest,
+        deadline: Deadline,
+    ) -> Result<Value, Error> {
+        let response = self.arbiter().execute(self.request(message, deadline)?).await;
+        let response = response.map_err(|status| Error::of(status, &self.socket))?;
+        Ok(Value::read(response.into_inner().result)?)
+    }
+
+    async fn stream_once(
+        &self,
+        message: ExecuteRequest,
+        deadline: Deadline,
+    ) -> Result<Stream, Error> {
+        let response = self.arbiter().execute_stream(self.request(message, deadline)?).await;
+        let response = response.map_err(|status| Error::of(status, &self.socket))?;
+        Stream::open(response.into_inner(), deadline, self.socket.clone()).await
     }
 
     fn deadline(&self) -> Deadline {

@@ -17,8 +17,9 @@ use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
 use super::{
-    LIMIT, Output, eventually, process,
+    LIMIT, Output, eventually,
     paths::{python, python_path},
+    process,
 };
 
 /// A running `dirtyd serve`. Its directory is the working directory of its
@@ -78,7 +79,11 @@ impl Daemon {
     }
 
     /// Waits until `status` is as wanted.
-    pub async fn until(&self, what: &str, wanted: impl Fn(&StatusResponse) -> bool) -> StatusResponse {
+    pub async fn until(
+        &self,
+        what: &str,
+        wanted: impl Fn(&StatusResponse) -> bool,
+    ) -> StatusResponse {
         eventually(LIMIT, what, async || Some(self.status().await).filter(&wanted)).await
     }
 
