@@ -44,8 +44,9 @@ func New(socket string, options ...Option) (*Client, error) {
 		grpc.WithDisableServiceConfig(),
 		// A restarted arbiter is found again quickly.
 		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
-			MinConnectTimeout: time.Second,
+			Backoff: backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
+			// While the arbiter is restarted, connections wait in the backlog of its socket.
+			MinConnectTimeout: 20 * time.Second,
 		}),
 		// The arbiter has the limit, and says it better.
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),

@@ -19,7 +19,8 @@ import (
 )
 
 const page = `<!doctype html><title>tokens</title><pre id="tokens"></pre><script>
-	new EventSource("/tokens?prompt=hello").onmessage = event => { document.all.tokens.append(event.data, "\n") }
+	const tokens = document.getElementById("tokens")
+	new EventSource("/tokens?prompt=hello").onmessage = event => tokens.append(event.data, "\n")
 </script>`
 
 func main() {
