@@ -56,7 +56,7 @@ test-python: debug $(VENV)
 
 test-go: debug $(VENV) $(BUF_READY) $(GO_GENERATORS)
 	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...
-	DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python tests/stubs/with-daemon tests/stubs/go/run
+	$(WITH_DAEMON) tests/stubs/go/run
 	python tests/docs/run_snippets.py $(DEBUG) clients/go/README.md
 
 test-examples: $(VENV)
