@@ -21,15 +21,15 @@ const PYTHON_PACKAGE = resolve(HERE, "../../../python/src");
 const { DIRTYD_BIN, DIRTYD_TEST_PYTHON = "python3" } = process.env;
 
 /**
- * Start `dirtyd serve` with this configuration in a directory of its own;
- * resolves once it answers. To be stopped.
+ * Start `dirtyd serve` in a directory of its own, with this configuration or with
+ * that of a file; resolves once it answers.
  */
-export async function startDaemon(configuration) {
+export async function startDaemon(configuration, file = undefined) {
   if (!DIRTYD_BIN) throw new Error("set DIRTYD_BIN to the daemon, such as ../../target/debug/dirtyd");
   const directory = await mkdtemp(join(tmpdir(), "dirtyd-node-"));
   const socket = join(directory, "d.sock");
-  await writeFile(join(directory, "dirtyd.toml"), configuration);
-  const child = spawn(resolve(DIRTYD_BIN), ["serve", "--config", "dirtyd.toml", "--socket", socket], {
+  if (!file) await writeFile(join(directory, "dirtyd.toml"), configuration);
+  const child = spawn(resolve(DIRTYD_BIN), ["serve", "--config", file ?? "dirtyd.toml", "--socket", socket], {
     cwd: directory,
     env: { ...process.env, DIRTYD_PYTHON: DIRTYD_TEST_PYTHON, PYTHONPATH: PYTHON_PACKAGE, XDG_RUNTIME_DIR: directory },
     stdio: ["ignore", "pipe", "pipe"],
