@@ -10,6 +10,7 @@ CARGO_DENY := 0.20.2
 GRPCURL := v1.9.4
 PROTOC_GEN_GO := v1.36.12
 PROTOC_GEN_GO_GRPC := v1.6.2
+CHROMIUM ?= /usr/bin/chromium
 
 # What was set up; each is an empty file that a new version or a changed list of pins makes anew.
 VENV := .venv/ready
@@ -18,6 +19,8 @@ BUF_READY := .tools/npm/ready
 DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
 GRPCURL_READY := .tools/grpcurl-$(GRPCURL)
 GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)
+NODE_READY := clients/node/node_modules/ready
+NODE_STUB_READY := tests/stubs/node/node_modules/ready
 
 DEBUG := $(CURDIR)/target/debug/dirtyd
 WITH_DAEMON := DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python tests/conformance/with-daemon
@@ -43,8 +46,8 @@ demo: build $(VENV) ## see it work: embeddings, and text streamed token by token
 
 ## Test
 
-.PHONY: test test-rust test-python test-go test-examples
-test: test-rust test-python test-go test-examples test-stubs test-docs ## every test of the daemon, the clients and the examples
+.PHONY: test test-rust test-python test-go test-node test-examples
+test: test-rust test-python test-go test-node test-examples test-stubs test-docs ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
@@ -58,6 +61,13 @@ test-go: debug $(VENV) $(BUF_READY) $(GO_GENERATORS)
 	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...
 	$(WITH_DAEMON) tests/stubs/go/run
 	python tests/docs/run_snippets.py $(DEBUG) clients/go/README.md
+
+test-node: debug $(VENV) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIUM)
+	cd clients/node && npm run build
+	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm test
+	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm run conformance
+	$(WITH_DAEMON) tests/stubs/node/run
+	python tests/docs/run_snippets.py $(DEBUG) clients/node/README.md
 
 test-examples: $(VENV)
 	cd examples && pytest
@@ -148,3 +158,11 @@ $(GRPCURL_READY):
 	mkdir -p .tools/bin
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL)
 	touch $@
+
+%/node_modules/ready: %/package.json %/package-lock.json
+	npm ci --prefix $* --no-audit --no-fund --ignore-scripts
+	touch $@
+
+$(CHROMIUM): # one that is elsewhere can be named: make CHROMIUM=...
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends chromium
