@@ -4,23 +4,29 @@
 //! One thread runs it all: a call passes through a handful of tasks, and waking
 //! another core for each would cost more than the work.
 
+mod signals;
+mod upstream;
+
 use std::{
     io,
     os::unix::net::UnixListener,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
-};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+pub use upstream::Upstream;
 
 use crate::{
     config::Config,
+    hooks::{self, Hooks},
+    lifeline::Report,
     logging::Log,
     pool::{self, PoolHandle, ScaleTo},
     server::{Edge, ReloadConfig},
 };
+use signals::{Asked, Signals};
 
 /// How much longer than the drain the process waits for stragglers.
 const STRAGGLERS: Duration = Duration::from_secs(5);
@@ -35,6 +41,10 @@ pub struct DirtyArbiter {
     pub reload: ReloadConfig,
     /// The log.
     pub log: Log,
+    /// What to run at points of the life cycle.
+    pub hooks: Option<Box<dyn Hooks>>,
+    /// Who is above.
+    pub upstream: Upstream,
 }
 
 impl DirtyArbiter {
@@ -48,10 +58,17 @@ impl DirtyArbiter {
 
     async fn serve(self) -> io::Result<()> {
         let mut signals = Signals::new()?;
+        let alone = matches!(self.upstream, Upstream::Nobody);
+        let hooks = hooks::Runner::start(self.hooks, &self.config);
+        hooks.before_first_worker().await;
         let (pool, mut pool_task) = pool::start(&self.config);
+        hooks.follow(pool.events());
         let edge = Edge::new(self.listener, &self.config, &pool, self.reload.clone())?;
         let (stop, stopped) = oneshot::channel::<()>();
         let mut edge_task = tokio::spawn(edge.serve(async { drop(stopped.await) }));
+        let link = upstream::start(self.upstream, &pool)?;
+        let reloads = reload_when_asked(pool.clone(), self.reload, link.reports);
+        let mut lost = link.lost;
         tracing::info!(
             pid = std::process::id(),
             "dirtyd {} `{}` listens on {}",
@@ -59,25 +76,24 @@ impl DirtyArbiter {
             self.config.proc_name,
             self.config.socket.display()
         );
-        loop {
-            let action = tokio::select! {
-                action = signals.next() => action,
+        let why = loop {
+            let asked = tokio::select! {
+                asked = signals.next() => asked,
+                Ok(()) = &mut lost => break "the main arbiter is gone",
                 ended = &mut pool_task => {
                     // The pool only ends by itself when it panicked.
                     return Err(io::Error::other(format!("the pool ended: {ended:?}")));
                 }
             };
-            match action {
-                Action::Drain(name) => {
-                    tracing::info!("{name}: draining for up to {:?}", self.config.graceful_timeout);
-                    break;
-                }
-                Action::Quit => return Ok(()),
-                Action::Reload => reload(&pool, &self.reload),
-                Action::ReopenLog => self.log.reopen(),
-                Action::Scale(by) => scale(&pool, by),
+            match asked {
+                Asked::Drain(signal) => break signal,
+                Asked::Quit => return Ok(()),
+                Asked::Reload => reloads.notify_one(),
+                Asked::ReopenLog => self.log.reopen(),
+                Asked::Scale(by) => scale(&pool, by),
             }
-        }
+        };
+        tracing::info!("{why}: draining for up to {:?}", self.config.graceful_timeout);
         let deadline = Instant::now() + self.config.graceful_timeout;
         let _ = stop.send(());
         pool.drain(deadline).await;
@@ -85,12 +101,22 @@ impl DirtyArbiter {
             let _ = (&mut edge_task).await;
             pool.edge_closed().await;
             let _ = pool_task.await;
+            hooks.finish().await;
         };
         let limit = deadline + STRAGGLERS;
-        let quit = async { while !matches!(signals.next().await, Action::Quit) {} };
+        // A main arbiter passes on one TERM, and QUIT for the second.
+        let quit = async {
+            loop {
+                match signals.next().await {
+                    Asked::Quit => return,
+                    Asked::Drain(_) if alone => return,
+                    _ => {}
+                }
+            }
+        };
         tokio::select! {
             () = drained => tracing::info!("drained; the arbiter ends"),
-            () = quit => tracing::info!("QUIT: the arbiter ends at once"),
+            () = quit => tracing::info!("told again: the arbiter ends at once"),
             () = tokio::time::sleep_until(limit.into()) =>
                 tracing::warn!("graceful_timeout passed; the arbiter ends"),
         }
@@ -98,18 +124,31 @@ impl DirtyArbiter {
     }
 }
 
-/// Reloads beside the loop, which must not wait for it.
-fn reload(pool: &PoolHandle, read: &ReloadConfig) {
-    match read() {
-        Ok(config) => {
-            let pool = pool.clone();
-            // The pool's journal tells how it ends.
-            tokio::spawn(async move { drop(pool.reload(config).await) });
+/// Reloads beside the loop, which must not wait for it. Asked again meanwhile,
+/// it reloads once more: the configuration may have changed since it was read.
+fn reload_when_asked(
+    pool: PoolHandle,
+    read: ReloadConfig,
+    reports: mpsc::Sender<Report>,
+) -> Arc<Notify> {
+    let asked = Arc::new(Notify::new());
+    let asks = Arc::clone(&asked);
+    tokio::spawn(async move {
+        loop {
+            asked.notified().await;
+            match read() {
+                // The pool's journal tells how it ends.
+                Ok(config) => drop(pool.reload(config).await),
+                Err(error) => {
+                    tracing::error!(
+                        "SIGHUP: the configuration is not used, nothing changes: {error}"
+                    );
+                }
+            }
+            let _ = reports.send(Report::Reloaded).await;
         }
-        Err(error) => {
-            tracing::error!("HUP: the configuration is not used, nothing changes: {error}")
-        }
-    }
+    });
+    asks
 }
 
 fn scale(pool: &PoolHandle, by: i32) {
@@ -119,51 +158,4 @@ fn scale(pool: &PoolHandle, by: i32) {
             tracing::warn!("the number of workers stays: {error}");
         }
     });
-}
-
-/// What a signal asks for.
-enum Action {
-    Drain(&'static str),
-    Quit,
-    Reload,
-    ReopenLog,
-    Scale(i32),
-}
-
-/// The signals of the design's table.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    quit: Signal,
-    hangup: Signal,
-    user1: Signal,
-    more: Signal,
-    fewer: Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let raw = |signal: nix::sys::signal::Signal| SignalKind::from_raw(signal as i32);
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
-            hangup: signal(SignalKind::hangup())?,
-            user1: signal(SignalKind::user_defined1())?,
-            more: signal(raw(nix::sys::signal::Signal::SIGTTIN))?,
-            fewer: signal(raw(nix::sys::signal::Signal::SIGTTOU))?,
-        })
-    }
-
-    async fn next(&mut self) -> Action {
-        tokio::select! {
-            _ = self.quit.recv() => Action::Quit,
-            _ = self.terminate.recv() => Action::Drain("TERM"),
-            _ = self.interrupt.recv() => Action::Drain("INT"),
-            _ = self.hangup.recv() => Action::Reload,
-            _ = self.user1.recv() => Action::ReopenLog,
-            _ = self.more.recv() => Action::Scale(1),
-            _ = self.fewer.recv() => Action::Scale(-1),
-        }
-    }
 }

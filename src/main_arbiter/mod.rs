@@ -1,0 +1,61 @@
+//! The main arbiter: the small process above the dirty arbiter. It owns the
+//! listening socket and the names, and so outlives whatever happens below: as
+//! long as it lives, callers that connect wait in the socket's backlog and are
+//! served by the next dirty arbiter.
+//!
+//! ```text
+//!   signals, ends of children, reports, time
+//!         |  reactor: one thread, one poll(2)
+//!         v
+//!      machine (pure) --actions--> reactor: fork, signal, rename, notify
+//! ```
+//!
+//! It runs no async runtime, no call passes through it, and no work is done in
+//! signal handlers: signals are blocked and read from a descriptor. Beside its
+//! thread there is only the log's, so that a full pipe never stops it.
+
+mod again;
+mod machine;
+mod names;
+mod reactor;
+mod socket;
+mod systemd;
+
+use std::{ffi::OsString, os::fd::RawFd};
+
+pub use again::{Succession, Supervision};
+pub use names::Names;
+pub use socket::Socket;
+
+use again::Again;
+
+use crate::{config::Config, logging::Log, process::pidfile::PidFile};
+
+/// Runs the main arbiter until it was told to end, and has. Gives the exit
+/// code: 0 after a clean drain.
+///
+/// # Errors
+/// The name is taken, or the socket or the PID files cannot be used.
+pub fn run(config: &Config, log: Log, succession: Option<Succession>) -> anyhow::Result<u8> {
+    let names = Names::new(&config.runtime_dir, &config.proc_name);
+    let again = Again::new();
+    match succession {
+        None => {
+            let file = names.claim()?;
+            names.end_orphans(config.graceful_timeout)?;
+            let socket = Socket::bind_or_inherit(config)?;
+            reactor::Reactor::new(config, log, names, again, file, socket, None)?.run()
+        }
+        Some(succession) => {
+            let file = PidFile::take(&names.successor().main())?;
+            let socket = Socket::succeed(&succession, config)?;
+            let predecessor = Some(succession.predecessor()?);
+            reactor::Reactor::new(config, log, names, again, file, socket, predecessor)?.run()
+        }
+    }
+}
+
+/// What a descriptor's number is as an argument.
+fn number(fd: RawFd) -> OsString {
+    fd.to_string().into()
+}
