@@ -108,23 +108,22 @@ impl Serve {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let config = self.flags.load()?;
         private_directory(&config.runtime_dir)?;
-        let log = Log::start(&config.log)?;
-        if let Some(supervision) = &self.supervision {
-            return self.serve_supervised(config, log, supervision);
+        match &self.supervision {
+            Some(supervision) => self.serve_supervised(config, supervision),
+            None if self.single => self.serve_alone(config),
+            None => main_arbiter::run(&config, self.succession).map(ExitCode::from),
         }
-        if self.single {
-            return self.serve_alone(config, log);
-        }
-        main_arbiter::run(&config, log, self.succession).map(ExitCode::from)
     }
 
     /// The process below a main arbiter.
     fn serve_supervised(
         &self,
         config: Config,
-        log: Log,
         supervision: &Supervision,
     ) -> anyhow::Result<ExitCode> {
+        let log = Log::start(&config.log)?;
+        // It was started by another name of the same file.
+        let _ = nix::sys::prctl::set_name(c"dirtyd");
         let listener = descriptors::listener(supervision.listener)?;
         let lifeline = descriptors::inherited(supervision.lifeline)?;
         let file = PidFile::take(&supervision.pid_file)?;
@@ -134,7 +133,8 @@ impl Serve {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn serve_alone(&self, config: Config, log: Log) -> anyhow::Result<ExitCode> {
+    fn serve_alone(&self, config: Config) -> anyhow::Result<ExitCode> {
+        let log = Log::start(&config.log)?;
         let names = Names::new(&config.runtime_dir, &config.proc_name);
         let _file = names.claim()?;
         names.end_orphans(config.graceful_timeout)?;

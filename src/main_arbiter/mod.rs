@@ -28,6 +28,7 @@ pub use names::Names;
 pub use socket::Socket;
 
 use again::Again;
+use reactor::{Parts, Reactor};
 
 use crate::{config::Config, logging::Log, process::pidfile::PidFile};
 
@@ -35,24 +36,26 @@ use crate::{config::Config, logging::Log, process::pidfile::PidFile};
 /// code: 0 after a clean drain.
 ///
 /// # Errors
-/// The name is taken, or the socket or the PID files cannot be used.
-pub fn run(config: &Config, log: Log, succession: Option<Succession>) -> anyhow::Result<u8> {
+/// The name is taken, or the log, the socket or the PID files cannot be used.
+pub fn run(config: &Config, succession: Option<Succession>) -> anyhow::Result<u8> {
+    // Before the log's thread starts, which would take them otherwise.
+    let signals = reactor::signals()?;
+    let log = Log::start(&config.log)?;
     let names = Names::new(&config.runtime_dir, &config.proc_name);
-    let again = Again::new();
-    match succession {
+    let (file, socket, predecessor) = match succession {
         None => {
             let file = names.claim()?;
             names.end_orphans(config.graceful_timeout)?;
-            let socket = Socket::bind_or_inherit(config)?;
-            reactor::Reactor::new(config, log, names, again, file, socket, None)?.run()
+            (file, Socket::bind_or_inherit(config)?, None)
         }
         Some(succession) => {
             let file = PidFile::take(&names.successor().main())?;
             let socket = Socket::succeed(&succession, config)?;
-            let predecessor = Some(succession.predecessor()?);
-            reactor::Reactor::new(config, log, names, again, file, socket, predecessor)?.run()
+            (file, socket, Some(succession.predecessor()?))
         }
-    }
+    };
+    let parts = Parts { names, again: Again::new(), file, socket, predecessor };
+    Ok(Reactor::new(config, log, signals, parts).run()?)
 }
 
 /// What a descriptor's number is as an argument.

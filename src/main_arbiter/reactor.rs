@@ -55,38 +55,43 @@ struct Child {
     lifeline: Option<Lifeline>,
 }
 
+/// Blocks the signals of the main arbiter, to be read as events.
+///
+/// # Errors
+/// The kernel has no descriptor left.
+pub fn signals() -> io::Result<Signals> {
+    Signals::new(&SIGNALS)
+}
+
+/// What a main arbiter owns.
+pub struct Parts {
+    /// The names to have in the end; an upgrade starts under others.
+    pub names: Names,
+    /// How it starts itself again.
+    pub again: Again,
+    /// Its PID file.
+    pub file: PidFile,
+    /// The listening socket.
+    pub socket: Socket,
+    /// The main arbiter that it is to succeed.
+    pub predecessor: Option<Predecessor>,
+}
+
 /// The main arbiter.
 pub struct Reactor {
     log: Log,
-    /// The names to have in the end; an upgrade starts under others.
-    names: Names,
-    again: Again,
-    file: PidFile,
-    socket: Socket,
     signals: Signals,
+    own: Parts,
     machine: Machine,
     arbiter: Option<Child>,
     successor: Option<Child>,
-    predecessor: Option<Predecessor>,
     /// The dirty arbiter's PID file still has the name of the upgrade.
     renames_dirty: bool,
 }
 
 impl Reactor {
     /// A main arbiter that has its name and its socket.
-    ///
-    /// # Errors
-    /// The signals cannot be set up.
-    pub fn new(
-        config: &Config,
-        log: Log,
-        names: Names,
-        again: Again,
-        file: PidFile,
-        socket: Socket,
-        predecessor: Option<Predecessor>,
-    ) -> io::Result<Self> {
-        let signals = Signals::new(&SIGNALS)?;
+    pub fn new(config: &Config, log: Log, signals: Signals, own: Parts) -> Self {
         children::adopt_orphans();
         // The first worker finds out what the others load: two boots.
         let boot = config.pools.iter().map(|pool| 2 * pool.boot_timeout).max();
@@ -94,34 +99,24 @@ impl Reactor {
             graceful_timeout: config.graceful_timeout,
             upgrade_timeout: boot.unwrap_or_default() + UPGRADE_MARGIN,
             watchdog: systemd::watchdog(),
-            has_predecessor: predecessor.is_some(),
+            has_predecessor: own.predecessor.is_some(),
         };
+        let machine = Machine::new(settings, Instant::now());
         tracing::info!(
             pid = std::process::id(),
             "dirtyd {} `{}`: the main arbiter starts",
             env!("CARGO_PKG_VERSION"),
             config.proc_name
         );
-        Ok(Self {
-            log,
-            names,
-            again,
-            file,
-            socket,
-            signals,
-            machine: Machine::new(settings, Instant::now()),
-            arbiter: None,
-            successor: None,
-            predecessor,
-            renames_dirty: false,
-        })
+        let (arbiter, successor) = (None, None);
+        Self { log, signals, own, machine, arbiter, successor, renames_dirty: false }
     }
 
     /// Runs until the machine says so. Gives the exit code.
     ///
     /// # Errors
     /// The kernel refuses to wait.
-    pub fn run(mut self) -> anyhow::Result<u8> {
+    pub fn run(mut self) -> io::Result<u8> {
         loop {
             let mut events = self.wait()?;
             events.reverse();
@@ -162,7 +157,7 @@ impl Reactor {
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let lifelines = [&self.arbiter, &self.successor].into_iter().flatten();
         let lifelines = lifelines.filter_map(|child| child.lifeline.as_ref()).map(|l| l.as_fd());
-        let predecessor = self.predecessor.as_ref().and_then(|p| p.pidfd.as_ref());
+        let predecessor = self.own.predecessor.as_ref().and_then(|p| p.pidfd.as_ref());
         (std::iter::once(self.signals.fd()))
             .chain(lifelines)
             .chain(predecessor.map(|fd| fd.as_fd()))
@@ -189,8 +184,8 @@ impl Reactor {
         let is_gone = |p: &Predecessor| {
             p.pidfd.as_ref().is_none_or(|fd| crate::process::pidfd::wait(fd, Duration::ZERO))
         };
-        if self.predecessor.as_ref().is_some_and(is_gone) {
-            self.predecessor = None;
+        if self.own.predecessor.as_ref().is_some_and(is_gone) {
+            self.own.predecessor = None;
             events.push(Event::PredecessorGone);
         }
         if self.machine.due().is_some_and(|due| due <= Instant::now()) {
@@ -230,8 +225,8 @@ impl Reactor {
             Action::Sweep { all } => self.sweep(all),
             Action::ReopenLog => self.log.reopen(),
             Action::CloseSocket => {
-                let leave = self.machine.is_succeeded() || self.predecessor.is_some();
-                self.socket.close(leave);
+                let leave = self.machine.is_succeeded() || self.own.predecessor.is_some();
+                self.own.socket.close(leave);
             }
             Action::StartSuccessor => {
                 let error = self.start_successor().err()?;
@@ -252,21 +247,21 @@ impl Reactor {
 
     fn start(&mut self) -> io::Result<()> {
         let (lifeline, theirs) = Lifeline::pair()?;
-        let names = match self.predecessor {
-            Some(_) => self.names.successor(),
-            None => self.names.clone(),
+        let names = match self.own.predecessor {
+            Some(_) => self.own.names.successor(),
+            None => self.own.names.clone(),
         };
-        let pid = self.again.start_arbiter(self.socket.share()?, theirs, &names.dirty())?;
+        let pid = self.own.again.start_arbiter(self.own.socket.share()?, theirs, &names.dirty())?;
         tracing::info!(pid, "started the dirty arbiter, process {pid}");
         self.arbiter = Some(Child { pid, lifeline: Some(lifeline) });
         Ok(())
     }
 
     fn start_successor(&mut self) -> io::Result<()> {
-        let _ = fs::remove_file(self.names.upgrade());
+        let _ = fs::remove_file(self.own.names.upgrade());
         let (lifeline, theirs) = Lifeline::pair()?;
-        let (listener, owns) = (self.socket.share()?, self.socket.owns_file());
-        let pid = self.again.start_successor(listener, theirs, owns)?;
+        let (listener, owns) = (self.own.socket.share()?, self.own.socket.owns_file());
+        let pid = self.own.again.start_successor(listener, theirs, owns)?;
         tracing::info!(pid, "started the new main arbiter, process {pid}");
         self.successor = Some(Child { pid, lifeline: Some(lifeline) });
         Ok(())
@@ -294,28 +289,29 @@ impl Reactor {
             (Ok(()), None) => "failed the new main arbiter ended\n".to_owned(),
             (Err(why), _) => format!("failed {why}\n"),
         };
-        let (path, part) = (self.names.upgrade(), self.names.successor().upgrade());
+        let (path, part) = (self.own.names.upgrade(), self.own.names.successor().upgrade());
         if let Err(error) = fs::write(&part, text).and_then(|()| fs::rename(&part, &path)) {
             tracing::warn!("cannot write {}: {error}", path.display());
         }
     }
 
     fn tell_predecessor(&mut self, report: Report) {
-        if let Err(error) = self.file.publish() {
+        if let Err(error) = self.own.file.publish() {
             tracing::warn!("cannot write the PID file: {error}");
         }
-        let Some(report_to) = self.predecessor.as_ref().map(|p| &p.report) else { return };
+        let Some(report_to) = self.own.predecessor.as_ref().map(|p| &p.report) else { return };
         let told = report_to.try_clone().map(UnixStream::from);
         // If it is gone, that is an event of its own.
         let _ = told.and_then(|mut stream| stream.write_all(&[report.byte()]));
     }
 
     fn take_name(&mut self) {
-        let renamed = self.file.rename(&self.names.main()).and_then(|()| self.file.publish());
+        let renamed =
+            self.own.file.rename(&self.own.names.main()).and_then(|()| self.own.file.publish());
         if let Err(error) = renamed {
-            tracing::error!("cannot take the name {}: {error}", self.names.main().display());
+            tracing::error!("cannot take the name {}: {error}", self.own.names.main().display());
         }
-        let _ = fs::remove_file(self.names.upgrade());
+        let _ = fs::remove_file(self.own.names.upgrade());
         self.renames_dirty = true;
         self.rename_dirty();
     }
@@ -323,7 +319,7 @@ impl Reactor {
     /// Gives the dirty arbiter's PID file its plain name, once the old dirty
     /// arbiter is gone too: it may outlive its main arbiter by its drain.
     fn rename_dirty(&mut self) {
-        let (from, to) = (self.names.successor().dirty(), self.names.dirty());
+        let (from, to) = (self.own.names.successor().dirty(), self.own.names.dirty());
         if self.renames_dirty && !matches!(pidfile::holder(&to), Ok(Some(_))) {
             let _ = fs::rename(from, to);
             self.renames_dirty = false;
@@ -332,9 +328,9 @@ impl Reactor {
 
     fn leave(&mut self) {
         let succeeded = self.machine.is_succeeded();
-        self.socket.close(succeeded || self.predecessor.is_some());
-        if !succeeded && self.predecessor.is_none() {
-            let _ = fs::remove_file(self.names.upgrade());
+        self.own.socket.close(succeeded || self.own.predecessor.is_some());
+        if !succeeded && self.own.predecessor.is_none() {
+            let _ = fs::remove_file(self.own.names.upgrade());
         }
         tracing::info!("the main arbiter ends");
     }
