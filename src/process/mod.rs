@@ -14,8 +14,6 @@ pub mod signals;
 mod spawn;
 
 pub use bounded::run_bounded;
-pub use bounded::run_bounded;
-pub use fork::{Program, fork_self};
 pub use fork::{Program, fork_self};
 pub use inherited::take_worker_socket;
 pub use spawn::{WorkerCommand, WorkerProcess};
