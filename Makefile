@@ -10,6 +10,7 @@ CARGO_DENY := 0.20.2
 GRPCURL := v1.9.4
 PROTOC_GEN_GO := v1.36.12
 PROTOC_GEN_GO_GRPC := v1.6.2
+GHZ := v0.93.0
 CHROMIUM ?= /usr/bin/chromium
 
 # What was set up; each is an empty file that a new version or a changed list of pins makes anew.
@@ -19,6 +20,8 @@ BUF_READY := .tools/npm/ready
 DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
 GRPCURL_READY := .tools/grpcurl-$(GRPCURL)
 GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)
+GHZ_READY := .tools/ghz-$(GHZ)
+DEBIAN_STUBS := .tools/debian-stubs
 NODE_READY := clients/node/node_modules/ready
 NODE_STUB_READY := tests/stubs/node/node_modules/ready
 
@@ -46,8 +49,8 @@ demo: build $(VENV) ## see it work: embeddings, and text streamed token by token
 
 ## Test
 
-.PHONY: test test-rust test-python test-go test-node test-examples
-test: test-rust test-python test-go test-node test-examples test-stubs test-docs ## every test of the daemon, the clients and the examples
+.PHONY: test test-rust test-python test-go test-node test-java test-examples
+test: test-rust test-python test-go test-node test-java test-examples test-stubs test-docs ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
@@ -69,6 +72,9 @@ test-node: debug $(VENV) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIUM)
 	$(WITH_DAEMON) tests/stubs/node/run
 	python tests/docs/run_snippets.py $(DEBUG) clients/node/README.md
 
+test-java: debug $(VENV)
+	cd clients/java && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python mvn -q -B -ntp test
+
 test-examples: $(VENV)
 	cd examples && pytest
 
@@ -76,8 +82,8 @@ test-stubs: debug $(VENV) $(GENERATOR)
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py sync
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py asyncio
 
-test-docs: debug $(VENV) $(GRPCURL_READY)
-	python tests/docs/run_snippets.py $(DEBUG) README.md
+test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS)
+	python tests/docs/run_snippets.py $(DEBUG) README.md docs/clients.md
 
 ## Check
 
@@ -111,13 +117,13 @@ fmt: $(VENV) $(BUF_READY) ## format everything
 	ruff format
 	buf format --write proto
 
-proto: $(GENERATOR) $(BUF_READY) $(GO_GENERATORS) ## generate the clients' code from proto/
+proto: $(GENERATOR) $(BUF_READY) $(GO_GENERATORS) $(NODE_READY) ## generate the clients' code from proto/
 	@for generate in clients/*/generate.sh; do echo $$generate; PYTHON=$(CURDIR)/.tools/generator/bin/python $$generate; done
 
 .PHONY: clean
 clean: ## back to a fresh checkout
 	cargo clean
-	rm -rf .venv .tools
+	rm -rf .venv .tools clients/node/node_modules clients/node/dist tests/stubs/node/node_modules
 
 ## Set-up
 
@@ -166,3 +172,15 @@ $(GRPCURL_READY):
 $(CHROMIUM): # one that is elsewhere can be named: make CHROMIUM=...
 	apt-get update --quiet
 	apt-get install --quiet --yes --no-install-recommends chromium
+
+$(GHZ_READY):
+	mkdir -p .tools/bin
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/bojand/ghz/cmd/ghz@$(GHZ)
+	touch $@
+
+$(DEBIAN_STUBS): # what docs/clients.md needs for C++ and Ruby
+	mkdir -p $(@D)
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends \
+		libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc ruby-grpc ruby-grpc-tools
+	touch $@
