@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dirtyd::client::{Error, Reason, Value, args};
+use dirtyd::client::{Client, Error, Reason, Value, args};
 use tokio::task::JoinHandle;
 use tonic::Code;
 
@@ -52,33 +52,49 @@ async fn calls_are_served_in_the_order_of_their_arrival() {
     assert_eq!(order, Value::from((0..20).collect::<Vec<i32>>()));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn ten_thousand_calls_to_one_busy_worker_do_not_grow_the_arbiter() {
-    const CALLS: usize = 10_000;
-    let daemon = Daemon::start("max_queue = 1024\n[[app]]\npath = \"lab:Lab\"").await;
-    let running = occupied(&daemon).await;
-    let memory = async || daemon.status().await.arbiter.expect("arbiter").memory_bytes;
-    let before = memory().await;
-    // 20 connections, for one allows 1024 calls at once.
-    let clients: Vec<_> = (0..20).map(|_| daemon.connect()).collect();
+/// Offers calls that are too many, and waits until all of them are refused but
+/// for the `queued` that wait.
+async fn offer(
+    daemon: &Daemon,
+    clients: &[Client],
+    calls: usize,
+    queued: usize,
+) -> JoinHandle<Vec<Result<Value, Error>>> {
+    let refused = app(&daemon.status().await, "lab:Lab").failed;
     let payload = "x".repeat(4096);
-    let offered = together((0..CALLS).map(|number| {
+    let offered = together((0..calls).map(|number| {
         let (client, payload) = (clients[number % clients.len()].clone(), payload.clone());
         async move { client.execute("lab:Lab", "type_name", args![payload]).await }
     }));
     daemon
-        .until("all are there", |status| {
+        .until("the queue is full and the rest refused", |status| {
             let app = app(status, "lab:Lab");
-            app.queued == 1024 && app.failed == (CALLS - 1024) as u64
+            app.queued == 1024 && app.failed == refused + (calls - queued) as u64
         })
         .await;
-    let grown = memory().await.saturating_sub(before) >> 20;
-    assert!(grown < 64, "{grown} MiB more for 1024 calls of 4 KiB that wait");
+    offered
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_calls_to_one_busy_worker_do_not_grow_the_arbiter() {
+    let daemon = Daemon::start("max_queue = 1024\n[[app]]\npath = \"lab:Lab\"").await;
+    let running = occupied(&daemon).await;
+    let memory = async || daemon.status().await.arbiter.expect("arbiter").memory_bytes >> 20;
+    // Several connections, for one allows 1024 calls at once.
+    let clients: Vec<_> = (0..6).map(|_| daemon.connect()).collect();
+    let before = memory().await;
+    let first = offer(&daemon, &clients, 5000, 1024).await;
+    let full = memory().await;
+    assert!(full < before + 128, "{before} MiB, then {full} MiB for 1024 calls of 4 KiB");
+    // What is refused leaves nothing behind.
+    let second = offer(&daemon, &clients, 5000, 0).await;
+    let again = memory().await;
+    assert!(again < full + 24, "{before} MiB, {full} MiB, then {again} MiB");
     daemon.touch("door");
     running.await.expect("no panic").expect("hold");
-    let outcomes = offered.await.expect("no panic");
+    let outcomes = [first.await.expect("no panic"), second.await.expect("no panic")].concat();
     let refused = outcomes.into_iter().filter_map(|outcome| outcome.err().map(Err::<(), _>));
     let refused =
         refused.map(|error| failure(error, Code::ResourceExhausted, Reason::QueueFull)).count();
-    assert_eq!(refused, CALLS - 1024, "the others are served");
+    assert_eq!(refused, 10_000 - 1024, "the others are served");
 }

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from dirtyd import current_call
+from dirtyd import DirtyApp, current_call
 
 
 def appears(name):
@@ -16,12 +16,9 @@ def appears(name):
         time.sleep(0.002)
 
 
-class Lab:
-    def __init__(self):
+class Lab(DirtyApp):
+    def init(self):
         self.order = []
-
-    def __call__(self, action, *args, **kwargs):
-        return getattr(self, action)(*args, **kwargs)
 
     def close(self):
         Path(f"closed.{os.getpid()}").touch()
