@@ -159,7 +159,7 @@ impl Arbiter {
     }
 
     fn try_next(&mut self) -> Option<Kind> {
-        let kind = self.read()?;
+        let (kind, _) = self.read()?;
         if let Kind::Chunk(chunk) = &kind {
             let left = self.credit.get_mut(&chunk.call_id).expect("a chunk of a known call");
             assert!(left.0 > 0 && left.1 > 0, "a chunk without credit: {left:?}");
@@ -168,12 +168,12 @@ impl Arbiter {
         Some(kind)
     }
 
-    /// The next frame of a session whose requests were sent by hand.
-    pub fn next_uncounted(&mut self) -> Kind {
+    /// The next frame and its bytes, of a session whose requests were sent by hand.
+    pub fn next_raw(&mut self) -> (Kind, Vec<u8>) {
         self.read().expect("the worker closed its socket")
     }
 
-    fn read(&mut self) -> Option<Kind> {
+    fn read(&mut self) -> Option<(Kind, Vec<u8>)> {
         let mut prefix = [0; 4];
         if let Err(error) = self.socket.read_exact(&mut prefix) {
             let ended = matches!(
@@ -185,8 +185,8 @@ impl Arbiter {
         }
         let mut frame = vec![0; u32::from_be_bytes(prefix) as usize];
         self.socket.read_exact(&mut frame).expect("the rest of a frame");
-        let frame = WorkerFrame::decode(frame.as_slice()).expect("a WorkerFrame");
-        Some(frame.kind.expect("a frame of a known kind"))
+        let decoded = WorkerFrame::decode(frame.as_slice()).expect("a WorkerFrame");
+        Some((decoded.kind.expect("a frame of a known kind"), frame))
     }
 
     /// The result of a call.

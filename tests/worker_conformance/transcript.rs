@@ -5,7 +5,7 @@ use std::{env, fmt::Write as _, fs};
 
 use dirtyd::{
     proto::worker::{
-        ArbiterFrame, Cancel, CancelReason, Credit, InitApp, Ping, Request, Shutdown, WorkerFrame,
+        ArbiterFrame, Cancel, CancelReason, Credit, InitApp, Ping, Request, Shutdown,
         arbiter_frame::Kind,
     },
     value::Args,
@@ -90,10 +90,8 @@ impl Session {
 
     fn hear(&mut self, frames: usize) {
         for _ in 0..frames {
-            let kind = self.arbiter.next_uncounted();
-            let told = format!("{kind:?}");
-            let frame = WorkerFrame { kind: Some(kind) }.encode_to_vec();
-            self.note("worker", &told, &frame);
+            let (kind, frame) = self.arbiter.next_raw();
+            self.note("worker", &format!("{kind:?}"), &frame);
         }
     }
 

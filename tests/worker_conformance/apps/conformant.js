@@ -30,12 +30,21 @@ export class App {
   }
 
   context() {
-    const { requestId, metadata, cancelled, deadline } = currentCall();
-    return { request_id: requestId, color: metadata.color, cancelled, time_left: (deadline - Date.now()) / 1000 };
+    const call = currentCall();
+    return {
+      request_id: call.requestId,
+      color: call.metadata.color,
+      cancelled: call.signal.aborted,
+      time_left: call.remaining() / 1000,
+    };
   }
 
   fail(message) {
     throw new ValueError(message);
+  }
+
+  worst() {
+    throw "on purpose";
   }
 
   chosen() {

@@ -24,11 +24,14 @@ class App(dirtyd.DirtyApp, Conformance):
             "request_id": call.request_id,
             "color": dict(call.metadata)["color"],
             "cancelled": call.cancelled,
-            "time_left": call.deadline - time.monotonic(),
+            "time_left": call.remaining(),
         }
 
     def chosen(self):
         raise dirtyd.AppError("no such row", code="NOT_FOUND", metadata={"row": "7"})
+
+    def worst(self):
+        raise SystemExit("on purpose")
 
     async def nap(self, seconds):
         await asyncio.sleep(seconds)

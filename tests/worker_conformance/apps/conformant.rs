@@ -85,7 +85,7 @@ impl DirtyApp for App {
                 }
                 ().into()
             }
-            "panics" => panic!("on purpose"),
+            "worst" => panic!("on purpose"),
             _ => return Err(AppError::unknown_action(action)),
         })
     }

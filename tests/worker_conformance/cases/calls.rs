@@ -71,6 +71,16 @@ pub fn an_exception_has_type_message_and_traceback(runtime: &Runtime) {
     );
 }
 
+/// SystemExit, a panic, a string: the worker survives all of it.
+pub fn the_worst_that_an_action_can_throw(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("worst", Args::none());
+    let failure = arbiter.failure(id, ErrorKind::App).failure.expect("a failure");
+    assert!(failure.message.contains("on purpose"), "{}", failure.message);
+    let id = arbiter.call("echo", ["on".into()]);
+    assert_eq!(arbiter.result(id), "on".into());
+}
+
 pub fn an_app_chooses_code_and_metadata(runtime: &Runtime) {
     let mut arbiter = Arbiter::ready(runtime, 1);
     let id = arbiter.call("chosen", Args::none());

@@ -27,7 +27,7 @@ cases! {
         failed_init_is_told_and_can_be_retried, ping_is_answered;
     calls: every_kind_of_value_goes_there_and_back, arguments_by_place_and_name,
         the_action_knows_its_call, an_exception_has_type_message_and_traceback,
-        an_app_chooses_code_and_metadata, a_missing_action, a_private_action,
+        an_app_chooses_code_and_metadata, the_worst_that_an_action_can_throw, a_missing_action, a_private_action,
         a_result_without_a_form, a_result_that_is_too_large, execute_of_a_streaming_action,
         a_request_that_is_garbage, an_argument_without_a_kind, an_app_that_is_not_loaded,
         two_calls_at_once;
