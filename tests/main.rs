@@ -20,6 +20,8 @@ mod grpcurl;
 mod ladder;
 mod misbehave;
 mod queue;
+mod rust_client;
+mod rust_worker;
 mod spread;
 mod streams;
 mod threads;

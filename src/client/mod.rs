@@ -196,3 +196,8 @@ fn message(app: &str, action: &str, Args { args, kwargs }: Args) -> Result<Execu
         kwargs: kwargs.into_iter().map(|(name, value)| (name, value.into_proto())).collect(),
     })
 }
+
+/// Compiles the snippets of the client's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../clients/rust/README.md")]
+struct Readme;

@@ -11,7 +11,7 @@ mod wait;
 pub use bare::{bare, execute_with};
 pub use call::{failure, together};
 pub use daemon::Daemon;
-pub use paths::{python, python_path, repository};
+pub use paths::{example, python, python_path, repository};
 pub use process::{Output, signal};
 pub use status::{app, failed_apps, pids, worker_of};
 pub use wait::{LIMIT, eventually};

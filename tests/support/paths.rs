@@ -25,3 +25,11 @@ pub fn python_path(own: &Path) -> OsString {
     let parts = parts.iter().map(|part| repository().join(part));
     env::join_paths(parts.chain([own.to_owned()])).expect("no colon in the paths")
 }
+
+/// The binary of an example, which `cargo test` builds beside the daemon.
+pub fn example(name: &str) -> PathBuf {
+    let target = Path::new(env!("CARGO_BIN_EXE_dirtyd")).parent().expect("a directory");
+    let path = target.join("examples").join(name);
+    assert!(path.exists(), "{} is missing: run `cargo build --examples`", path.display());
+    path
+}
