@@ -57,11 +57,6 @@ impl Load {
         Self { stop, callers, tally }
     }
 
-    /// What became of the calls so far.
-    pub fn tally(&self) -> &Tally {
-        &self.tally
-    }
-
     /// Waits until so many more calls were served.
     pub async fn serve(&self, more: u64) {
         let wanted = self.tally.served.get() + more;

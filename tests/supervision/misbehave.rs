@@ -71,7 +71,7 @@ async fn what_a_live_worker_forked_is_left_alone() {
 }
 
 async fn fork(client: &Client, leave_group: bool) -> i32 {
-    let args = args![].with("leave_group", leave_group);
+    let args = args![].kwarg("leave_group", leave_group);
     let pid = client.execute(LIFE, "fork", args).await.expect("forked").as_int().expect("a pid");
     pid as i32
 }
@@ -107,7 +107,10 @@ async fn one_that_closes_its_socket_but_lives_is_killed_and_replaced() {
     let worker = pids(&family.status().await)[0];
     let client = family.connect();
     let lost = client.execute(LIFE, "close_socket", args![]);
-    let lost = tokio::time::timeout(Duration::from_secs(20), lost).await.expect("it has an outcome").expect_err("it died");
+    let lost = tokio::time::timeout(Duration::from_secs(20), lost)
+        .await
+        .expect("it has an outcome")
+        .expect_err("it died");
     assert!(lost.to_string().contains("WorkerCrashed"), "{lost}");
     family.gone(&[worker]).await;
     family.connect().execute(LIFE, "pid", args![]).await.expect("the next one serves");
