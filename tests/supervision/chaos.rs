@@ -21,7 +21,7 @@ const BLOWS: usize = 200;
 const LONGEST: Duration = Duration::from_secs(40);
 const SEED: u64 = 20_261_123;
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_campaign_of_kills_and_stops_leaks_nothing() {
     LocalSet::new().run_until(campaign()).await;
 }

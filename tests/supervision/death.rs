@@ -1,5 +1,7 @@
 //! Deaths, in every order: the service comes back, and nothing is left.
 
+use std::fs;
+
 use dirtyd::client::{Error, args};
 use nix::sys::signal::Signal;
 
@@ -8,7 +10,7 @@ use crate::{
     support::{Daemon, LIMIT, eventually, pids, signal},
 };
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_killed_dirty_arbiter_is_replaced_and_the_same_channel_goes_on() {
     let family = Family::start().await;
     let client = family.connect();
@@ -28,7 +30,7 @@ async fn a_killed_dirty_arbiter_is_replaced_and_the_same_channel_goes_on() {
     family.logged("the dirty arbiter was ended by SIGKILL").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn callers_wait_while_the_dirty_arbiter_is_replaced() {
     let family = Family::start().await;
     for _ in 0..3 {
@@ -39,7 +41,7 @@ async fn callers_wait_while_the_dirty_arbiter_is_replaced() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_dirty_arbiter_drains_when_its_main_arbiter_is_killed() {
     let mut family = Family::start().await;
     let call = tokio::spawn({
@@ -56,7 +58,7 @@ async fn the_dirty_arbiter_drains_when_its_main_arbiter_is_killed() {
 
 /// Kills everything in every order, with a worker stopped; then a fresh start
 /// needs no cleaning.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn killed_in_any_order_nothing_is_left_and_a_fresh_start_works() {
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
     for order in orders {
@@ -80,7 +82,7 @@ async fn killed_in_any_order_nothing_is_left_and_a_fresh_start_works() {
 }
 
 /// The hardest orphan: its main arbiter is gone, itself it is stopped.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_fresh_start_ends_a_stopped_orphan_and_its_workers() {
     let mut family =
         Family::with("workers = 2\ngraceful_timeout = \"300ms\"\n[[app]]\npath = \"life:Life\"\n")
@@ -96,12 +98,13 @@ async fn a_fresh_start_ends_a_stopped_orphan_and_its_workers() {
     family.gone(&[arbiter]).await;
     family.gone(&workers).await;
     serves(&family).await;
-    family.logged("has lost its main arbiter; it gets TERM").await;
+    let log = fs::read_to_string(family.path("log.again")).expect("log");
+    assert!(log.contains("has lost its main arbiter; it gets TERM"), "{log}");
     end(again).await;
 }
 
 /// The same, and it never reacts: its processes cannot even finish.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_orphan_that_does_not_drain_is_killed() {
     let mut family =
         Family::with("graceful_timeout = \"100ms\"\n[[app]]\npath = \"life:Stubborn\"\n").await;
@@ -121,7 +124,7 @@ async fn an_orphan_that_does_not_drain_is_killed() {
 
 /// Starts it once more in the same directory.
 fn restart(family: &Daemon) -> std::process::Child {
-    let log = std::fs::OpenOptions::new().append(true).open(family.path("log")).expect("log");
+    let log = fs::File::create(family.path("log.again")).expect("log");
     family.command(&["serve", "--config", "dirtyd.toml"]).stderr(log).spawn().expect("starts")
 }
 

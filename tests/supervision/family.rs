@@ -9,7 +9,7 @@ use std::{
 use dirtyd::client::{Error, Value, args};
 use nix::sys::signal::Signal;
 
-use crate::support::{Daemon, LIMIT, eventually, marked, repository, signal};
+use crate::support::{Daemon, LIMIT, eventually, marked, repository, signal, until};
 
 /// The app of most tests.
 pub const LIFE: &str = "life:Life";
@@ -103,12 +103,13 @@ impl DerefMut for Family {
 
 impl Drop for Family {
     fn drop(&mut self) {
-        let first = self.pid();
+        let (first, main) = (self.pid(), pid_in(&self.path("dirtyd.pid")));
         for pid in self.processes() {
             if std::thread::panicking() {
                 signal_if_there(pid, Signal::SIGKILL);
-            } else if pid != first && pid_in(&self.path("dirtyd.pid")) == Some(pid) {
+            } else if pid != first && Some(pid) == main {
                 signal(pid, Signal::SIGTERM);
+                until(LIMIT, || (!is_alive(pid)).then_some(()));
             }
         }
     }

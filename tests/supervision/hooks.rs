@@ -15,7 +15,7 @@ fn hooks(command: &str) -> String {
     )
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn they_run_in_the_order_of_life_with_the_facts() {
     let mut family = Family::with(&hooks(NOTE)).await;
     let worker = pids(&family.status().await)[0];
@@ -46,7 +46,7 @@ async fn they_run_in_the_order_of_life_with_the_facts() {
     );
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn failing_and_hanging_hooks_are_logged_and_change_nothing() {
     for (command, told) in [
         (r#"["sh", "-c", "echo the reason >&2; exit 3"]"#, "exited with 3; nothing else changes"),

@@ -10,7 +10,7 @@ use crate::{
     support::{LIMIT, eventually, pids, signal},
 };
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_that_ignores_term_is_killed_after_its_time() {
     let mut family =
         Family::with("graceful_timeout = \"300ms\"\n[[app]]\npath = \"life:Stubborn\"\n").await;
@@ -24,7 +24,7 @@ async fn one_that_ignores_term_is_killed_after_its_time() {
     assert!(family.log().contains(&format!("killing worker 1 (pid {worker})")), "{}", family.log());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_worker_forked_ends_with_it() {
     for leave_group in [false, true] {
         let family = Family::with("[[app]]\npath = \"life:Life\"\n").await;
@@ -39,7 +39,7 @@ async fn what_a_worker_forked_ends_with_it() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_worker_forked_ends_with_the_dirty_arbiter() {
     for leave_group in [false, true] {
         let family = Family::with("[[app]]\npath = \"life:Life\"\n").await;
@@ -52,7 +52,7 @@ async fn what_a_worker_forked_ends_with_the_dirty_arbiter() {
 
 /// A process that a worker forked stays as long as the worker does, even if
 /// another worker ends.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn what_a_live_worker_forked_is_left_alone() {
     let family = Family::start().await;
     let client = family.connect();
@@ -76,10 +76,10 @@ async fn fork(client: &Client, leave_group: bool) -> i32 {
     pid as i32
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_whose_init_hangs_is_ended_and_tried_again() {
     let family = Family::launch(
-        "boot_timeout = \"300ms\"\n[[app]]\npath = \"life:Moody\"\n",
+        "boot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n",
         &[("mood", "hang")],
     )
     .await;
@@ -91,7 +91,7 @@ async fn one_whose_init_hangs_is_ended_and_tried_again() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_flood_of_stderr_is_cut_and_blocks_nothing() {
     let family = Family::start().await;
     let flood = family.connect().execute(LIFE, "flood", args![20_000]).await.expect("it ends");
@@ -101,7 +101,7 @@ async fn a_flood_of_stderr_is_cut_and_blocks_nothing() {
     assert!(lines <= 10_000, "{lines} lines were logged");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_that_closes_its_socket_but_lives_is_killed_and_replaced() {
     let family = Family::with("[[app]]\npath = \"life:Life\"\n").await;
     let worker = pids(&family.status().await)[0];
@@ -117,7 +117,7 @@ async fn one_that_closes_its_socket_but_lives_is_killed_and_replaced() {
     family.logged("it closed its socket but did not exit").await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn one_that_is_stopped_while_idle_is_replaced() {
     let family = Family::with("heartbeat = \"200ms\"\n[[app]]\npath = \"life:Life\"\n").await;
     let worker = pids(&family.status().await)[0];

@@ -33,7 +33,7 @@ impl Drop for Innocent {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_planted_pid_file_harms_nobody() {
     let innocent = Innocent::new();
     let pid = innocent.pid();
@@ -62,7 +62,7 @@ async fn a_planted_pid_file_harms_nobody() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_link_at_the_path_is_replaced_and_its_target_untouched() {
     let mut family = Family::start().await;
     family.signal(Signal::SIGTERM);
@@ -72,7 +72,7 @@ async fn a_link_at_the_path_is_replaced_and_its_target_untouched() {
     fs::write(&target, format!("{}\n", innocent.pid())).expect("file");
     symlink(&target, family.path("dirtyd.pid")).expect("link");
     symlink(&target, family.path("dirtyd-dirty.pid")).expect("link");
-    let log = fs::OpenOptions::new().append(true).open(family.path("log")).expect("log");
+    let log = fs::File::create(family.path("log.again")).expect("log");
     let mut again =
         family.command(&["serve", "--config", "dirtyd.toml"]).stderr(log).spawn().expect("starts");
     eventually(LIMIT, "it serves", async || {
@@ -81,14 +81,15 @@ async fn a_link_at_the_path_is_replaced_and_its_target_untouched() {
     .await;
     assert!(is_alive(innocent.pid()));
     assert_eq!(fs::read_to_string(&target).expect("there"), format!("{}\n", innocent.pid()));
-    family.logged("a symbolic link stood there; it is replaced").await;
+    let log = fs::read_to_string(family.path("log.again")).expect("log");
+    assert!(log.contains("a symbolic link stood there; it is replaced"), "{log}");
     signal(again.id() as i32, Signal::SIGTERM);
     eventually(LIMIT, "it ends", async || again.try_wait().expect("a child")).await;
 }
 
 /// A process that holds the lock of the dirty arbiter's PID file, but is not
 /// named by it, is none of ours.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_holder_that_the_file_does_not_name_is_not_signalled() {
     let mut family = Family::start().await;
     family.signal(Signal::SIGTERM);
@@ -117,7 +118,7 @@ async fn a_holder_that_the_file_does_not_name_is_not_signalled() {
     holder.wait().expect("a child");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_second_of_a_name_refuses_and_says_who_holds_it() {
     let family = Family::start().await;
     let second = family.run(&["serve", "--config", "dirtyd.toml"]).await;
@@ -133,7 +134,7 @@ async fn the_second_of_a_name_refuses_and_says_who_holds_it() {
     assert_eq!(family.files(), ["d.sock", "dirtyd-dirty.pid", "dirtyd.pid", "dirtyd.toml", "log"]);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_stale_socket_and_pid_files_need_no_cleaning() {
     let family = Family::launch(
         "[[app]]\npath = \"life:Life\"\n",

@@ -10,9 +10,9 @@ use crate::{
     support::{app, pids},
 };
 
-const TWO: &str = "workers = 2\nboot_timeout = \"500ms\"\n[[app]]\npath = \"life:Moody\"\n";
+const TWO: &str = "workers = 2\nboot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n";
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_bad_configuration_changes_nothing_and_says_why() {
     let family = Family::start().await;
     let before = pids(&family.status().await);
@@ -25,7 +25,7 @@ async fn a_bad_configuration_changes_nothing_and_says_why() {
     assert_eq!(pids(&family.status().await), before);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_worker_that_does_not_become_ready_leaves_the_old_one() {
     for mood in ["raise", "hang"] {
         let family = Family::with(TWO).await;
@@ -40,11 +40,10 @@ async fn a_worker_that_does_not_become_ready_leaves_the_old_one() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn apps_come_and_go() {
     let family = Family::start().await;
     family.configure("[[app]]\npath = \"life:Stubborn\"\nworkers = 1\n");
-    fs::write(family.path("close_fast"), "").expect("file");
     let reload = family.run(&["reload"]).await;
     assert_eq!(reload.code, Some(0), "{}", reload.stderr);
     family.connect().execute("life:Stubborn", "pid", args![]).await.expect("the new app");
@@ -53,7 +52,7 @@ async fn apps_come_and_go() {
     assert_eq!(app(&family.status().await, "life:Stubborn").ready_workers, 1);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn scale_and_events_on_the_command_line() {
     let family = Family::start().await;
     let mut events = family

@@ -12,7 +12,7 @@ use crate::{
     support::{LIMIT, eventually},
 };
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn term_finishes_what_runs_and_leaves_no_file() {
     let mut family = Family::start().await;
     let call = tokio::spawn({
@@ -27,7 +27,7 @@ async fn term_finishes_what_runs_and_leaves_no_file() {
     family.extinct().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_second_term_and_quit_end_at_once() {
     for signals in [&[Signal::SIGTERM, Signal::SIGTERM][..], &[Signal::SIGQUIT]] {
         let mut family = Family::start().await;
@@ -48,7 +48,7 @@ async fn a_second_term_and_quit_end_at_once() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn hup_ten_times_under_load_fails_no_call() {
     LocalSet::new()
         .run_until(async {
@@ -67,7 +67,7 @@ async fn hup_ten_times_under_load_fails_no_call() {
         .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn ttin_and_ttou_at_random_under_load_fail_no_call() {
     LocalSet::new()
         .run_until(async {
@@ -92,7 +92,7 @@ async fn ttin_and_ttou_at_random_under_load_fail_no_call() {
         .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn usr1_opens_the_log_anew_at_both_levels() {
     let family = Family::with("log_file = \"dirtyd.log\"\n[[app]]\npath = \"life:Life\"\n").await;
     fs::rename(family.path("dirtyd.log"), family.path("dirtyd.log.1")).expect("rotated");
@@ -107,7 +107,7 @@ async fn usr1_opens_the_log_anew_at_both_levels() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn single_runs_without_a_main_arbiter() {
     let family = Family::start().await;
     let dir = tempfile::tempdir().expect("directory");

@@ -39,19 +39,30 @@ impl Systemd {
         Self { dir, notified, seen: String::new() }
     }
 
-    fn command(&self) -> Command {
-        let mut command = Command::new("sh");
-        // systemd knows the process id before exec; a shell does too.
-        let exec = "LISTEN_PID=$$ exec \"$0\" serve --config dirtyd.toml";
-        command
-            .args(["-c", exec, env!("CARGO_BIN_EXE_dirtyd")])
+    /// Starts it, with `listener` as the socket that systemd passes.
+    fn start(&self, listener: Option<&UnixListener>) -> Child {
+        // systemd knows the process id before exec; so does a small program that
+        // becomes dirtyd. The number 3 is what the protocol says.
+        let passed = listener.map_or(0, |listener| listener.as_raw_fd());
+        let script = "import os, sys\nbinary, fd = sys.argv[1], int(sys.argv[2])\nif fd:\n    os.dup2(fd, 3)\n    os.environ |= {'LISTEN_FDS': '1', 'LISTEN_PID': str(os.getpid())}\nos.execv(binary, [binary, 'serve', '--config', 'dirtyd.toml'])";
+        let inherit = |flag| {
+            if let Some(listener) = listener {
+                fcntl(listener, FcntlArg::F_SETFD(flag)).expect("open");
+            }
+        };
+        inherit(FdFlag::empty());
+        let child = Command::new(python())
+            .args(["-c", script, env!("CARGO_BIN_EXE_dirtyd"), &passed.to_string()])
             .current_dir(self.dir.path())
             .env("NOTIFY_SOCKET", self.dir.path().join("notify"))
             .env("WATCHDOG_USEC", "300000")
             .env("DIRTYD_PYTHON", python())
             .env("PYTHONPATH", python_path(&repository().join("tests/supervision/apps")))
-            .stderr(fs::File::create(self.dir.path().join("log")).expect("log"));
-        command
+            .stderr(fs::File::create(self.dir.path().join("log")).expect("log"))
+            .spawn()
+            .expect("starts");
+        inherit(FdFlag::FD_CLOEXEC);
+        child
     }
 
     /// Waits until it was told `line`.
@@ -76,10 +87,10 @@ async fn end(mut child: Child) {
     eventually(LIMIT, "it ends", async || child.try_wait().expect("a child")).await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn it_is_told_of_each_step() {
     let mut systemd = Systemd::new();
-    let child = systemd.command().spawn().expect("starts");
+    let child = systemd.start(None);
     systemd.told("READY=1");
     systemd.told("WATCHDOG=1");
     systemd.told("WATCHDOG=1");
@@ -99,24 +110,12 @@ async fn it_is_told_of_each_step() {
     .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn its_socket_is_used_and_left() {
     let mut systemd = Systemd::new();
     let path = systemd.dir.path().join("passed.sock");
     let listener = UnixListener::bind(&path).expect("socket");
-    // The number 3 is what the protocol says; the shell moves it there.
-    let mut command = Command::new("sh");
-    let fd = listener.as_raw_fd();
-    fcntl(&listener, FcntlArg::F_SETFD(FdFlag::empty())).expect("inheritable");
-    let exec = format!("LISTEN_FDS=1 LISTEN_PID=$$ exec \"$0\" serve --config dirtyd.toml 3<&{fd}");
-    let template = systemd.command();
-    command.args(["-c", &exec, env!("CARGO_BIN_EXE_dirtyd")]).current_dir(systemd.dir.path());
-    for (name, value) in template.get_envs() {
-        command.env(name, value.unwrap_or_default());
-    }
-    command.stderr(fs::File::create(systemd.dir.path().join("log")).expect("log"));
-    let child = command.spawn().expect("starts");
-    fcntl(&listener, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("ours again");
+    let child = systemd.start(Some(&listener));
     systemd.told("READY=1");
     let client = Client::connect(&path).with_timeout(Duration::from_secs(20));
     client.execute(LIFE, "pid", args![]).await.expect("served on the passed socket");

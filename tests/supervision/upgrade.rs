@@ -11,7 +11,7 @@ use crate::{
     support::{LIMIT, eventually, signal},
 };
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn usr2_and_term_three_times_under_load_fail_no_call() {
     LocalSet::new()
         .run_until(async {
@@ -45,7 +45,7 @@ async fn usr2_and_term_three_times_under_load_fail_no_call() {
         .await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_command_upgrades_and_says_who_took_over() {
     let mut family = Family::start().await;
     let upgrade = family.run(&["upgrade", "--config", "dirtyd.toml"]).await;
@@ -57,14 +57,14 @@ async fn the_command_upgrades_and_says_who_took_over() {
     family.call("pid").await.expect("served");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_new_binary_that_fails_leaves_the_old_one_in_charge() {
-    let family = Family::with("boot_timeout = \"500ms\"\n[[app]]\npath = \"life:Moody\"\n").await;
+    let family = Family::with("boot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n").await;
     // The configuration cannot be used.
     family.configure("nonsense = 1\n");
     refused(&family, "exited with 1 before it was ready").await;
     // An app that the old one serves cannot be loaded.
-    family.configure("boot_timeout = \"500ms\"\n[[app]]\npath = \"life:Moody\"\n");
+    family.configure("boot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n");
     fs::write(family.path("mood"), "raise").expect("file");
     refused(&family, "it cannot serve every app, as the old one can").await;
     // Once that is mended, it works.
@@ -91,7 +91,7 @@ async fn refused(family: &Family, why: &str) {
 }
 
 /// The old main arbiter dies in the middle: the new one carries on alone.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_old_one_may_be_killed_meanwhile() {
     let mut family = Family::start().await;
     let (old, arbiter) = (family.pid(), family.named("dirtyd-dirty.pid").await);
@@ -110,7 +110,7 @@ async fn the_old_one_may_be_killed_meanwhile() {
 }
 
 /// What is started is what stands at the path by then, not what it was.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_path_that_was_called_is_called_again() {
     let family = Family::start().await;
     let dir = tempfile::tempdir().expect("directory");

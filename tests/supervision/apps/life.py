@@ -2,7 +2,7 @@
 
 import os
 import signal
-import socket
+import stat
 import subprocess
 import sys
 import time
@@ -43,13 +43,19 @@ class Life(App):
         return lines
 
     def close_socket(self):
-        """Close the way to the arbiter, but live."""
-        for name in os.listdir("/proc/self/fd"):
+        """Live on, stopped, while a child closes the way to the arbiter."""
+        sockets = []
+        for number in map(int, os.listdir("/proc/self/fd")):
             try:
-                sock = socket.socket(fileno=os.dup(int(name)))
+                if stat.S_ISSOCK(os.fstat(number).st_mode):
+                    sockets.append(os.dup(number))
             except OSError:
-                continue
-            sock.shutdown(socket.SHUT_RDWR)
+                continue  # The descriptor of the listing itself.
+        script = (
+            f"import os, signal, socket; os.kill({os.getpid()}, signal.SIGSTOP);"
+            f"[socket.socket(fileno=fd).shutdown(socket.SHUT_RDWR) for fd in {sockets}]"
+        )
+        subprocess.run([sys.executable, "-c", script], pass_fds=sockets, check=True)
         time.sleep(1000)
 
 
