@@ -137,6 +137,7 @@ impl Task {
     pub(super) async fn run(mut self) {
         loop {
             self.send_now();
+            self.report_boot().await;
             // The exit ranks first, because everything else is pointless after
             // it; then what is asked of the worker, so that a cancel overtakes
             // a flood of chunks; then time, so that no flood stops the clock.
@@ -531,6 +532,11 @@ impl Task {
     async fn report(&mut self, event: Event) {
         // The pool ends last; if it is gone, so is the arbiter.
         let _ = self.events.send((self.worker.id, event)).await;
+        self.report_boot().await;
+    }
+
+    /// Tells once that the first list is done; an empty one is at hello.
+    async fn report_boot(&mut self) {
         if self.loading.boots_now() {
             let _ = self.events.send((self.worker.id, Event::Booted)).await;
         }

@@ -1,0 +1,141 @@
+//! Deaths, in every order: the service comes back, and nothing is left.
+
+use std::fs;
+
+use dirtyd::client::{Error, args};
+use nix::sys::signal::Signal;
+
+use crate::{
+    family::{Family, LIFE, is_alive},
+    support::{Daemon, LIMIT, eventually, pids, signal},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_killed_dirty_arbiter_is_replaced_and_the_same_channel_goes_on() {
+    let family = Family::start().await;
+    let client = family.connect();
+    let running = tokio::spawn({
+        let client = client.clone();
+        async move { client.execute(LIFE, "nap", args![1000]).await }
+    });
+    let status =
+        family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
+    let arbiter = family.named("dirtyd-dirty.pid").await;
+    signal(arbiter, Signal::SIGKILL);
+    let lost = running.await.expect("no panic");
+    assert!(matches!(lost, Err(Error::Connection { .. })), "{lost:?}");
+    let next = client.execute(LIFE, "pid", args![]).await.expect("the next call is served");
+    assert!(!pids(&status).contains(&(next.as_int().expect("a pid") as i32)));
+    family.gone(&pids(&status)).await;
+    family.logged("the dirty arbiter was ended by SIGKILL").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn callers_wait_while_the_dirty_arbiter_is_replaced() {
+    let family = Family::start().await;
+    for _ in 0..3 {
+        let arbiter = family.named("dirtyd-dirty.pid").await;
+        signal(arbiter, Signal::SIGKILL);
+        family.connect().execute(LIFE, "pid", args![]).await.expect("a new connection waits");
+        family.renamed("dirtyd-dirty.pid", arbiter).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_dirty_arbiter_drains_when_its_main_arbiter_is_killed() {
+    let mut family = Family::start().await;
+    let call = tokio::spawn({
+        let client = family.connect();
+        async move { client.execute(LIFE, "nap", args![0.5]).await }
+    });
+    family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
+    family.signal(Signal::SIGKILL);
+    family.ended().await;
+    call.await.expect("no panic").expect("it is finished");
+    family.extinct().await;
+    family.logged("the main arbiter is gone: draining").await;
+}
+
+/// Kills everything in every order, with a worker stopped; then a fresh start
+/// needs no cleaning.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn killed_in_any_order_nothing_is_left_and_a_fresh_start_works() {
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    for order in orders {
+        let mut family = Family::start().await;
+        let workers = pids(&family.status().await);
+        let arbiter = family.named("dirtyd-dirty.pid").await;
+        signal(workers[1], Signal::SIGSTOP);
+        let kills = [vec![family.pid()], vec![arbiter], workers];
+        for kill in order {
+            for pid in kills[kill].iter().filter(|pid| is_alive(**pid)) {
+                crate::family::signal_if_there(*pid, Signal::SIGKILL);
+            }
+        }
+        family.ended().await;
+        family.extinct().await;
+        let again = restart(&family);
+        serves(&family).await;
+        end(again).await;
+        family.extinct().await;
+    }
+}
+
+/// The hardest orphan: its main arbiter is gone, itself it is stopped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_fresh_start_ends_a_stopped_orphan_and_its_workers() {
+    let mut family =
+        Family::with("workers = 2\ngraceful_timeout = \"300ms\"\n[[app]]\npath = \"life:Life\"\n")
+            .await;
+    let workers = pids(&family.status().await);
+    let arbiter = family.named("dirtyd-dirty.pid").await;
+    signal(arbiter, Signal::SIGSTOP);
+    family.signal(Signal::SIGKILL);
+    family.ended().await;
+    assert!(is_alive(arbiter), "a stopped process cannot notice");
+    let again = restart(&family);
+    family.renamed("dirtyd-dirty.pid", arbiter).await;
+    family.gone(&[arbiter]).await;
+    family.gone(&workers).await;
+    serves(&family).await;
+    let log = fs::read_to_string(family.path("log.again")).expect("log");
+    assert!(log.contains("has lost its main arbiter; it gets TERM"), "{log}");
+    end(again).await;
+}
+
+/// The same, and it never reacts: its processes cannot even finish.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_orphan_that_does_not_drain_is_killed() {
+    let mut family =
+        Family::with("graceful_timeout = \"100ms\"\n[[app]]\npath = \"life:Stubborn\"\n").await;
+    let arbiter = family.named("dirtyd-dirty.pid").await;
+    let workers = pids(&family.status().await);
+    signal(workers[0], Signal::SIGSTOP);
+    family.signal(Signal::SIGKILL);
+    family.ended().await;
+    let again = restart(&family);
+    family.gone(&[arbiter, workers[0]]).await;
+    eventually(LIMIT, "it serves", async || {
+        family.connect().execute("life:Stubborn", "pid", args![]).await.ok()
+    })
+    .await;
+    end(again).await;
+}
+
+/// Starts it once more in the same directory.
+fn restart(family: &Daemon) -> std::process::Child {
+    let log = fs::File::create(family.path("log.again")).expect("log");
+    family.command(&["serve", "--config", "dirtyd.toml"]).stderr(log).spawn().expect("starts")
+}
+
+async fn serves(family: &Family) {
+    eventually(LIMIT, "it serves", async || {
+        family.connect().execute(LIFE, "pid", args![]).await.ok()
+    })
+    .await;
+}
+
+async fn end(mut child: std::process::Child) {
+    signal(child.id() as i32, Signal::SIGTERM);
+    eventually(LIMIT, "it ends", async || child.try_wait().expect("a child")).await;
+}

@@ -1,0 +1,144 @@
+//! A daemon and all of its processes.
+
+use std::{
+    fs,
+    ops::{Deref, DerefMut},
+    path::Path,
+};
+
+use dirtyd::client::{Error, Value, args};
+use nix::sys::signal::Signal;
+
+use crate::support::{Daemon, LIMIT, eventually, marked, repository, signal, until};
+
+/// The app of most tests.
+pub const LIFE: &str = "life:Life";
+
+/// A daemon whose processes are known. Whoever is its main arbiter by then is
+/// told to end with the test, and nothing may be left.
+pub struct Family(Daemon);
+
+impl Family {
+    /// Starts one that serves `life:Life` in two workers.
+    pub async fn start() -> Self {
+        Self::with("workers = 2\n[[app]]\npath = \"life:Life\"\n").await
+    }
+
+    /// Starts one with this configuration, and waits until it serves.
+    pub async fn with(config: &str) -> Self {
+        let family = Self::launch(config, &[]).await;
+        family.ready().await;
+        family
+    }
+
+    /// Starts one with these files too, and waits until it answers.
+    pub async fn launch(config: &str, files: &[(&str, &str)]) -> Self {
+        Self(Daemon::launch_with(&configured(config), files).await)
+    }
+
+    /// Writes another configuration.
+    pub fn configure(&self, config: &str) {
+        fs::write(self.path("dirtyd.toml"), configured(config)).expect("file");
+    }
+
+    /// Calls `life:Life`.
+    pub async fn call(&self, action: &str) -> Result<Value, Error> {
+        self.client().execute(LIFE, action, args![]).await
+    }
+
+    /// The process that a PID file names, once it does.
+    pub async fn named(&self, file: &str) -> i32 {
+        eventually(LIMIT, file, async || pid_in(&self.path(file))).await
+    }
+
+    /// Waits until a PID file names another process than `old`.
+    pub async fn renamed(&self, file: &str, old: i32) -> i32 {
+        let new = async || pid_in(&self.path(file)).filter(|pid| *pid != old);
+        eventually(LIMIT, &format!("another process in {file}"), new).await
+    }
+
+    /// All processes of the family: main and dirty arbiters, workers, and what
+    /// they forked.
+    pub fn processes(&self) -> Vec<i32> {
+        marked(&format!("DIRTYD_SOCKET={}", self.socket().display()))
+    }
+
+    /// Waits until these processes are gone.
+    pub async fn gone(&self, pids: &[i32]) {
+        eventually(LIMIT, &format!("{pids:?} are gone"), async || {
+            pids.iter().all(|pid| !is_alive(*pid)).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until no process is left.
+    pub async fn extinct(&self) {
+        eventually(LIMIT, "no process is left", async || self.processes().is_empty().then_some(()))
+            .await;
+    }
+
+    /// The files of its directory, by name.
+    pub fn files(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path(".")).expect("directory").flatten();
+        let mut names: Vec<String> =
+            entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+}
+
+impl Deref for Family {
+    type Target = Daemon;
+
+    fn deref(&self) -> &Daemon {
+        &self.0
+    }
+}
+
+impl DerefMut for Family {
+    fn deref_mut(&mut self) -> &mut Daemon {
+        &mut self.0
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        let (first, main) = (self.pid(), pid_in(&self.path("dirtyd.pid")));
+        for pid in self.processes() {
+            if std::thread::panicking() {
+                signal_if_there(pid, Signal::SIGKILL);
+            } else if pid != first && Some(pid) == main {
+                signal(pid, Signal::SIGTERM);
+                until(LIMIT, || (!is_alive(pid)).then_some(()));
+            }
+        }
+    }
+}
+
+fn configured(config: &str) -> String {
+    let apps = repository().join("tests/supervision/apps");
+    let path = crate::support::python_path(&apps);
+    let grace = match config.contains("graceful_timeout") {
+        true => "",
+        false => "graceful_timeout = \"10s\"\n",
+    };
+    let path = path.to_str().expect("UTF-8");
+    format!(
+        "socket = \"d.sock\"\nkill_grace = \"300ms\"\n{grace}{config}\n[env]\nPYTHONPATH = {path:?}\n"
+    )
+}
+
+fn pid_in(path: &Path) -> Option<i32> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Whether a process lives; a zombie does not.
+pub fn is_alive(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X']))
+}
+
+/// Signals a process that may have ended.
+pub fn signal_if_there(pid: i32, number: Signal) {
+    let _ = nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), number);
+}

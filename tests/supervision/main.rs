@@ -1,0 +1,18 @@
+//! The life of the processes, end to end: a file per behaviour, each test
+//! against a real `dirtyd serve` with its main arbiter.
+
+#[path = "../support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "the other test binary uses the rest")]
+mod support;
+
+mod chaos;
+mod death;
+mod family;
+mod hooks;
+mod load;
+mod misbehave;
+mod names;
+mod reload;
+mod signals;
+mod systemd;
+mod upgrade;

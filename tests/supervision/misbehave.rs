@@ -1,0 +1,128 @@
+//! Workers that misbehave: each is handled, bounded, and named in the log.
+
+use std::time::Duration;
+
+use dirtyd::client::{Client, args};
+use nix::sys::signal::Signal;
+
+use crate::{
+    family::{Family, LIFE, is_alive},
+    support::{LIMIT, eventually, pids, signal},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_that_ignores_term_is_killed_after_its_time() {
+    let mut family =
+        Family::with("graceful_timeout = \"300ms\"\n[[app]]\npath = \"life:Stubborn\"\n").await;
+    let worker = pids(&family.status().await)[0];
+    signal(worker, Signal::SIGTERM);
+    let served = family.connect().execute("life:Stubborn", "pid", args![]).await.expect("served");
+    assert_eq!(served.as_int(), Some(i64::from(worker)), "TERM alone does not end it");
+    family.signal(Signal::SIGTERM);
+    family.ended().await;
+    family.extinct().await;
+    assert!(family.log().contains(&format!("killing worker 1 (pid {worker})")), "{}", family.log());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_worker_forked_ends_with_it() {
+    for leave_group in [false, true] {
+        let family = Family::with("[[app]]\npath = \"life:Life\"\n").await;
+        let worker = pids(&family.status().await)[0];
+        let child = fork(&family.connect(), leave_group).await;
+        signal(worker, Signal::SIGKILL);
+        family.gone(&[worker, child]).await;
+        family.connect().execute(LIFE, "pid", args![]).await.expect("the next one serves");
+        if leave_group {
+            family.logged(&format!("process {child} (`sleep`) was left behind")).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_worker_forked_ends_with_the_dirty_arbiter() {
+    for leave_group in [false, true] {
+        let family = Family::with("[[app]]\npath = \"life:Life\"\n").await;
+        let child = fork(&family.connect(), leave_group).await;
+        signal(family.named("dirtyd-dirty.pid").await, Signal::SIGKILL);
+        family.gone(&[child]).await;
+        family.connect().execute(LIFE, "pid", args![]).await.expect("the next one serves");
+    }
+}
+
+/// A process that a worker forked stays as long as the worker does, even if
+/// another worker ends.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_live_worker_forked_is_left_alone() {
+    let family = Family::start().await;
+    let client = family.connect();
+    let child = fork(&client, false).await;
+    let workers = pids(&family.status().await);
+    let group = nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(child))).expect("it lives");
+    let other = workers.iter().find(|pid| **pid != group.as_raw()).expect("two workers");
+    signal(*other, Signal::SIGKILL);
+    family
+        .until("it is replaced", |status| {
+            status.workers.len() == 2 && !pids(status).contains(other)
+        })
+        .await;
+    family.ready().await;
+    assert!(is_alive(child));
+}
+
+async fn fork(client: &Client, leave_group: bool) -> i32 {
+    let args = args![].kwarg("leave_group", leave_group);
+    let pid = client.execute(LIFE, "fork", args).await.expect("forked").as_int().expect("a pid");
+    pid as i32
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_whose_init_hangs_is_ended_and_tried_again() {
+    let family = Family::launch(
+        "boot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n",
+        &[("mood", "hang")],
+    )
+    .await;
+    family.logged("killing worker 1").await;
+    std::fs::remove_file(family.path("mood")).expect("file");
+    eventually(LIMIT, "a later one serves", async || {
+        family.connect().execute("life:Moody", "pid", args![]).await.ok()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_flood_of_stderr_is_cut_and_blocks_nothing() {
+    let family = Family::start().await;
+    let flood = family.connect().execute(LIFE, "flood", args![20_000]).await.expect("it ends");
+    assert_eq!(flood.as_int(), Some(20_000));
+    family.call("echo").await.expect_err("an argument is missing, but it answers");
+    let lines = family.log().lines().filter(|line| line.contains("flood ")).count();
+    assert!(lines <= 10_000, "{lines} lines were logged");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_that_closes_its_socket_but_lives_is_killed_and_replaced() {
+    let family = Family::with("[[app]]\npath = \"life:Life\"\n").await;
+    let worker = pids(&family.status().await)[0];
+    let client = family.connect();
+    let lost = client.execute(LIFE, "close_socket", args![]);
+    let lost = tokio::time::timeout(Duration::from_secs(20), lost)
+        .await
+        .expect("it has an outcome")
+        .expect_err("it died");
+    assert!(lost.to_string().contains("WorkerCrashed"), "{lost}");
+    family.gone(&[worker]).await;
+    family.connect().execute(LIFE, "pid", args![]).await.expect("the next one serves");
+    family.logged("it closed its socket but did not exit").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_that_is_stopped_while_idle_is_replaced() {
+    let family = Family::with("heartbeat = \"200ms\"\n[[app]]\npath = \"life:Life\"\n").await;
+    let worker = pids(&family.status().await)[0];
+    signal(worker, Signal::SIGSTOP);
+    family.gone(&[worker]).await;
+    family.connect().execute(LIFE, "pid", args![]).await.expect("the next one serves");
+    family.logged("it did not answer the heartbeat").await;
+}

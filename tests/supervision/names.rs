@@ -1,0 +1,146 @@
+//! Names and PID files: who has one, and who is never harmed for it.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    process::{Child, Command},
+};
+
+use nix::sys::signal::Signal;
+
+use crate::{
+    family::{Family, is_alive},
+    support::{LIMIT, eventually, signal},
+};
+
+/// A process that has nothing to do with it.
+struct Innocent(Child);
+
+impl Innocent {
+    fn new() -> Self {
+        Self(Command::new("sleep").arg("1000").spawn().expect("sleep"))
+    }
+
+    fn pid(&self) -> i32 {
+        self.0.id() as i32
+    }
+}
+
+impl Drop for Innocent {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_planted_pid_file_harms_nobody() {
+    let innocent = Innocent::new();
+    let pid = innocent.pid();
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
+    let start_time = stat.split(' ').nth(21).expect("its form").to_owned();
+    let contents = [
+        format!("{pid}\n"),
+        format!("{pid} {start_time}\n"),
+        format!("-{pid}\n"),
+        "99999999999999999999\n".to_owned(),
+        "\u{0}\u{1}binary".to_owned(),
+        String::new(),
+        "-1\n".to_owned(),
+        "0\n".to_owned(),
+    ];
+    for content in contents {
+        let files = [
+            ("dirtyd.pid", content.as_str()),
+            ("dirtyd-dirty.pid", &content),
+            ("dirtyd.2-dirty.pid", &content),
+        ];
+        let family = Family::launch("[[app]]\npath = \"life:Life\"\n", &files).await;
+        assert_ne!(family.named("dirtyd-dirty.pid").await, pid);
+        assert_eq!(family.named("dirtyd.pid").await, family.pid());
+        assert!(is_alive(pid), "{content:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_link_at_the_path_is_replaced_and_its_target_untouched() {
+    let mut family = Family::start().await;
+    family.signal(Signal::SIGTERM);
+    family.ended().await;
+    let innocent = Innocent::new();
+    let target = family.path("precious");
+    fs::write(&target, format!("{}\n", innocent.pid())).expect("file");
+    symlink(&target, family.path("dirtyd.pid")).expect("link");
+    symlink(&target, family.path("dirtyd-dirty.pid")).expect("link");
+    let log = fs::File::create(family.path("log.again")).expect("log");
+    let mut again =
+        family.command(&["serve", "--config", "dirtyd.toml"]).stderr(log).spawn().expect("starts");
+    eventually(LIMIT, "it serves", async || {
+        family.connect().execute(crate::family::LIFE, "pid", dirtyd::client::args![]).await.ok()
+    })
+    .await;
+    assert!(is_alive(innocent.pid()));
+    assert_eq!(fs::read_to_string(&target).expect("there"), format!("{}\n", innocent.pid()));
+    let log = fs::read_to_string(family.path("log.again")).expect("log");
+    assert!(log.contains("a symbolic link stood there; it is replaced"), "{log}");
+    signal(again.id() as i32, Signal::SIGTERM);
+    eventually(LIMIT, "it ends", async || again.try_wait().expect("a child")).await;
+}
+
+/// A process that holds the lock of the dirty arbiter's PID file, but is not
+/// named by it, is none of ours.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_holder_that_the_file_does_not_name_is_not_signalled() {
+    let mut family = Family::start().await;
+    family.signal(Signal::SIGTERM);
+    family.ended().await;
+    let path = family.path("dirtyd-dirty.pid");
+    let script = "import fcntl,sys,time\nf=open(sys.argv[1],'w')\nfcntl.lockf(f,fcntl.LOCK_EX)\nprint('held',flush=True)\ntime.sleep(1000)";
+    let mut holder = Command::new(crate::support::python())
+        .args(["-c", script])
+        .arg(&path)
+        .stdout(fs::File::create(family.path("held")).expect("file"))
+        .spawn()
+        .expect("python");
+    let held =
+        async || fs::read_to_string(family.path("held")).ok().filter(|text| !text.is_empty());
+    eventually(LIMIT, "the lock is held", held).await;
+    let refused = family.run(&["serve", "--config", "dirtyd.toml"]).await;
+    assert_eq!(refused.code, Some(1));
+    let pid = holder.id();
+    assert!(
+        refused.stderr.contains(&format!("process {pid} holds this PID file")),
+        "{}",
+        refused.stderr
+    );
+    assert!(is_alive(pid as i32));
+    holder.kill().expect("a child");
+    holder.wait().expect("a child");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_second_of_a_name_refuses_and_says_who_holds_it() {
+    let family = Family::start().await;
+    let second = family.run(&["serve", "--config", "dirtyd.toml"]).await;
+    assert_eq!(second.code, Some(1));
+    let told = format!("process {} holds", family.pid());
+    assert!(second.stderr.contains(&told), "{}", second.stderr);
+    assert!(second.stderr.contains("--proc-name"), "{}", second.stderr);
+    family.call("pid").await.expect("the first is not disturbed");
+    // Another name needs another socket.
+    let other = family.run(&["serve", "--config", "dirtyd.toml", "--proc-name", "other"]).await;
+    assert_eq!(other.code, Some(1));
+    assert!(other.stderr.contains("another process serves it"), "{}", other.stderr);
+    assert_eq!(family.files(), ["d.sock", "dirtyd-dirty.pid", "dirtyd.pid", "dirtyd.toml", "log"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stale_socket_and_pid_files_need_no_cleaning() {
+    let family = Family::launch(
+        "[[app]]\npath = \"life:Life\"\n",
+        &[("dirtyd.pid", "1\n"), ("dirtyd-dirty.pid", "1\n")],
+    )
+    .await;
+    family.logged("a stale PID file").await;
+    family.call("pid").await.expect("served");
+}

@@ -1,0 +1,83 @@
+//! Reload: what is bad changes nothing, what is new takes effect.
+
+use std::fs;
+
+use dirtyd::client::args;
+use nix::sys::signal::Signal;
+
+use crate::{
+    family::{Family, LIFE},
+    support::{app, pids},
+};
+
+const TWO: &str = "workers = 2\nboot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_bad_configuration_changes_nothing_and_says_why() {
+    let family = Family::start().await;
+    let before = pids(&family.status().await);
+    family.configure("wrokers = 3\n[[app]]\npath = \"life:Life\"\n");
+    let reload = family.run(&["reload"]).await;
+    assert_eq!(reload.code, Some(1));
+    assert!(reload.stderr.contains("wrokers"), "{}", reload.stderr);
+    family.signal(Signal::SIGHUP);
+    family.logged("the configuration is not used, nothing changes").await;
+    assert_eq!(pids(&family.status().await), before);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_worker_that_does_not_become_ready_leaves_the_old_one() {
+    for mood in ["raise", "hang"] {
+        let family = Family::with(TWO).await;
+        let before = pids(&family.status().await);
+        fs::write(family.path("mood"), mood).expect("file");
+        let reload = family.run(&["reload"]).await;
+        assert_eq!(reload.code, Some(1), "{mood}: {}", reload.stdout);
+        assert!(reload.stderr.contains("the old workers stay"), "{mood}: {}", reload.stderr);
+        let after = family.until("the new worker is gone", |s| s.workers.len() == 2).await;
+        assert_eq!(pids(&after), before);
+        family.connect().execute("life:Moody", "pid", args![]).await.expect("served as before");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn apps_come_and_go() {
+    let family = Family::start().await;
+    family.configure("[[app]]\npath = \"life:Stubborn\"\nworkers = 1\n");
+    let reload = family.run(&["reload"]).await;
+    assert_eq!(reload.code, Some(0), "{}", reload.stderr);
+    family.connect().execute("life:Stubborn", "pid", args![]).await.expect("the new app");
+    let gone = family.connect().execute(LIFE, "pid", args![]).await.expect_err("the old app");
+    assert!(gone.to_string().contains("APP_NOT_FOUND") || gone.to_string().contains("AppNotFound"));
+    assert_eq!(app(&family.status().await, "life:Stubborn").ready_workers, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn scale_and_events_on_the_command_line() {
+    let family = Family::start().await;
+    let mut events = family
+        .command(&["events", "--json"])
+        .stdout(fs::File::create(family.path("events")).expect("file"))
+        .spawn()
+        .expect("starts");
+    let scaled = family.run(&["scale", "3"]).await;
+    assert_eq!((scaled.code, scaled.stdout.as_str()), (Some(0), "scaled: from 2 to 3 workers\n"));
+    family.ready().await;
+    let back = family.run(&["scale", "2"]).await;
+    assert_eq!(back.code, Some(0));
+    let refused = family.run(&["scale", "5", "--pool", "none"]).await;
+    assert_eq!(refused.code, Some(1));
+    assert!(refused.stderr.contains("there is no pool `none`"), "{}", refused.stderr);
+    crate::support::eventually(crate::support::LIMIT, "the events are told", async || {
+        // The watcher may have come after the first scale.
+        let _ = family.run(&["scale", "3"]).await;
+        let _ = family.run(&["scale", "2"]).await;
+        let told = fs::read_to_string(family.path("events")).unwrap_or_default();
+        let told =
+            |kind: &str| told.lines().any(|line| line.contains(&format!("\"kind\":\"{kind}\"")));
+        (told("scaled") && told("worker_started") && told("worker_died")).then_some(())
+    })
+    .await;
+    events.kill().expect("a child");
+    events.wait().expect("a child");
+}

@@ -1,0 +1,138 @@
+//! The signals of the main arbiter, under load where that matters.
+
+use std::{fs, time::Duration};
+
+use dirtyd::{client::args, proto::v1::WorkerState};
+use nix::sys::signal::Signal;
+use tokio::task::LocalSet;
+
+use crate::{
+    family::{Family, LIFE, is_alive},
+    load::Load,
+    support::{LIMIT, eventually},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn term_finishes_what_runs_and_leaves_no_file() {
+    let mut family = Family::start().await;
+    let call = tokio::spawn({
+        let client = family.connect();
+        async move { client.execute(LIFE, "nap", args![0.5]).await }
+    });
+    family.until("the call runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
+    family.signal(Signal::SIGTERM);
+    assert!(family.ended().await.success());
+    call.await.expect("no panic").expect("it ran when the drain began");
+    assert_eq!(family.files(), ["dirtyd.toml", "log"]);
+    family.extinct().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_second_term_and_quit_end_at_once() {
+    for signals in [&[Signal::SIGTERM, Signal::SIGTERM][..], &[Signal::SIGQUIT]] {
+        let mut family = Family::start().await;
+        let call = tokio::spawn({
+            let client = family.connect();
+            async move { client.execute(LIFE, "nap", args![1000]).await }
+        });
+        family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
+        family.signal(signals[0]);
+        if signals.len() > 1 {
+            family.logged("SIGTERM: draining").await;
+            family.signal(signals[1]);
+        }
+        assert!(family.ended().await.success());
+        assert!(call.await.expect("no panic").is_err());
+        family.extinct().await;
+        assert_eq!(family.files(), ["dirtyd.toml", "log"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn hup_ten_times_under_load_fails_no_call() {
+    LocalSet::new()
+        .run_until(async {
+            let family = Family::start().await;
+            let load = Load::start(&family, 2);
+            for reloads in 1..=10 {
+                load.serve(5).await;
+                family.signal(Signal::SIGHUP);
+                let done = |status: &dirtyd::proto::v1::StatusResponse| {
+                    status.arbiter.as_ref().is_some_and(|arbiter| arbiter.reloads == reloads)
+                };
+                family.until("the reload is done", done).await;
+            }
+            load.stop_without_failures().await;
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn ttin_and_ttou_at_random_under_load_fail_no_call() {
+    LocalSet::new()
+        .run_until(async {
+            let family = Family::start().await;
+            let load = Load::start(&family, 2);
+            let mut random = fastrand::Rng::with_seed(7);
+            let mut workers = 2;
+            for _ in 0..20 {
+                let up = workers == 1 || (workers < 4 && random.bool());
+                workers = if up { workers + 1 } else { workers - 1 };
+                family.signal(if up { Signal::SIGTTIN } else { Signal::SIGTTOU });
+                let staying = |status: &dirtyd::proto::v1::StatusResponse| {
+                    let stays =
+                        |w: &&_| dirtyd::proto::v1::WorkerStatus::state(w) != WorkerState::Draining;
+                    status.workers.iter().filter(stays).count() == workers
+                };
+                family.until("the size is right", staying).await;
+                load.serve(3).await;
+            }
+            load.stop_without_failures().await;
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn usr1_opens_the_log_anew_at_both_levels() {
+    let family = Family::with("log_file = \"dirtyd.log\"\n[[app]]\npath = \"life:Life\"\n").await;
+    fs::rename(family.path("dirtyd.log"), family.path("dirtyd.log.1")).expect("rotated");
+    family.signal(Signal::SIGUSR1);
+    // HUP makes both of them write.
+    eventually(LIMIT, "both write the new file", async || {
+        family.signal(Signal::SIGHUP);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let log = fs::read_to_string(family.path("dirtyd.log")).unwrap_or_default();
+        (log.contains("the dirty arbiter reloads") && log.contains("reload finished")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn single_runs_without_a_main_arbiter() {
+    let family = Family::start().await;
+    let dir = tempfile::tempdir().expect("directory");
+    let socket = dir.path().join("s.sock");
+    let socket_arg = socket.to_str().expect("UTF-8");
+    let mut child = family
+        .command(&["serve", "--single", "--config", "dirtyd.toml", "--socket", socket_arg])
+        .stderr(fs::File::create(dir.path().join("log")).expect("log"))
+        .spawn()
+        .expect("dirtyd starts");
+    let client = dirtyd::client::Client::connect(&socket);
+    let pid = eventually(LIMIT, "it serves", async || {
+        client.execute(LIFE, "pid", args![]).await.ok()?.as_int()
+    })
+    .await;
+    assert!(is_alive(pid as i32));
+    assert_eq!(parent(pid as i32), child.id() as i32, "no process stands between");
+    crate::support::signal(child.id() as i32, Signal::SIGTERM);
+    let ended = eventually(LIMIT, "it ends", async || child.try_wait().expect("a child")).await;
+    assert!(ended.success());
+    assert!(!socket.exists());
+}
+
+fn parent(pid: i32) -> i32 {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
+    let (_, rest) = stat.rsplit_once(") ").expect("its form");
+    rest.split(' ').nth(1).and_then(|field| field.parse().ok()).expect("a number")
+}

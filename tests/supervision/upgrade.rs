@@ -1,0 +1,142 @@
+//! Upgrades: two generations on one socket, and then only the new one.
+
+use std::{fs, os::unix::fs::symlink};
+
+use nix::sys::signal::Signal;
+use tokio::task::LocalSet;
+
+use crate::{
+    family::{Family, is_alive},
+    load::Load,
+    support::{LIMIT, eventually, signal},
+};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn usr2_and_term_three_times_under_load_fail_no_call() {
+    LocalSet::new()
+        .run_until(async {
+            let mut family = Family::start().await;
+            let load = Load::start(&family, 2);
+            let mut main = family.pid();
+            for generation in 0..3 {
+                load.serve(5).await;
+                signal(main, Signal::SIGUSR2);
+                // Its PID file names it once it serves.
+                let next = family.named("dirtyd.2.pid").await;
+                assert!(is_alive(main), "both serve");
+                load.serve(5).await;
+                signal(main, Signal::SIGTERM);
+                if generation == 0 {
+                    assert!(family.ended().await.success());
+                }
+                assert_eq!(family.renamed("dirtyd.pid", main).await, next);
+                family.gone(&[main]).await;
+                main = next;
+            }
+            load.serve(5).await;
+            load.stop_without_failures().await;
+            eventually(LIMIT, "the names are plain", async || {
+                (family.files()
+                    == ["d.sock", "dirtyd-dirty.pid", "dirtyd.pid", "dirtyd.toml", "log"])
+                .then_some(())
+            })
+            .await;
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_command_upgrades_and_says_who_took_over() {
+    let mut family = Family::start().await;
+    let upgrade = family.run(&["upgrade", "--config", "dirtyd.toml"]).await;
+    assert_eq!(upgrade.code, Some(0), "{}\n{}", upgrade.stderr, family.log());
+    let main = family.named("dirtyd.pid").await;
+    let told = format!("upgraded: process {main} took over from process {}\n", family.pid());
+    assert!(upgrade.stdout.ends_with(&told), "{}", upgrade.stdout);
+    assert!(family.ended().await.success());
+    family.call("pid").await.expect("served");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_new_binary_that_fails_leaves_the_old_one_in_charge() {
+    let family = Family::with("boot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n").await;
+    // The configuration cannot be used.
+    family.configure("nonsense = 1\n");
+    refused(&family, "exited with 1 before it was ready").await;
+    // An app that the old one serves cannot be loaded.
+    family.configure("boot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n");
+    fs::write(family.path("mood"), "raise").expect("file");
+    refused(&family, "it cannot serve every app, as the old one can").await;
+    // Once that is mended, it works.
+    fs::remove_file(family.path("mood")).expect("file");
+    let upgrade = family.run(&["upgrade"]).await;
+    assert_eq!(upgrade.code, Some(0), "{}", upgrade.stderr);
+    let mut family = family;
+    family.ended().await;
+}
+
+async fn refused(family: &Family, why: &str) {
+    let upgrade = family.run(&["upgrade"]).await;
+    assert_eq!(upgrade.code, Some(1), "{}", upgrade.stdout);
+    assert!(upgrade.stderr.contains(why), "{}", upgrade.stderr);
+    let client = family.connect();
+    client.execute("life:Moody", "pid", dirtyd::client::args![]).await.expect("the old one serves");
+    let own = family.pid();
+    assert_eq!(family.named("dirtyd.pid").await, own);
+    eventually(LIMIT, "the new one is gone", async || {
+        (!family.path("dirtyd.2.pid").exists() && !family.path("dirtyd.2-dirty.pid").exists())
+            .then_some(())
+    })
+    .await;
+}
+
+/// The old main arbiter dies in the middle: the new one carries on alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_old_one_may_be_killed_meanwhile() {
+    let mut family = Family::start().await;
+    let (old, arbiter) = (family.pid(), family.named("dirtyd-dirty.pid").await);
+    signal(old, Signal::SIGUSR2);
+    let new = family.named("dirtyd.2.pid").await;
+    signal(old, Signal::SIGKILL);
+    family.ended().await;
+    assert_eq!(family.renamed("dirtyd.pid", old).await, new);
+    family.renamed("dirtyd-dirty.pid", arbiter).await;
+    family.gone(&[arbiter]).await;
+    family
+        .connect()
+        .execute(crate::family::LIFE, "pid", dirtyd::client::args![])
+        .await
+        .expect("served");
+}
+
+/// What is started is what stands at the path by then, not what it was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_path_that_was_called_is_called_again() {
+    let family = Family::start().await;
+    let dir = tempfile::tempdir().expect("directory");
+    let link = dir.path().join("dirtyd");
+    symlink(env!("CARGO_BIN_EXE_dirtyd"), &link).expect("link");
+    let socket = dir.path().join("u.sock");
+    let mut child = std::process::Command::new(&link)
+        .args(["serve", "--config", "dirtyd.toml", "--proc-name", "linked", "--socket"])
+        .arg(&socket)
+        .current_dir(family.path("."))
+        .env("DIRTYD_SOCKET", family.socket())
+        .env("DIRTYD_PYTHON", crate::support::python())
+        .stderr(fs::File::create(dir.path().join("log")).expect("log"))
+        .spawn()
+        .expect("starts");
+    let main = child.id() as i32;
+    eventually(LIMIT, "it listens", async || socket.exists().then_some(())).await;
+    fs::remove_file(&link).expect("link");
+    symlink("/bin/false", &link).expect("link");
+    signal(main, Signal::SIGUSR2);
+    eventually(LIMIT, "the upgrade fails", async || {
+        fs::read_to_string(dir.path().join("linked.upgrade")).ok()
+    })
+    .await;
+    let told = fs::read_to_string(dir.path().join("linked.upgrade")).expect("told");
+    assert_eq!(told, "failed the new main arbiter exited with 1 before it was ready\n");
+    signal(main, Signal::SIGTERM);
+    eventually(LIMIT, "it ends", async || child.try_wait().expect("a child")).await;
+}
