@@ -49,11 +49,15 @@ demo: build $(VENV) ## see it work: embeddings, and text streamed token by token
 
 ## Test
 
-.PHONY: test test-rust test-python test-go test-node test-java test-examples
-test: test-rust test-python test-go test-node test-java test-examples test-stubs test-docs ## every test of the daemon, the clients and the examples
+.PHONY: test test-rust test-workers test-python test-go test-node test-java test-examples
+test: test-rust test-workers test-python test-go test-node test-java test-examples test-stubs test-docs ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
+
+test-workers: $(VENV) $(NODE_READY) # one protocol, every runtime: a table
+	cd clients/node && npm run build
+	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python cargo test --locked --test worker_conformance
 
 test-python: debug $(VENV)
 	cd clients/python && pytest

@@ -1,6 +1,6 @@
 //! A Rust worker, the one of `examples/rust`, beside a Python worker.
 
-use dirtyd::client::{Args, Reason, Tensor, Value, args};
+use dirtyd::client::{Reason, Tensor, Value, args};
 use tonic::Code;
 
 use crate::support::{Daemon, example, failure};
@@ -20,7 +20,7 @@ async fn rust_and_python_serve_side_by_side() {
     let client = daemon.client();
     assert_eq!(client.execute("lab:Lab", "echo", args![1]).await.expect("Python"), 1.into());
 
-    let view = || Args::from(args![16, 8]).kwarg("zoom", 2);
+    let view = || args![16, 8].kwarg("zoom", 2);
     let whole = client.execute("Mandelbrot", "render", view()).await.expect("Rust");
     let Ok(Tensor { dtype, shape, data }) = Tensor::try_from(whole) else { panic!("no tensor") };
     assert_eq!((dtype.as_str(), shape.as_slice()), ("uint8", [8, 16].as_slice()));

@@ -7,8 +7,8 @@ use super::{Value, WrongKind};
 /// Positional and keyword arguments.
 ///
 /// ```
-/// use dirtyd::client::{Args, args};
-/// let args = Args::from(args!["text", 3]).kwarg("temperature", 0.8);
+/// use dirtyd::client::args;
+/// let args = args!["text", 3].kwarg("temperature", 0.8);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Args {

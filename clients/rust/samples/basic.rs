@@ -1,6 +1,6 @@
 //! A call with arguments, and what its failure tells.
 
-use dirtyd::client::{Args, Client, Error, args};
+use dirtyd::client::{Client, Error, args};
 
 const APP: &str = "conformance:Conformance";
 
@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let text = client.execute(APP, "repeat", args!["ab", 3]).await?;
     println!("{}", text.as_str().unwrap_or_default());
 
-    let args = Args::from(args![1, "two"]).kwarg("three", vec![3.0, 3.5]);
+    let args = args![1, "two"].kwarg("three", vec![3.0, 3.5]);
     println!("{:?}", client.execute(APP, "arguments", args).await?);
 
     match client.execute(APP, "fail", args!["on purpose"]).await {
