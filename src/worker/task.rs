@@ -157,7 +157,7 @@ impl Task {
                 Wake::Frame(Ok(Some(frame))) => self.on_frame(frame).await,
                 Wake::Frame(Ok(None)) => self.on_closed(),
                 Wake::Frame(Err(FrameError::Io(_))) => self.on_closed(),
-                Wake::Frame(Err(fault)) => self.kill(fault.to_string()),
+                Wake::Frame(Err(fault)) => self.on_fault(&fault),
                 Wake::Credit((id, chunks, bytes)) => self.on_credit(id, chunks, bytes),
                 Wake::Written(Ok(())) => {}
                 Wake::Written(Err(_)) => self.on_closed(),
@@ -254,6 +254,13 @@ impl Task {
         let by = Instant::now() + patience;
         self.exit_by = Some(self.exit_by.map_or(by, |exit| exit.min(by)));
         self.arm(self.exit_by);
+    }
+
+    /// What comes after a fault has no frames to find, and is not looked for: a
+    /// reader that fails without waiting would never let the runtime go on.
+    fn on_fault(&mut self, fault: &FrameError) {
+        self.closed = true;
+        self.kill(fault.to_string());
     }
 
     fn on_credit(&mut self, id: CallId, chunks: u32, bytes: u64) {
