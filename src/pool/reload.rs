@@ -234,9 +234,13 @@ impl Pool {
         self.reload_step(group, seat, Err(format!("the new worker {}{loading}", death.ended)));
     }
 
-    /// The worker of a seat booted, or failed to; a swap waits for that.
+    /// The worker of a seat booted, or failed to; a swap waits for that. While
+    /// a successor boots, it was the old worker, late: that replaces nothing.
     pub(super) fn on_seat_taken(&mut self, place: (usize, usize), result: Result<(), String>) {
-        self.reload_step(place.0, place.1, result);
+        let seat = self.groups[place.0].seats.get(place.1);
+        if seat.is_none_or(|seat| seat.successor.is_none()) {
+            self.reload_step(place.0, place.1, result);
+        }
     }
 
     /// A worker has left for good; a swap now starts the new one.
