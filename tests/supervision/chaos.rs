@@ -29,7 +29,7 @@ async fn a_campaign_of_kills_and_stops_leaks_nothing() {
 async fn campaign() {
     let mut random = fastrand::Rng::with_seed(SEED);
     let family = Family::with(
-        "workers = 3\nheartbeat = \"500ms\"\nmax_restarts = 100000\n[[app]]\npath = \"life:Life\"\n",
+        "workers = 3\ntimeout = \"1s\"\nheartbeat = \"300ms\"\nmax_restarts = 100000\n[[app]]\npath = \"life:Life\"\n",
     )
     .await;
     let main = family.pid();

@@ -9,7 +9,11 @@ use std::{
 use dirtyd::client::{Error, Value, args};
 use nix::sys::signal::Signal;
 
-use crate::support::{Daemon, LIMIT, eventually, marked, repository, signal, until};
+use crate::support::{
+    Daemon, LIMIT, eventually,
+    process::{marked, until},
+    repository, signal,
+};
 
 /// The app of most tests.
 pub const LIFE: &str = "life:Life";

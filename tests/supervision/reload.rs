@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::{
     family::{Family, LIFE},
-    support::{app, pids},
+    support::{LIMIT, app, eventually, pids},
 };
 
 const TWO: &str = "workers = 2\nboot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n";
@@ -40,6 +40,22 @@ async fn a_worker_that_does_not_become_ready_leaves_the_old_one() {
     }
 }
 
+/// The old worker becomes ready while the new one boots: that replaces nothing.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_reload_while_the_old_worker_boots_waits_for_the_new_one() {
+    let config = "boot_timeout = \"4s\"\n[[app]]\npath = \"life:Moody\"\n";
+    let family = Family::launch(config, &[("mood", "slow")]).await;
+    family.logged("started worker 1").await;
+    eventually(LIMIT, "init() of the old one runs", async || {
+        family.path("booting").exists().then_some(())
+    })
+    .await;
+    fs::write(family.path("mood"), "hang").expect("file");
+    let reload = family.run(&["reload"]).await;
+    assert_eq!(reload.code, Some(1), "{}", reload.stdout);
+    family.connect().execute("life:Moody", "pid", args![]).await.expect("the old one serves");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn apps_come_and_go() {
     let family = Family::start().await;
@@ -68,7 +84,7 @@ async fn scale_and_events_on_the_command_line() {
     let refused = family.run(&["scale", "5", "--pool", "none"]).await;
     assert_eq!(refused.code, Some(1));
     assert!(refused.stderr.contains("there is no pool `none`"), "{}", refused.stderr);
-    crate::support::eventually(crate::support::LIMIT, "the events are told", async || {
+    eventually(LIMIT, "the events are told", async || {
         // The watcher may have come after the first scale.
         let _ = family.run(&["scale", "3"]).await;
         let _ = family.run(&["scale", "2"]).await;

@@ -4,7 +4,7 @@ mod bare;
 mod call;
 mod daemon;
 mod paths;
-mod process;
+pub mod process;
 mod status;
 mod wait;
 
@@ -12,6 +12,6 @@ pub use bare::{bare, execute_with};
 pub use call::{failure, together};
 pub use daemon::Daemon;
 pub use paths::{example, python, python_path, repository};
-pub use process::{Output, marked, signal, until};
+pub use process::{Output, signal};
 pub use status::{app, failed_apps, pids, worker_of};
 pub use wait::{LIMIT, eventually};

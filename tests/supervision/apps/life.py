@@ -76,6 +76,9 @@ class Moody(Life):
         mood = Path("mood").read_text() if Path("mood").exists() else ""
         if mood == "hang":
             time.sleep(1000)
+        if mood == "slow":
+            Path("booting").touch()
+            time.sleep(1)
         if mood == "raise":
             raise RuntimeError("in a bad mood")
 
