@@ -5,6 +5,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 mod dirty_arbiter;
+pub mod embed;
 mod frames;
 pub mod hooks;
 mod lifeline;

@@ -124,3 +124,61 @@ fn run(mut hooks: Box<dyn Hooks>, arbiter: &ArbiterFacts, asks: &Receiver<Ask>) 
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::mpsc::{Sender, channel},
+        time::SystemTime,
+    };
+
+    use super::*;
+    use crate::{
+        call::WorkerRef,
+        config::{Flags, Raw},
+    };
+
+    struct Recorder(Sender<String>);
+
+    impl Hooks for Recorder {
+        fn on_dirty_starting(&mut self, arbiter: &ArbiterFacts) {
+            let _ = self.0.send(format!("starting {}", arbiter.proc_name));
+        }
+
+        fn dirty_post_fork(&mut self, _: &ArbiterFacts, worker: &WorkerFacts) {
+            let _ = self.0.send(format!("fork {}", worker.id));
+        }
+
+        fn dirty_worker_exit(&mut self, _: &ArbiterFacts, worker: &WorkerFacts) {
+            let _ = self.0.send(format!("exit {} {}", worker.id, worker.message));
+        }
+    }
+
+    fn event(kind: EventKind, id: u64) -> Event {
+        let (worker, message) = (Some(WorkerRef { id, pid: 1 }), "why".to_owned());
+        Event { time: SystemTime::now(), kind, worker, app: None, pool: None, message }
+    }
+
+    #[tokio::test]
+    async fn a_trait_of_the_program_is_told_in_order() {
+        let apps = vec!["app:App".parse().expect("a path")];
+        let flags = Flags { apps, ..Flags::default() };
+        let config = Config::from_raw(Raw::from_flags(flags)).expect("valid");
+        let (told, tellings) = channel();
+        let runner = Runner::start(Some(Box::new(Recorder(told))), &config);
+        runner.before_first_worker().await;
+        let (events, receiver) = broadcast::channel(8);
+        runner.follow(receiver);
+        for (kind, id) in [
+            (EventKind::WorkerStarted, 1),
+            (EventKind::WorkerReady, 1),
+            (EventKind::WorkerStarted, 2),
+            (EventKind::WorkerDied, 1),
+        ] {
+            events.send(event(kind, id)).expect("followed");
+        }
+        runner.finish().await;
+        let told: Vec<String> = tellings.try_iter().collect();
+        assert_eq!(told, ["starting dirtyd", "fork 1", "fork 2", "exit 1 why"]);
+    }
+}

@@ -55,7 +55,7 @@ async fn failing_and_hanging_hooks_are_logged_and_change_nothing() {
     ] {
         let family = Family::with(&hooks(command)).await;
         family.connect().execute("life:Life", "pid", args![]).await.expect("served all the same");
-        family.logged(&format!("hook on_dirty_starting")).await;
+        family.logged("hook on_dirty_starting").await;
         family.logged(told).await;
         family.logged("hook dirty_post_fork").await;
     }
