@@ -64,7 +64,13 @@ async fn campaign() {
         tally.failed.borrow().len()
     );
     for lost in tally.failed.borrow().iter() {
-        let known = ["WorkerCrashed", "no connection to dirtyd", "NoWorkers", "ExecutionTimeout"];
+        let known = [
+            "WorkerCrashed",
+            "no connection to dirtyd",
+            "NoWorkers",
+            "ExecutionTimeout",
+            "QueueTimeout",
+        ];
         assert!(known.iter().any(|known| lost.contains(known)), "{lost}");
     }
     settled(&family, &before).await;
