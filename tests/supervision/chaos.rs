@@ -18,7 +18,7 @@ use crate::{
 
 /// So many blows, but no longer than this.
 const BLOWS: usize = 200;
-const LONGEST: Duration = Duration::from_secs(40);
+const LONGEST: Duration = Duration::from_secs(30);
 const SEED: u64 = 20_261_123;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
