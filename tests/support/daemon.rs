@@ -50,6 +50,18 @@ impl Daemon {
 
     /// Like [`launch`](Self::launch), with files in its directory.
     pub async fn launch_with(config: &str, files: &[(&str, &str)]) -> Self {
+        let mut daemon = Self::begin(config, files);
+        eventually(LIMIT, "the daemon answers", async || {
+            let early = daemon.child.try_wait().expect("a child of ours");
+            assert!(early.is_none(), "the daemon ended: {}", daemon.log());
+            daemon.try_status().await
+        })
+        .await;
+        daemon
+    }
+
+    /// Starts one and waits for nothing.
+    pub fn begin(config: &str, files: &[(&str, &str)]) -> Self {
         let dir = TempDir::with_prefix("dirtyd-").expect("temporary directory");
         for (name, text) in files.iter().chain(&[("dirtyd.toml", config)]) {
             fs::write(dir.path().join(name), text).expect("file");
@@ -62,14 +74,7 @@ impl Daemon {
             .spawn()
             .expect("dirtyd starts");
         let client = Client::connect(dir.path().join("d.sock"));
-        let mut daemon = Self { dir, child, client, ended: false };
-        eventually(LIMIT, "the daemon answers", async || {
-            let early = daemon.child.try_wait().expect("a child of ours");
-            assert!(early.is_none(), "the daemon ended: {}", daemon.log());
-            daemon.try_status().await
-        })
-        .await;
-        daemon
+        Self { dir, child, client, ended: false }
     }
 
     /// Waits until every app is served by every worker that shall have it.
