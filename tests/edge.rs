@@ -32,7 +32,7 @@ async fn health_is_told_per_app_and_watched() {
     daemon
         .until("booted", |s| s.apps[0].ready_workers == 1 && !s.apps[1].last_error.is_empty())
         .await;
-    let mut health = HealthClient::new(daemon.client().channel());
+    let mut health = HealthClient::new(daemon.channel());
     let mut status = async |name: &str| {
         health.check(check(name)).await.map(|answer| answer.into_inner().status())
     };
@@ -41,7 +41,7 @@ async fn health_is_told_per_app_and_watched() {
     assert_eq!(status("broken:App").await.expect("an app"), ServingStatus::NotServing);
     assert_eq!(status("no:App").await.expect_err("unknown").code(), Code::NotFound);
 
-    let mut health = HealthClient::new(daemon.client().channel());
+    let mut health = HealthClient::new(daemon.channel());
     let mut watch = health.watch(check("broken:App")).await.expect("watch").into_inner();
     let mut next = async || watch.message().await.expect("no error").expect("a change").status();
     assert_eq!(next().await, ServingStatus::NotServing);
@@ -52,7 +52,7 @@ async fn health_is_told_per_app_and_watched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn reflection_speaks_both_versions() {
     let daemon = Daemon::start(APP).await;
-    let channel = daemon.client().channel();
+    let channel = daemon.channel();
     let mut names = Vec::new();
     let list = v1::server_reflection_request::MessageRequest::ListServices(String::new());
     let request = v1::ServerReflectionRequest { host: String::new(), message_request: Some(list) };

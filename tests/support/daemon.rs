@@ -31,6 +31,8 @@ pub struct Daemon {
     dir: TempDir,
     child: Child,
     client: Client,
+    /// One for all questions, so that they share one connection.
+    channel: Channel,
     ended: bool,
 }
 
@@ -74,7 +76,8 @@ impl Daemon {
             .spawn()
             .expect("dirtyd starts");
         let client = Client::connect(dir.path().join("d.sock"));
-        Self { dir, child, client, ended: false }
+        let channel = client.channel();
+        Self { dir, child, client, channel, ended: false }
     }
 
     /// Waits until every app is served by every worker that shall have it.
@@ -127,7 +130,12 @@ impl Daemon {
 
     /// The stock client of the service Admin.
     pub fn admin(&self) -> AdminClient<Channel> {
-        AdminClient::new(self.client.channel())
+        AdminClient::new(self.channel())
+    }
+
+    /// The channel of all questions of the test.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 
     /// Its socket.
