@@ -63,7 +63,10 @@ async fn a_replacement_loads_the_same_apps() {
     });
     let after = after.await;
     assert_eq!(after.workers.last().expect("the newest").apps.len(), 2, "both in the new one");
-    assert_eq!(pids(&after)[..2], pids(&before).into_iter().filter(|p| *p != holder.pid).collect::<Vec<_>>());
+    assert_eq!(
+        pids(&after)[..2],
+        pids(&before).into_iter().filter(|p| *p != holder.pid).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -82,9 +85,8 @@ async fn calls_go_only_where_their_app_is() {
 async fn scaling_keeps_what_the_apps_need() {
     let daemon =
         start("workers = 2\n[[app]]\npath = \"apps:Light\"\n[[app]]\npath = \"lab:Lab:2\"").await;
-    let scale = async |workers| {
-        daemon.admin().scale(ScaleRequest { pool: String::new(), workers }).await
-    };
+    let scale =
+        async |workers| daemon.admin().scale(ScaleRequest { pool: String::new(), workers }).await;
     scale(4).await.expect("up");
     let status = daemon.until("four", |s| app(s, "apps:Light").ready_workers == 4).await;
     assert_eq!(holders(&status, "lab:Lab"), 2);

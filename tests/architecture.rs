@@ -1,1 +1,108 @@
-//! x
+//! The rules of ARCHITECTURE.md that a compiler does not hold.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::support::repository;
+
+/// The Rust files below a folder of `src`, with their code: no comments, and
+/// nothing from the unit tests on.
+fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![repository().join("src").join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|kind| kind == "rs") && !is_test(&path) {
+                let text = fs::read_to_string(&path).expect("source");
+                let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+                let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+                found.push((path, code.collect::<Vec<_>>().join("\n")));
+            }
+        }
+    }
+    assert!(!found.is_empty(), "src/{folder} is there");
+    found
+}
+
+fn is_test(path: &Path) -> bool {
+    path.to_str().is_some_and(|path| path.contains("/tests") || path.ends_with("_tests.rs"))
+}
+
+/// The files that hold one of `words`, but for those `except`.
+fn offenders(folder: &str, words: &[&str], except: &[&str]) -> Vec<String> {
+    let holds = |code: &str| words.iter().find(|word| code.contains(**word)).copied();
+    sources(folder)
+        .into_iter()
+        .filter(|(path, _)| !except.iter().any(|except| path.ends_with(except)))
+        .filter_map(|(path, code)| Some(format!("{} has {}", path.display(), holds(&code)?)))
+        .collect()
+}
+
+#[test]
+fn the_pool_knows_no_grpc_and_no_server() {
+    let words = ["tonic", "crate::server", "crate::cli", "hyper", "h2::"];
+    assert_eq!(offenders("pool", &words, &[]), [""; 0]);
+}
+
+#[test]
+fn a_worker_knows_no_pool_and_no_grpc() {
+    let words = ["crate::pool", "crate::server", "tonic::"];
+    assert_eq!(offenders("worker", &words, &[]), [""; 0]);
+}
+
+#[test]
+fn a_process_knows_nothing_of_what_it_is_for() {
+    let words = ["crate::pool", "crate::worker", "crate::server", "crate::call", "crate::config"];
+    assert_eq!(offenders("process", &words, &[]), [""; 0]);
+}
+
+#[test]
+fn one_file_of_the_server_names_the_codes_of_grpc() {
+    assert_eq!(offenders("server", &["tonic::Code", "Code::"], &["server/status.rs"]), [""; 0]);
+}
+
+#[test]
+fn unsafe_code_is_in_one_place_and_says_why() {
+    assert_eq!(
+        offenders("", &["unsafe {", "unsafe fn", "unsafe impl"], &[])
+            .iter()
+            .filter(|offender| !offender.contains("/src/process/"))
+            .collect::<Vec<_>>(),
+        [""; 0]
+    );
+    for (path, _) in sources("process") {
+        let text = fs::read_to_string(&path).expect("source");
+        let reasons = text.matches("// SAFETY:").count();
+        let blocks = text.matches("unsafe {").count();
+        assert!(reasons >= blocks, "{}: {blocks} blocks, {reasons} reasons", path.display());
+    }
+}
+
+#[test]
+fn configuration_and_calls_are_leaves() {
+    for (leaf, allowed) in [("config", &["config"][..]), ("call", &["call", "proto"])] {
+        for (path, code) in sources(leaf) {
+            for used in code.split("crate::").skip(1) {
+                let module = used.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
+                let module = module.unwrap_or_default();
+                assert!(allowed.contains(&module), "{} uses {module}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn files_are_short() {
+    let mut lengths: Vec<(usize, PathBuf)> =
+        sources("").into_iter().map(|(path, code)| (code.lines().count(), path)).collect();
+    lengths.sort();
+    let (median, _) = lengths[lengths.len() / 2];
+    assert!(median < 150, "the median is {median} lines");
+    let (longest, path) = lengths.last().expect("files");
+    assert!(*longest <= 500, "{} has {longest} lines", path.display());
+}

@@ -22,7 +22,8 @@ class App:
         return 'served'
 ";
 /// A source file with a fault, and without.
-const FAULTY: &str = "class App:\n    def __call__(self, action): return 'served'\nimport no_such_module\n";
+const FAULTY: &str =
+    "class App:\n    def __call__(self, action): return 'served'\nimport no_such_module\n";
 const MENDED: &str = "class App:\n    def __call__(self, action): return 'served'\n";
 
 async fn is_served(daemon: &Daemon) -> bool {
@@ -35,7 +36,11 @@ async fn an_init_that_raises_is_told_to_callers_and_tried_again() {
     let daemon = Daemon::launch_with(BOTH, &[("broken.py", NEEDS_A_FILE)]).await;
     let outcome = daemon.client().execute("broken:App", "any", args![]).await;
     let refused = failure(outcome, Code::Unavailable, Reason::NoWorkers);
-    assert!(refused.message.contains("FileNotFoundError: weights are missing"), "{}", refused.message);
+    assert!(
+        refused.message.contains("FileNotFoundError: weights are missing"),
+        "{}",
+        refused.message
+    );
     assert!(refused.message.contains("broken.py"), "the traceback's end: {}", refused.message);
     assert!(refused.retry_after.is_some());
     daemon.client().execute("lab:Lab", "echo", args![]).await.expect("the other app is served");
@@ -106,7 +111,8 @@ async fn a_command_that_cannot_be_started_is_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_come_during_the_boot_wait_for_it() {
     let slow = "import pathlib, time\nclass App:\n    def init(self):\n        while not pathlib.Path('go').exists(): time.sleep(0.005)\n    def __call__(self, action): return 'served'\n";
-    let daemon = Daemon::launch_with("[[app]]\npath = \"broken:App\"", &[("broken.py", slow)]).await;
+    let daemon =
+        Daemon::launch_with("[[app]]\npath = \"broken:App\"", &[("broken.py", slow)]).await;
     let client = daemon.client();
     let call = tokio::spawn(async move { client.execute("broken:App", "any", args![]).await });
     daemon.until("it waits", |status| app(status, "broken:App").queued == 1).await;

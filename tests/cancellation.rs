@@ -68,7 +68,6 @@ async fn cooperative_actions_hear_that_their_caller_left() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_without_a_caller_keeps_its_slot_until_it_ends() {
     let daemon = Daemon::start(APP).await;
-    let client = daemon.client();
     let abandoned = daemon.calling("hold", args!["door"]);
     daemon.seen("door.started").await;
     abandoned.abort();

@@ -1,1 +1,135 @@
-//! x
+//! The command line against a running daemon: what it prints, and its exit code.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::Stdio,
+};
+
+use serde_json::{Value as Json, json};
+
+use crate::support::Daemon;
+
+const APP: &str = "[[app]]\npath = \"lab:Lab\"";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn call_prints_one_line_of_json() {
+    let daemon = Daemon::start(APP).await;
+    for (argument, printed) in [
+        ("[1,2.5,null,true,\"ü\"]", "[1,2.5,null,true,\"ü\"]"),
+        ("{\"$bytes\":\"AP8=\"}", "{\"$bytes\":\"AP8=\"}"),
+        ("-9223372036854775808", "-9223372036854775808"),
+        ("1.0", "1.0"),
+    ] {
+        let output = daemon.run(&["call", "lab:Lab", "echo", argument]).await;
+        assert_eq!((output.code, output.stdout), (Some(0), format!("{printed}\n")), "{argument}");
+        assert_eq!(output.stderr, "");
+    }
+    let output = daemon.run(&["call", "lab:Lab", "echo", "--kwargs", "{\"value\":7}"]).await;
+    assert_eq!(output.stdout, "7\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_fails_says_why_on_stderr() {
+    let daemon = Daemon::start(APP).await;
+    for (arguments, words) in [
+        (&["call", "lab:Lab", "fail", "\"no row\""][..], &["ValueError: no row", "Traceback"][..]),
+        (&["call", "lab:Nobody", "echo"], &["NotFound", "lab:Nobody"]),
+        (&["call", "lab:Lab", "count", "3"], &["FailedPrecondition", "ExecuteStream"]),
+        (&["call", "lab:Lab", "patient", "\"p\"", "--timeout", "200ms"], &["deadline"]),
+        (&["call", "lab:Lab", "echo", "hello"], &["argument 1", "JSON"]),
+        (&["stream", "lab:Lab", "fail_after", "1"], &["RuntimeError: after 1"]),
+        (&["call", "lab:Lab", "echo", "--socket", "gone.sock"], &["gone.sock", "dirtyd serve"]),
+    ] {
+        let output = daemon.run(arguments).await;
+        assert!(output.code.is_some_and(|code| code != 0), "{arguments:?}: {output:?}");
+        for word in words {
+            assert!(output.stderr.contains(word), "{word:?} in {}", output.stderr);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stream_prints_each_chunk_as_it_comes() {
+    let daemon = Daemon::start(APP).await;
+    let mut child = daemon
+        .command(&["stream", "lab:Lab", "steps", "\"s\"", "3"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("dirtyd stream");
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    for number in 0..3 {
+        // The generator waits for the file, and so for this line.
+        let line = lines.next().expect("a line").expect("UTF-8");
+        assert_eq!(line, number.to_string());
+        daemon.touch(&format!("s.{number}"));
+    }
+    assert!(lines.next().is_none());
+    assert!(child.wait().expect("wait").success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_leaves_ends_the_stream_quietly() {
+    let daemon = Daemon::start(APP).await;
+    let mut child = daemon
+        .command(&["stream", "lab:Lab", "ticks", "\"t\""])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("dirtyd stream");
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    lines.next().expect("a line").expect("UTF-8");
+    drop(lines);
+    daemon.seen("t.closed").await;
+    let output = child.wait_with_output().expect("wait");
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn status_for_people_and_for_programs() {
+    let daemon = Daemon::start(&format!("workers = 2\n{APP}")).await;
+    daemon.run(&["call", "lab:Lab", "echo", "1"]).await;
+    let table = daemon.run(&["status"]).await;
+    assert_eq!(table.code, Some(0));
+    let status = daemon.status().await;
+    for worker in &status.workers {
+        assert!(table.stdout.contains(&worker.pid.to_string()), "{}", table.stdout);
+    }
+    for word in ["WORKER", "STATE", "ready", "IN FLIGHT", "QUEUED", "OLDEST WAIT", "lab:Lab", "2/2"]
+    {
+        assert!(table.stdout.contains(word), "{word:?} in {}", table.stdout);
+    }
+    let output = daemon.run(&["status", "--json"]).await;
+    let json: Json = serde_json::from_str(&output.stdout).expect("JSON");
+    assert_eq!(json["workers"][0]["state"], json!("ready"));
+    assert_eq!(json["apps"][0]["app"], json!("lab:Lab"));
+    assert_eq!(json["apps"][0]["served"], json!(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_accepts_and_names_what_is_wrong() {
+    let daemon = Daemon::launch_with(
+        APP,
+        &[
+            ("typo.toml", "workers = 1\ntimout = \"1s\"\n[[app]]\npath = \"lab:Lab\"\n"),
+            ("duration.toml", "timeout = \"soon\"\n[[app]]\npath = \"lab:Lab\"\n"),
+            ("many.toml", "workers = 2\n[[app]]\npath = \"lab:Lab\"\nworkers = 3\n"),
+        ],
+    )
+    .await;
+    let good = daemon.run(&["check", "--config", "dirtyd.toml"]).await;
+    assert_eq!(good.code, Some(0), "{good:?}");
+    assert!(good.stdout.contains("valid") && good.stdout.contains("lab:Lab"), "{}", good.stdout);
+    for (file, words) in [
+        ("typo.toml", &["typo.toml", "line 2", "timout"][..]),
+        ("duration.toml", &["line 1", "timeout"]),
+        ("many.toml", &["line 2", "lab:Lab", "workers = 3"]),
+        ("absent.toml", &["absent.toml"]),
+    ] {
+        let bad = daemon.run(&["check", "--config", file]).await;
+        assert!(bad.code.is_some_and(|code| code != 0), "{bad:?}");
+        for word in words {
+            assert!(bad.stderr.contains(word), "{word:?} in {}", bad.stderr);
+        }
+    }
+}

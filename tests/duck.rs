@@ -3,7 +3,7 @@
 use dirtyd::client::{Reason, Value, args};
 use tonic::Code;
 
-use crate::support::{Daemon, eventually, failure, LIMIT};
+use crate::support::{Daemon, LIMIT, eventually, failure};
 
 const PLAIN: &str = "
 class Plain:

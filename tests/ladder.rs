@@ -20,6 +20,7 @@ async fn is_killed(action: &str) {
         pids(status).len() == 1 && pids(status) != before
     });
     replaced.await;
+    daemon.ready().await;
     let pid = daemon.client().execute("lab:Lab", "pid", args![]).await.expect("pid").as_int();
     assert_ne!(pid, Some(before[0].into()), "the replacement serves");
     let log = daemon.log();

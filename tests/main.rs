@@ -2,6 +2,7 @@
 //! `dirtyd serve` of its own. `support` starts it, `apps` holds the Python apps
 //! that it serves, `workers` the workers that misbehave.
 
+#[allow(dead_code, unused_imports, reason = "the other test binary uses the rest")]
 mod support;
 
 mod allocation;

@@ -12,7 +12,8 @@ fn faulty(arguments: &str, settings: &str) -> String {
 }
 
 fn pool(script: &str, settings: &str) -> String {
-    let script = script.replacen('"', &format!("\"{}/", repository().join("tests/workers").display()), 1);
+    let script =
+        script.replacen('"', &format!("\"{}/", repository().join("tests/workers").display()), 1);
     format!(
         "{settings}\n[[pool]]\nname = \"faults\"\ncommand = [{:?}, {script}]\napp = [{{ path = \"Faulty\" }}]",
         python()
@@ -82,7 +83,7 @@ async fn says_hello_twice() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ends_a_plain_call_like_a_stream() {
-    is_replaced("end_of_a_plain_call", &["it ended a call with End"]).await;
+    is_replaced("end_of_a_plain_call", &["with End, which asks for a result"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -133,7 +134,8 @@ async fn a_flood_on_stderr_blocks_nobody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ignores_shutdown() {
-    let mut daemon = Daemon::start(&faulty(", \"--stubborn\"", "graceful_timeout = \"500ms\"")).await;
+    let mut daemon =
+        Daemon::start(&faulty(", \"--stubborn\"", "graceful_timeout = \"500ms\"")).await;
     daemon.signal(nix::sys::signal::Signal::SIGTERM);
     assert!(daemon.ended().await.success(), "the drain ends all the same");
 }
@@ -152,7 +154,9 @@ async fn never_boots(how: &str, why: &str) {
     daemon.client().execute("lab:Lab", "echo", args![]).await.expect("the other pool serves");
     // It is tried again, with pauses.
     daemon.logged("the next try is in").await;
-    daemon.until("a second try", |status| pids(status).len() == 2 && status.workers[1].id > 2).await;
+    daemon
+        .until("a second try", |status| pids(status).len() == 2 && status.workers[1].id > 2)
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

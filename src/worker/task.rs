@@ -1,5 +1,7 @@
 //! The task that owns one worker process; see the module above.
 
+mod clock;
+
 use std::{
     collections::HashMap,
     pin::Pin,
@@ -15,11 +17,8 @@ use tokio::{
 };
 
 use super::{
-    Control, Death, Event, WorkerSpec,
-    loading::Loading,
-    output::LastLine,
-    pulse::{Beat, Pulse},
-    running::{Running, Step},
+    Control, Death, Event, WorkerSpec, loading::Loading, output::LastLine, pulse::Pulse,
+    running::Running,
 };
 use crate::{
     call::{
@@ -28,8 +27,8 @@ use crate::{
     frames::{FrameError, FrameReader, FrameWriter},
     process::WorkerProcess,
     proto::worker::{
-        ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Ping, Request,
-        Shutdown, Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
+        ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Request, Shutdown,
+        Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
     },
 };
 
@@ -79,6 +78,8 @@ pub(super) struct Task {
     draining: bool,
     /// When a worker that shall exit is killed.
     exit_by: Option<Instant>,
+    /// When a worker is killed whose load takes too long.
+    overdue_ends: Option<Instant>,
     /// Its socket has ended.
     closed: bool,
     /// Why the arbiter killed it.
@@ -113,6 +114,7 @@ impl Task {
             unsent: 0,
             draining: false,
             exit_by: None,
+            overdue_ends: None,
             closed: false,
             killed: None,
             stderr: None,
@@ -137,7 +139,10 @@ impl Task {
     pub(super) async fn run(mut self) {
         loop {
             self.send_now();
-            self.report_boot().await;
+            // Here, because the list of its apps may be empty or come late.
+            if self.loading.boots_now() {
+                self.report(Event::Booted).await;
+            }
             // The exit ranks first, because everything else is pointless after
             // it; then what is asked of the worker, so that a cancel overtakes
             // a flood of chunks; then time, so that no flood stops the clock.
@@ -157,7 +162,7 @@ impl Task {
                 Wake::Frame(Ok(Some(frame))) => self.on_frame(frame).await,
                 Wake::Frame(Ok(None)) => self.on_closed(),
                 Wake::Frame(Err(FrameError::Io(_))) => self.on_closed(),
-                Wake::Frame(Err(fault)) => self.on_fault(&fault),
+                Wake::Frame(Err(fault)) => self.kill(fault.to_string()),
                 Wake::Credit((id, chunks, bytes)) => self.on_credit(id, chunks, bytes),
                 Wake::Written(Ok(())) => {}
                 Wake::Written(Err(_)) => self.on_closed(),
@@ -245,6 +250,10 @@ impl Task {
             );
             self.killed = Some(why);
         }
+        // Nothing is sent to it any more, so that calls which still come start
+        // elsewhere; nor read before its end, because a frame that is a fault
+        // would be found again and again, without a wait.
+        self.closed = true;
         self.process.kill_group();
     }
 
@@ -254,13 +263,6 @@ impl Task {
         let by = Instant::now() + patience;
         self.exit_by = Some(self.exit_by.map_or(by, |exit| exit.min(by)));
         self.arm(self.exit_by);
-    }
-
-    /// What comes after a fault has no frames to find, and is not looked for: a
-    /// reader that fails without waiting would never let the runtime go on.
-    fn on_fault(&mut self, fault: &FrameError) {
-        self.closed = true;
-        self.kill(fault.to_string());
     }
 
     fn on_credit(&mut self, id: CallId, chunks: u32, bytes: u64) {
@@ -389,124 +391,6 @@ impl Task {
         self.spec.late_frames.fetch_add(1, Ordering::Relaxed);
     }
 
-    // ---- time
-
-    /// Makes the alarm ring at `due` at the latest.
-    fn arm(&mut self, due: Option<Instant>) {
-        if let Some(due) = due.filter(|due| *due < self.armed) {
-            self.armed = due;
-            self.alarm.as_mut().reset(due.into());
-        }
-    }
-
-    async fn on_alarm(&mut self) {
-        let now = Instant::now();
-        let due: Vec<CallId> = (self.calls.iter())
-            .filter(|(_, call)| call.due().is_some_and(|due| due <= now))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in due {
-            while let Some(step) = self.calls.get_mut(&id).and_then(|call| call.step(now)) {
-                self.climb(id, step, now).await;
-            }
-        }
-        let busy = !self.calls.is_empty() || !self.loading.is_booted() || self.draining;
-        match self.pulse.step(busy || self.loading.current_app().is_some(), now) {
-            Some(Beat::Ping) => self.push(arbiter_frame::Kind::Ping(Ping { nonce: 1 })),
-            Some(Beat::DumpStacks) => self.dump_stacks("it does not answer though it is idle"),
-            Some(Beat::Kill) => self.kill("it did not answer the heartbeat".to_owned()),
-            None => {}
-        }
-        if let Some(why) = self.loading.overdue(now).filter(|_| self.killed.is_none()) {
-            self.dump_stacks(&why);
-            self.kill(why);
-        }
-        if self.exit_by.is_some_and(|by| by <= now) {
-            self.exit_by = None;
-            let why = match (self.draining, self.closed) {
-                (true, _) => "it did not exit within graceful_timeout",
-                (false, _) => "it closed its socket but did not exit",
-            };
-            self.kill(why.to_owned());
-        }
-        self.rearm(now);
-    }
-
-    fn rearm(&mut self, now: Instant) {
-        let loading = self.loading.due().filter(|_| self.killed.is_none());
-        let due = (self.calls.values().filter_map(Running::due))
-            .chain(self.pulse.due())
-            .chain(loading)
-            .chain(self.exit_by)
-            .min();
-        self.armed = due.unwrap_or(now + FAR);
-        self.alarm.as_mut().reset(self.armed.into());
-    }
-
-    /// One rung of a call's ladder.
-    async fn climb(&mut self, id: CallId, step: Step, now: Instant) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        let action = format!("{}.{}", call.request.app, call.request.action);
-        let timeout = call.timeout;
-        match step {
-            Step::CallerDeadline => {
-                let message = format!(
-                    "{action} did not end before the caller's deadline; it was asked to stop, and {} keeps running",
-                    self.worker
-                );
-                self.answer_timeout(id, message, now);
-                self.push_cancel(id, CancelReason::Deadline);
-            }
-            Step::Timeout => {
-                let message = format!(
-                    "{action} did not end within the timeout of {timeout:?}, its wait in the queue included; it is interrupted"
-                );
-                self.answer_timeout(id, message, now);
-                self.push_cancel(id, CancelReason::Deadline);
-            }
-            Step::ReaderStalled => {
-                let message = format!(
-                    "the caller of {action} read nothing for {timeout:?}; the stream is ended"
-                );
-                self.answer_timeout(id, message.clone(), now);
-                self.push_cancel(id, CancelReason::CallerGone);
-                self.report(Event::TimedOut(id, message)).await;
-            }
-            Step::Raise => {
-                let message = format!("{action} ran for its whole timeout of {timeout:?}");
-                self.answer_timeout(id, format!("{message}; it is interrupted"), now);
-                self.push_cancel(id, CancelReason::Timeout);
-                let grace = self.spec.pool.kill_grace;
-                let next = format!(
-                    "{message} in {}: raising in it; if it does not end within {grace:?} the worker is killed and replaced",
-                    self.worker
-                );
-                self.report(Event::TimedOut(id, next)).await;
-            }
-            Step::DumpStacks => self.dump_stacks(&format!("{action} did not end when interrupted")),
-            Step::Kill => self.kill(format!("{action} did not end {timeout:?} after it started")),
-        }
-    }
-
-    fn answer_timeout(&mut self, id: CallId, message: String, now: Instant) {
-        let reply = self.calls.get_mut(&id).and_then(|call| call.take_reply(now));
-        if let Some(reply) = reply {
-            reply.fail(CallError::ExecutionTimeout { message }, Some(self.worker));
-        }
-    }
-
-    fn dump_stacks(&self, why: &str) {
-        if self.stack_dump_signal > 0 {
-            tracing::warn!(
-                worker = self.worker.id,
-                pid = self.worker.pid,
-                "{why}; the stacks of {} follow",
-                self.worker
-            );
-            self.process.signal(self.stack_dump_signal);
-        }
-    }
-
     // ---- the way out
 
     fn push(&mut self, kind: arbiter_frame::Kind) {
@@ -539,14 +423,6 @@ impl Task {
     async fn report(&mut self, event: Event) {
         // The pool ends last; if it is gone, so is the arbiter.
         let _ = self.events.send((self.worker.id, event)).await;
-        self.report_boot().await;
-    }
-
-    /// Tells once that the first list is done; an empty one is at hello.
-    async fn report_boot(&mut self) {
-        if self.loading.boots_now() {
-            let _ = self.events.send((self.worker.id, Event::Booted)).await;
-        }
     }
 
     /// The process has ended: reads what it still said, answers what it had

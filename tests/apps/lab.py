@@ -87,8 +87,10 @@ class Lab(DirtyApp):
     def patient(self, name):
         """Run until the call is cancelled."""
         Path(f"{name}.started").touch()
-        cancelled = current_call().wait(60)
-        Path(f"{name}.{'cancelled' if cancelled else 'forgotten'}").touch()
+        try:
+            current_call().wait(60)
+        finally:
+            Path(f"{name}.{'cancelled' if current_call().cancelled else 'forgotten'}").touch()
 
     async def nap(self, name):
         Path(f"{name}.started").touch()

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -11,7 +11,10 @@ use dirtyd::{
     client::{Args, Client, Error, Value},
     proto::v1::{StatusRequest, StatusResponse, WorkerState, admin_client::AdminClient},
 };
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
@@ -28,6 +31,8 @@ pub struct Daemon {
     dir: TempDir,
     child: Child,
     client: Client,
+    /// One for all questions, so that they share one connection.
+    channel: Channel,
     ended: bool,
 }
 
@@ -47,18 +52,7 @@ impl Daemon {
 
     /// Like [`launch`](Self::launch), with files in its directory.
     pub async fn launch_with(config: &str, files: &[(&str, &str)]) -> Self {
-        let dir = TempDir::with_prefix("dirtyd-").expect("temporary directory");
-        for (name, text) in files.iter().chain(&[("dirtyd.toml", config)]) {
-            fs::write(dir.path().join(name), text).expect("file");
-        }
-        let log = File::create(dir.path().join("log")).expect("log");
-        let child = command(dir.path())
-            .args(["serve", "--config", "dirtyd.toml"])
-            .stderr(log)
-            .spawn()
-            .expect("dirtyd starts");
-        let client = Client::connect(dir.path().join("d.sock"));
-        let mut daemon = Self { dir, child, client, ended: false };
+        let mut daemon = Self::begin(config, files);
         eventually(LIMIT, "the daemon answers", async || {
             let early = daemon.child.try_wait().expect("a child of ours");
             assert!(early.is_none(), "the daemon ended: {}", daemon.log());
@@ -66,6 +60,24 @@ impl Daemon {
         })
         .await;
         daemon
+    }
+
+    /// Starts one and waits for nothing.
+    pub fn begin(config: &str, files: &[(&str, &str)]) -> Self {
+        let dir = TempDir::with_prefix("dirtyd-").expect("temporary directory");
+        for (name, text) in files.iter().chain(&[("dirtyd.toml", config)]) {
+            fs::write(dir.path().join(name), text).expect("file");
+        }
+        let log = File::create(dir.path().join("log")).expect("log");
+        let child = command(dir.path())
+            .args(["serve", "--config", "dirtyd.toml"])
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .expect("dirtyd starts");
+        let client = Client::connect(dir.path().join("d.sock"));
+        let channel = client.channel();
+        Self { dir, child, client, channel, ended: false }
     }
 
     /// Waits until every app is served by every worker that shall have it.
@@ -118,7 +130,12 @@ impl Daemon {
 
     /// The stock client of the service Admin.
     pub fn admin(&self) -> AdminClient<Channel> {
-        AdminClient::new(self.client.channel())
+        AdminClient::new(self.channel())
+    }
+
+    /// The channel of all questions of the test.
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
     }
 
     /// Its socket.
@@ -175,6 +192,19 @@ impl Daemon {
         status
     }
 
+    /// Its processes: all that have the environment that only it was given.
+    fn processes(&self) -> Vec<i32> {
+        process::marked(&format!("DIRTYD_SOCKET={}", self.socket().display()))
+    }
+
+    /// Ends them all, where the test has failed already.
+    fn end(&mut self) {
+        for pid in self.processes() {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        let _ = self.child.wait();
+    }
+
     /// Runs another subcommand of the binary against it.
     pub async fn run(&self, arguments: &[&str]) -> Output {
         let mut command = self.command(arguments);
@@ -207,22 +237,21 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("---- log of the daemon\n{}", self.log());
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-            return;
+            return self.end();
         }
         if !self.ended {
             self.signal(Signal::SIGTERM);
         }
         let ended = process::wait(&mut self.child, LIMIT);
         if ended.is_none() {
-            let _ = self.child.kill();
-            let _ = self.child.wait();
+            self.end();
             panic!("TERM did not end the daemon: {}", self.log());
         }
-        let mark = format!("DIRTYD_SOCKET={}", self.socket().display());
-        let gone = || process::marked(&mark).is_empty().then_some(());
-        let left = process::until(Duration::from_secs(5), gone);
-        assert!(left.is_some(), "processes are left behind: {:?}", process::marked(&mark));
+        let gone = || self.processes().is_empty().then_some(());
+        if process::until(Duration::from_secs(5), gone).is_none() {
+            let left = self.processes();
+            self.end();
+            panic!("processes are left behind: {left:?}");
+        }
     }
 }

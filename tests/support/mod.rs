@@ -13,5 +13,5 @@ pub use call::{failure, together};
 pub use daemon::Daemon;
 pub use paths::{example, python, python_path, repository};
 pub use process::{Output, signal};
-pub use status::{app, failed_apps, pids, worker_of};
+pub use status::{app, failed_apps, pids};
 pub use wait::{LIMIT, eventually};
