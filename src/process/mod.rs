@@ -3,6 +3,8 @@
 
 pub mod memory;
 pub mod pidfd;
+mod socket;
 mod spawn;
 
+pub use socket::{Socket, SocketReader, SocketWriter};
 pub use spawn::{WorkerCommand, WorkerProcess};

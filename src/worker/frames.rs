@@ -11,12 +11,12 @@ use prost::{
     Message as _,
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len},
 };
-use tokio::{
-    io::AsyncReadExt as _,
-    net::unix::{OwnedReadHalf, OwnedWriteHalf},
-};
+use tokio::io::AsyncReadExt as _;
 
-use crate::proto::worker::{ArbiterFrame, Request, WorkerFrame, arbiter_frame};
+use crate::{
+    process::{SocketReader, SocketWriter},
+    proto::worker::{ArbiterFrame, Request, WorkerFrame, arbiter_frame},
+};
 
 /// The bytes of a frame's length.
 const PREFIX: usize = 4;
@@ -56,14 +56,14 @@ pub enum FrameError {
 /// Reads frames.
 #[derive(Debug)]
 pub struct FrameReader {
-    socket: OwnedReadHalf,
+    socket: SocketReader,
     buffer: BytesMut,
     limit: usize,
 }
 
 impl FrameReader {
     /// A reader for messages up to `max_message_size` bytes.
-    pub fn new(socket: OwnedReadHalf, max_message_size: usize) -> Self {
+    pub fn new(socket: SocketReader, max_message_size: usize) -> Self {
         Self { socket, buffer: BytesMut::new(), limit: max_message_size + OVERHEAD }
     }
 
@@ -108,7 +108,7 @@ impl FrameReader {
 /// frames per running call.
 #[derive(Debug)]
 pub struct FrameWriter {
-    socket: OwnedWriteHalf,
+    socket: SocketWriter,
     /// Complete buffers, oldest first.
     full: VecDeque<Bytes>,
     /// Small frames that still grow.
@@ -119,7 +119,7 @@ pub struct FrameWriter {
 
 impl FrameWriter {
     /// A writer with nothing to write.
-    pub fn new(socket: OwnedWriteHalf) -> Self {
+    pub fn new(socket: SocketWriter) -> Self {
         let (full, tail) = (VecDeque::new(), BytesMut::new());
         Self { socket, full, tail, queued: 0, written: 0 }
     }
@@ -189,14 +189,11 @@ impl FrameWriter {
     /// # Errors
     /// As [`write_now`](Self::write_now).
     pub async fn flush(&mut self) -> io::Result<()> {
-        self.socket.writable().await?;
+        std::future::poll_fn(|cx| self.socket.poll_room(cx)).await?;
         self.write_now()
     }
 
-    fn write_once(&self) -> io::Result<usize> {
-        if self.full.is_empty() {
-            return self.socket.try_write(&self.tail);
-        }
+    fn write_once(&mut self) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let buffers = self.full.iter().map(Bytes::as_ref).chain([self.tail.as_ref()]);
         let mut used = 0;
@@ -204,7 +201,7 @@ impl FrameWriter {
             *slice = IoSlice::new(buffer);
             used += 1;
         }
-        self.socket.try_write_vectored(&slices[..used])
+        self.socket.try_write(&slices[..used])
     }
 
     fn advance(&mut self, mut written: usize) {
@@ -226,7 +223,13 @@ mod tests {
     use super::*;
     use crate::proto::worker::{Metadata, Pong, Response, worker_frame};
     use proptest::prelude::*;
+    use crate::process::Socket;
     use tokio::{io::AsyncWriteExt as _, net::UnixStream};
+
+    fn ours(socket: UnixStream) -> (SocketReader, SocketWriter) {
+        Socket::new(socket.into_std().expect("std")).expect("socket").into_split()
+    }
+
 
     fn request(id: u64) -> Request {
         let metadata = vec![Metadata { key: "k".into(), value: Bytes::from_static(b"v") }];
@@ -242,7 +245,7 @@ mod tests {
     #[tokio::test]
     async fn requests_arrive_as_the_protobuf_that_the_contract_names() {
         let (ours, theirs) = UnixStream::pair().expect("socketpair");
-        let (_, write) = ours.into_split();
+        let (_read, write) = self::ours(ours);
         let mut writer = FrameWriter::new(write);
         let sizes = [0, 1, INLINE, INLINE + 1, 300_000, 5];
         for (id, size) in sizes.iter().enumerate() {
@@ -272,7 +275,7 @@ mod tests {
 
     async fn read_all(bytes: Vec<u8>, cut: usize) -> Vec<Result<Option<WorkerFrame>, String>> {
         let (ours, mut theirs) = UnixStream::pair().expect("socketpair");
-        let (read, _write) = ours.into_split();
+        let (read, _write) = self::ours(ours);
         let mut reader = FrameReader::new(read, 1024);
         let writing = tokio::spawn(async move {
             let cut = cut.min(bytes.len());

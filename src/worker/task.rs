@@ -8,7 +8,6 @@ use std::{
 };
 
 use tokio::{
-    net::UnixStream,
     sync::mpsc,
     time::{Sleep, sleep_until},
 };
@@ -24,7 +23,7 @@ use crate::{
     call::{
         AppFailure, Call, CallError, CallId, CreditReturn, EndedBy, Reply, StreamItem, WorkerRef,
     },
-    process::WorkerProcess,
+    process::{Socket, WorkerProcess},
     proto::worker::{
         Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Ping, Request, Shutdown, Welcome,
         WorkerFrame, arbiter_frame, worker_frame::Kind,
@@ -84,7 +83,7 @@ impl Task {
         spec: WorkerSpec,
         worker: WorkerRef,
         process: WorkerProcess,
-        socket: UnixStream,
+        socket: Socket,
         control: mpsc::Receiver<Control>,
         events: mpsc::Sender<(u64, Event)>,
     ) -> Self {
