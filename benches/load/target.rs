@@ -14,7 +14,7 @@ pub enum Target {
     Dirtyd(PathBuf),
     /// Anything on a Unix socket: recorded requests are sent, gunicorn's frames read.
     Replay { socket: PathBuf, request: PathBuf },
-    /// An HTTP server; the last argument is posted.
+    /// An HTTP server; the arguments are posted.
     Http { address: String, path: String },
 }
 
@@ -76,10 +76,7 @@ impl Target {
                 }
             }
             Self::Http { address, path } => {
-                let body = match ask.args.last() {
-                    Some(Value::Bytes(bytes)) => bytes.clone(),
-                    _ => bytes::Bytes::new(),
-                };
+                let body = http_body(&ask);
                 for _ in 0..count {
                     callers.push(Caller::Http(Http::connect(address, path, &body).await?));
                 }
@@ -87,6 +84,18 @@ impl Target {
         }
         Ok(callers)
     }
+}
+
+/// A line with the action and its integers, then the bytes: see mosec_server.py.
+fn http_body(ask: &Ask) -> Vec<u8> {
+    let (mut line, mut bytes) = (ask.action.clone(), bytes::Bytes::new());
+    for arg in &ask.args {
+        match arg {
+            Value::Bytes(value) => bytes = value.clone(),
+            other => line.extend(other.as_int().map(|int| format!(" {int}"))),
+        }
+    }
+    [line.as_bytes(), b"\n", &bytes].concat()
 }
 
 impl Caller {

@@ -4,6 +4,7 @@ The sleeping, computing and mixed ones do what gunicorn's own benchmark
 (benchmarks/dirty_bench_app.py) does under the same scenario names.
 """
 
+import asyncio
 import time
 
 
@@ -49,13 +50,12 @@ class Bench:
         for _ in range(count):
             yield "token"
 
-    def idle(self):
+    async def idle(self):
         """One chunk at once, then nothing for as long as it is read."""
         yield "first"
-        time.sleep(3600)
-
-    async def idle_async(self):
-        import asyncio
-
-        yield "first"
         await asyncio.sleep(3600)
+
+
+# The same under other names, to see what many apps cost.
+globals().update({f"App{number}": type(f"App{number}", (Bench,), {}) for number in range(1, 100)})
+
