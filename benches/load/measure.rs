@@ -44,6 +44,12 @@ impl Budget {
         }
     }
 
+    /// Whether a call that ends now is counted.
+    fn counts(&self) -> bool {
+        let now = Instant::now();
+        now >= self.counts_from && self.until.is_none_or(|until| now < until)
+    }
+
     fn take(&self) -> bool {
         match &self.calls {
             Some(left) if left.get() == 0 => false,
@@ -62,15 +68,17 @@ struct Seen {
     latencies: Vec<Duration>,
     firsts: Vec<Duration>,
     chunks: usize,
+    /// All calls, those of the warm-up and after the end included.
+    made: usize,
     failures: Vec<String>,
 }
 
 /// Calls until the limit.
 pub async fn calls(callers: Vec<Caller>, limit: Limit) -> Json {
-    run(callers, limit, async |caller, seen, counts| {
+    run(callers, limit, async |caller, seen, budget| {
         let start = Instant::now();
         caller.call().await?;
-        if counts {
+        if budget.counts() {
             seen.latencies.push(start.elapsed());
         }
         Ok(())
@@ -80,18 +88,18 @@ pub async fn calls(callers: Vec<Caller>, limit: Limit) -> Json {
 
 /// Reads streams until the limit.
 pub async fn streams(callers: Vec<Caller>, limit: Limit) -> Json {
-    run(callers, limit, async |caller, seen, counts| {
+    run(callers, limit, async |caller, seen, budget| {
         let (start, mut first, mut chunks) = (Instant::now(), None, 0);
         caller
             .stream(|| {
                 first.get_or_insert_with(|| start.elapsed());
-                chunks += 1;
+                chunks += usize::from(budget.counts());
             })
             .await?;
-        if counts {
+        seen.chunks += chunks;
+        if budget.counts() {
             seen.latencies.push(start.elapsed());
             seen.firsts.extend(first);
-            seen.chunks += chunks;
         }
         Ok(())
     })
@@ -100,7 +108,7 @@ pub async fn streams(callers: Vec<Caller>, limit: Limit) -> Json {
 
 async fn run<F>(callers: Vec<Caller>, limit: Limit, once: F) -> Json
 where
-    F: AsyncFn(&mut Caller, &mut Seen, bool) -> anyhow::Result<()> + 'static,
+    F: AsyncFn(&mut Caller, &mut Seen, &Budget) -> anyhow::Result<()> + 'static,
 {
     let (budget, once) = (Budget::new(limit), Rc::new(once));
     let local = LocalSet::new();
@@ -110,9 +118,9 @@ where
             local.spawn_local(async move {
                 let mut seen = Seen::default();
                 while seen.failures.len() < PATIENCE && budget.take() {
-                    let counts = Instant::now() >= budget.counts_from;
-                    if let Err(error) = once(&mut caller, &mut seen, counts).await {
-                        seen.failures.push(format!("{error:#}"));
+                    match once(&mut caller, &mut seen, &budget).await {
+                        Ok(()) => seen.made += 1,
+                        Err(error) => seen.failures.push(format!("{error:#}")),
                     }
                 }
                 seen
@@ -128,13 +136,17 @@ where
                 all.firsts.extend(seen.firsts);
                 all.failures.extend(seen.failures);
                 all.chunks += seen.chunks;
+                all.made += seen.made;
             }
             (all, Instant::now())
         })
         .await;
-    let seconds = ended.duration_since(budget.counts_from).as_secs_f64();
+    // What ends after the time is not counted, so that it does not stretch it.
+    let end = budget.until.unwrap_or(ended);
+    let seconds = end.duration_since(budget.counts_from).as_secs_f64();
     json!({
         "calls": all.latencies.len(),
+        "made": all.made,
         "seconds": seconds,
         "per_second": all.latencies.len() as f64 / seconds,
         "p50_us": percentile(&mut all.latencies.clone(), 50),

@@ -90,7 +90,7 @@ KINDS = {kind.__name__: kind for kind in (dirtyd, grpcio, gunicorn, http, execut
 
 class Seen:
     def __init__(self):
-        self.latencies, self.firsts, self.chunks, self.failures = [], [], 0, []
+        self.latencies, self.firsts, self.chunks, self.made, self.failures = [], [], 0, 0, []
 
     def run(self, call, options, begin, end):
         while (start := time.perf_counter()) < end and len(self.failures) < 20:
@@ -98,14 +98,17 @@ class Seen:
                 result, first, chunks = call(), None, 0
                 if options.stream:
                     for _ in result:
-                        first = first or time.perf_counter()
-                        chunks += 1
+                        now = time.perf_counter()
+                        first = first or now
+                        chunks += begin <= now < end
             except Exception as error:
                 self.failures.append(repr(error))
                 continue
-            if start >= begin:
-                self.latencies.append(time.perf_counter() - start)
-                self.chunks += chunks
+            self.made += 1
+            self.chunks += chunks
+            # What ends after the time is not counted, so that it does not stretch it.
+            if begin <= (now := time.perf_counter()) < end:
+                self.latencies.append(now - start)
                 if first:
                     self.firsts.append(first - start)
 
@@ -121,13 +124,13 @@ def measure(options):
         thread.start()
     for thread in threads:
         thread.join()
-    seconds = time.perf_counter() - begin
+    seconds = options.seconds
     latencies = sorted(latency for seen in all_seen for latency in seen.latencies)
     firsts = sorted(first for seen in all_seen for first in seen.firsts)
     failures = [failure for seen in all_seen for failure in seen.failures]
     chunks = sum(seen.chunks for seen in all_seen)
     return {
-        "calls": len(latencies), "seconds": seconds, "per_second": len(latencies) / seconds,
+        "calls": len(latencies), "made": sum(seen.made for seen in all_seen), "seconds": seconds, "per_second": len(latencies) / seconds,
         "p50_us": percentile(latencies, 50), "p99_us": percentile(latencies, 99),
         "chunks": chunks, "chunks_per_second": chunks / seconds,
         "first_p50_us": percentile(firsts, 50), "first_p99_us": percentile(firsts, 99),

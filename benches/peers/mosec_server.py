@@ -20,10 +20,10 @@ class Actions(Worker):
         return data
 
     def serialize(self, data):
-        return data if isinstance(data, bytes) else struct.pack("<q", data)
+        return struct.pack("<q", data) if isinstance(data, int) else data
 
     def forward(self, data):
-        line, _, body = data.partition(b"\n")
+        line, _, body = bytes(data).partition(b"\n")
         action, *ints = line.decode().split()
         return getattr(self.bench, action)(*map(int, ints), *([body] if body else []))
 

@@ -48,7 +48,7 @@ class Cost:
         return cpu
 
     def per_call(self, calls):
-        """Of the calls since the start; those of the warm-up are taken for as dear as the others."""
+        """Of so many calls, all since the start."""
         after = self._cpu()
         memory = {True: 0, False: 0}
         for process in self._processes():

@@ -135,7 +135,7 @@ class Mosec(System):
         return f"http:{self.socket}:/inference"
 
     def is_front(self, process):
-        return "python" not in process.command.split()[0]
+        return "python" not in process.command.split(" ")[0]
 
 
 class Grpcio(System):
@@ -170,6 +170,9 @@ class TonicEcho(System):
 
     def command(self):
         return [LOAD, "tonic-echo", self.socket]
+
+    def is_ready(self):
+        return Path(self.socket).exists()
 
     def load(self, action, ints, size):
         return f"dirtyd:{self.socket}"

@@ -1,7 +1,7 @@
 //! The task that owns one worker process; see the module above.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     pin::Pin,
     sync::atomic::Ordering,
     time::{Duration, Instant},
@@ -59,7 +59,7 @@ pub(super) struct Task {
     events: mpsc::Sender<(u64, Event)>,
     credits: mpsc::Receiver<(CallId, u32, u64)>,
     credit_sender: mpsc::Sender<(CallId, u32, u64)>,
-    calls: HashMap<CallId, Running>,
+    calls: BTreeMap<CallId, Running>,
     loading: Loading,
     pulse: Pulse,
     /// Rings at `armed`, which is never later than what is due first. It may be
@@ -98,7 +98,7 @@ impl Task {
             pulse: Pulse::new(spec.pool.heartbeat, spec.pool.kill_grace, now),
             alarm: Box::pin(sleep_until(armed.into())),
             armed,
-            calls: HashMap::new(),
+            calls: BTreeMap::new(),
             stack_dump_signal: 0,
             unsent: 0,
             draining: false,
