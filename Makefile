@@ -8,6 +8,10 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 PYTHON ?= python3
 CARGO_DENY := 0.20.2
 GRPCURL := v1.9.4
+PROTOC_GEN_GO := v1.36.12
+PROTOC_GEN_GO_GRPC := v1.6.2
+GHZ := v0.93.0
+CHROMIUM ?= /usr/bin/chromium
 
 # What was set up; each is an empty file that a new version or a changed list of pins makes anew.
 VENV := .venv/ready
@@ -15,8 +19,14 @@ GENERATOR := .tools/generator/ready
 BUF_READY := .tools/npm/ready
 DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
 GRPCURL_READY := .tools/grpcurl-$(GRPCURL)
+GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)
+GHZ_READY := .tools/ghz-$(GHZ)
+DEBIAN_STUBS := .tools/debian-stubs
+NODE_READY := clients/node/node_modules/ready
+NODE_STUB_READY := tests/stubs/node/node_modules/ready
 
 DEBUG := $(CURDIR)/target/debug/dirtyd
+WITH_DAEMON := DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python tests/conformance/with-daemon
 
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/.tools/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -39,8 +49,8 @@ demo: build $(VENV) ## see it work: embeddings, and text streamed token by token
 
 ## Test
 
-.PHONY: test test-rust test-python test-examples
-test: test-rust test-python test-examples ## every test of the daemon, the clients and the examples
+.PHONY: test test-rust test-python test-go test-node test-java test-examples
+test: test-rust test-python test-go test-node test-java test-examples test-stubs test-docs ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
@@ -48,14 +58,37 @@ test-rust: $(VENV) $(GRPCURL_READY)
 test-python: debug $(VENV)
 	cd clients/python && pytest
 	cd clients/python && DIRTYD_BIN=$(DEBUG) pytest tests/e2e
+	$(WITH_DAEMON) pytest --quiet clients/python/tests/conformance
+
+test-go: debug $(VENV) $(BUF_READY) $(GO_GENERATORS)
+	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...
+	$(WITH_DAEMON) tests/stubs/go/run
+	python tests/docs/run_snippets.py $(DEBUG) clients/go/README.md
+
+test-node: debug $(VENV) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIUM)
+	cd clients/node && npm run build
+	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm test
+	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm run conformance
+	$(WITH_DAEMON) tests/stubs/node/run
+	python tests/docs/run_snippets.py $(DEBUG) clients/node/README.md
+
+test-java: debug $(VENV)
+	cd clients/java && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python mvn -q -B -ntp test
 
 test-examples: $(VENV)
 	cd examples && pytest
 
+test-stubs: debug $(VENV) $(GENERATOR)
+	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py sync
+	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py asyncio
+
+test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS)
+	python tests/docs/run_snippets.py $(DEBUG) README.md docs/clients.md
+
 ## Check
 
-.PHONY: lint lint-rust lint-python lint-proto lint-shell fmt proto
-lint: lint-rust lint-python lint-proto lint-shell ## formats, warnings, licences, and that generated code is fresh
+.PHONY: lint lint-rust lint-python lint-go lint-proto lint-shell fmt proto
+lint: lint-rust lint-python lint-go lint-proto lint-shell ## formats, warnings, licences, and that generated code is fresh
 
 lint-rust: $(DENY_READY)
 	cargo fmt --check
@@ -65,6 +98,10 @@ lint-rust: $(DENY_READY)
 lint-python: $(VENV)
 	ruff check
 	ruff format --check
+
+lint-go:
+	gofmt -d clients/go tests/stubs/go | diff /dev/null -
+	cd clients/go && go vet ./...
 
 lint-proto: $(BUF_READY) $(GENERATOR)
 	buf lint proto
@@ -80,13 +117,13 @@ fmt: $(VENV) $(BUF_READY) ## format everything
 	ruff format
 	buf format --write proto
 
-proto: $(GENERATOR) $(BUF_READY) ## generate the clients' code from proto/
+proto: $(GENERATOR) $(BUF_READY) $(GO_GENERATORS) $(NODE_READY) ## generate the clients' code from proto/
 	@for generate in clients/*/generate.sh; do echo $$generate; PYTHON=$(CURDIR)/.tools/generator/bin/python $$generate; done
 
 .PHONY: clean
 clean: ## back to a fresh checkout
 	cargo clean
-	rm -rf .venv .tools
+	rm -rf .venv .tools clients/node/node_modules clients/node/dist tests/stubs/node/node_modules
 
 ## Set-up
 
@@ -117,7 +154,33 @@ $(DENY_READY):
 	cargo install cargo-deny@$(CARGO_DENY) --quiet --locked --no-default-features --root .tools
 	touch $@
 
+$(GO_GENERATORS):
+	mkdir -p .tools/bin
+	GOBIN=$(CURDIR)/.tools/bin go install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO)
+	GOBIN=$(CURDIR)/.tools/bin go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC)
+	touch $@
+
 $(GRPCURL_READY):
 	mkdir -p .tools/bin
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/fullstorydev/grpcurl/cmd/grpcurl@$(GRPCURL)
+	touch $@
+
+%/node_modules/ready: %/package.json %/package-lock.json
+	npm ci --prefix $* --no-audit --no-fund --ignore-scripts
+	touch $@
+
+$(CHROMIUM): # one that is elsewhere can be named: make CHROMIUM=...
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends chromium
+
+$(GHZ_READY):
+	mkdir -p .tools/bin
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/bojand/ghz/cmd/ghz@$(GHZ)
+	touch $@
+
+$(DEBIAN_STUBS): # what docs/clients.md needs for C++ and Ruby
+	mkdir -p $(@D)
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends \
+		libgrpc++-dev libprotobuf-dev protobuf-compiler-grpc ruby-grpc ruby-grpc-tools
 	touch $@

@@ -1,1 +1,28 @@
+//! The daemon, end to end: a file per behaviour, each test against a real
+//! `dirtyd serve` of its own. `support` starts it, `apps` holds the Python apps
+//! that it serves, `workers` the workers that misbehave.
 
+mod support;
+
+mod allocation;
+mod architecture;
+mod backpressure;
+mod boot;
+mod cancellation;
+mod cli;
+mod crash;
+mod deadlines;
+mod drain;
+mod duck;
+mod edge;
+mod errors;
+mod grpcurl;
+mod ladder;
+mod misbehave;
+mod queue;
+mod rust_client;
+mod rust_worker;
+mod spread;
+mod streams;
+mod threads;
+mod values;

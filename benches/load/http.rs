@@ -21,7 +21,8 @@ impl Http {
         let socket = TcpStream::connect(address).await?;
         socket.set_nodelay(true)?;
         let length = body.len();
-        let head = format!("POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {length}\r\n\r\n");
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {length}\r\n\r\n");
         let request = [head.as_bytes(), body].concat().into();
         Ok(Self { socket, request, buffer: BytesMut::new() })
     }

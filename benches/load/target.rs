@@ -64,10 +64,13 @@ impl Target {
             Self::Dirtyd(socket) => {
                 let clients: Vec<Client> =
                     (0..connections.max(1)).map(|_| Client::connect(socket)).collect();
-                callers.extend(clients.iter().cycle().take(count).map(|client| Caller::Dirtyd {
-                    client: client.clone(),
-                    ask: ask.clone(),
-                }));
+                callers.extend(
+                    clients
+                        .iter()
+                        .cycle()
+                        .take(count)
+                        .map(|client| Caller::Dirtyd { client: client.clone(), ask: ask.clone() }),
+                );
             }
             Self::Replay { socket, request } => {
                 let request = bytes::Bytes::from(std::fs::read(request)?);

@@ -3,11 +3,15 @@
 mod call;
 mod check;
 mod connect;
+mod events;
 mod json;
+mod reload;
+mod scale;
 mod serve;
 mod status;
 mod table;
 mod tensor;
+mod upgrade;
 
 use std::process::ExitCode;
 
@@ -31,6 +35,14 @@ enum Command {
     Stream(call::Stream),
     /// Show workers, apps and queues.
     Status(status::Status),
+    /// Print what happens to workers, apps and the arbiter, as it happens.
+    Events(events::Events),
+    /// Read the configuration again and replace the workers, one by one.
+    Reload(reload::Reload),
+    /// Give a pool another number of workers.
+    Scale(scale::Scale),
+    /// Put a new binary in charge, without a pause.
+    Upgrade(upgrade::Upgrade),
     /// Check a configuration and show what it means.
     Check(check::Check),
 }
@@ -46,6 +58,10 @@ impl Cli {
             Command::Call(call) => call.run(),
             Command::Stream(stream) => stream.run(),
             Command::Status(status) => status.run(),
+            Command::Events(events) => events.run(),
+            Command::Reload(reload) => reload.run(),
+            Command::Scale(scale) => scale.run(),
+            Command::Upgrade(upgrade) => upgrade.run(),
             Command::Check(check) => check.run(),
         }
     }

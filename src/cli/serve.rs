@@ -2,7 +2,10 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    os::unix::{
+        fs::{DirBuilderExt as _, MetadataExt as _},
+        net::UnixListener,
+    },
     path::{Path, PathBuf},
     process::ExitCode,
     sync::Arc,
@@ -13,9 +16,12 @@ use anyhow::Context as _;
 
 use crate::{
     config::{AppFlag, Config, ConfigError, Flags, Raw, parse_duration},
-    dirty_arbiter::DirtyArbiter,
+    dirty_arbiter::{DirtyArbiter, Upstream},
+    hooks::{CommandHooks, Hooks},
+    lifeline::Lifeline,
     logging::Log,
-    server::bind,
+    main_arbiter::{self, Names, Socket, Succession, Supervision},
+    process::{descriptors, pidfile::PidFile},
 };
 
 /// The flags that are configuration.
@@ -48,6 +54,12 @@ pub struct ConfigFlags {
 }
 
 impl ConfigFlags {
+    /// Only a file, and perhaps the socket.
+    pub fn of_file(config: &Path, socket: Option<&Path>) -> Self {
+        let (config, socket) = (Some(config.to_owned()), socket.map(Path::to_owned));
+        Self { config, socket, ..Self::default() }
+    }
+
     /// The configuration: flags over environment over file over defaults.
     ///
     /// # Errors
@@ -77,6 +89,15 @@ impl ConfigFlags {
 pub struct Serve {
     #[command(flatten)]
     flags: ConfigFlags,
+    /// Run the dirty arbiter alone, without a main arbiter that restarts and upgrades it
+    #[arg(long)]
+    single: bool,
+    /// What a main arbiter hands to its dirty arbiter.
+    #[arg(long = "supervised-by-main", hide = true)]
+    supervision: Option<Supervision>,
+    /// What a main arbiter hands to its successor.
+    #[arg(long = "succeed-main", hide = true)]
+    succession: Option<Succession>,
 }
 
 impl Serve {
@@ -87,15 +108,61 @@ impl Serve {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let config = self.flags.load()?;
         private_directory(&config.runtime_dir)?;
+        match &self.supervision {
+            Some(supervision) => self.serve_supervised(config, supervision),
+            None if self.single => self.serve_alone(config),
+            None => main_arbiter::run(&config, self.succession).map(ExitCode::from),
+        }
+    }
+
+    /// The process below a main arbiter.
+    fn serve_supervised(
+        &self,
+        config: Config,
+        supervision: &Supervision,
+    ) -> anyhow::Result<ExitCode> {
         let log = Log::start(&config.log)?;
-        let listener = bind(&config.socket, config.socket_mode)?;
-        let socket = config.socket.clone();
-        let flags = self.flags.clone();
-        let reload = Arc::new(move || flags.load());
-        let ended = DirtyArbiter { config, listener, reload, log }.run();
-        let _ = fs::remove_file(socket);
+        // It was started by another name of the same file.
+        let _ = nix::sys::prctl::set_name(c"dirtyd");
+        let listener = descriptors::listener(supervision.listener)?;
+        let lifeline = descriptors::inherited(supervision.lifeline)?;
+        let file = PidFile::take(&supervision.pid_file)?;
+        file.publish()?;
+        let upstream = Upstream::Main(Lifeline::inherited(lifeline));
+        self.arbiter(config, listener, log, upstream).run()?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn serve_alone(&self, config: Config) -> anyhow::Result<ExitCode> {
+        let log = Log::start(&config.log)?;
+        let names = Names::new(&config.runtime_dir, &config.proc_name);
+        let _file = names.claim()?;
+        names.end_orphans(config.graceful_timeout)?;
+        let mut socket = Socket::bind_or_inherit(&config)?;
+        let listener = socket.give()?;
+        let ended = self.arbiter(config, listener, log, Upstream::Nobody).run();
+        socket.close(false);
         ended?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn arbiter(
+        &self,
+        config: Config,
+        listener: UnixListener,
+        log: Log,
+        upstream: Upstream,
+    ) -> DirtyArbiter {
+        let flags = self.flags.clone();
+        let hooks = CommandHooks::of(&config.hooks).map(|hooks| Box::new(hooks) as Box<dyn Hooks>);
+        DirtyArbiter {
+            listener,
+            reload: Arc::new(move || flags.load()),
+            log,
+            hooks,
+            upstream,
+            config,
+        }
     }
 }
 

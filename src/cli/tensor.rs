@@ -10,7 +10,7 @@ use crate::client::Tensor;
 /// Nested lists; complex numbers are pairs.
 pub fn to_json(tensor: &Tensor) -> Json {
     let shape: Vec<usize> = tensor.shape.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
-    let values = match element_size(&tensor.dtype) {
+    let values = match tensor.element_size() {
         Some(size) if tensor.data.len() == shape.iter().product::<usize>() * size => {
             nested(&tensor.dtype, &shape, size, &tensor.data)
         }
@@ -23,17 +23,6 @@ fn nested(dtype: &str, shape: &[usize], size: usize, data: &[u8]) -> Json {
     let Some((count, rest)) = shape.split_first() else { return number(dtype, data) };
     let stride = rest.iter().product::<usize>() * size;
     (0..*count).map(|i| nested(dtype, rest, size, &data[i * stride..(i + 1) * stride])).collect()
-}
-
-fn element_size(dtype: &str) -> Option<usize> {
-    Some(match dtype {
-        "bool" | "int8" | "uint8" => 1,
-        "int16" | "uint16" | "float16" => 2,
-        "int32" | "uint32" | "float32" => 4,
-        "int64" | "uint64" | "float64" | "complex64" => 8,
-        "complex128" => 16,
-        _ => return None,
-    })
 }
 
 fn number(dtype: &str, bytes: &[u8]) -> Json {

@@ -1,24 +1,81 @@
 //! The connection to the socket.
+//!
+//! It is hyper's client and not tonic's `Channel`, because that one watches
+//! `grpc-timeout` itself and would answer a moment before the arbiter, which
+//! knows whether the call waited or ran.
 
-use std::path::PathBuf;
+use std::{
+    future::Future,
+    io,
+    path::{Path, PathBuf},
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-use hyper_util::rt::TokioIo;
+use http::Uri;
+use hyper_util::{
+    client::legacy::{
+        self,
+        connect::{Connected, Connection},
+    },
+    rt::{TokioExecutor, TokioIo},
+};
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
 
 use crate::process::Socket;
 
-/// A channel that connects at its first call, and again whenever it must.
+/// What the calls go over: connects at the first one, and again whenever it
+/// must; all clones share one connection.
+pub type Transport = legacy::Client<Connector, tonic::body::Body>;
+
+/// The authority is never looked up; HTTP/2 only wants one.
+pub fn origin() -> Uri {
+    Uri::from_static("http://localhost")
+}
+
+/// A transport to the socket at `path`.
+pub fn transport(path: &Path) -> Transport {
+    legacy::Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .pool_idle_timeout(None)
+        .http2_initial_stream_window_size(1024 * 1024)
+        .http2_initial_connection_window_size(4 * 1024 * 1024)
+        .build(Connector(path.to_owned()))
+}
+
+/// Whether a call that failed so never left: there was no connection.
+pub fn never_sent(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.downcast_ref::<legacy::Error>().is_some_and(legacy::Error::is_connect))
+}
+
+/// A channel of tonic's own.
 pub fn lazy(path: PathBuf) -> Channel {
-    // The authority is never looked up; HTTP/2 only wants one.
-    Endpoint::from_static("http://localhost")
-        .initial_stream_window_size(1024 * 1024)
-        .initial_connection_window_size(4 * 1024 * 1024)
-        .connect_with_connector_lazy(tower::service_fn(move |_| {
-            let path = path.clone();
-            async move {
-                let stream = UnixStream::connect(path).await?.into_std()?;
-                Socket::new(stream).map(TokioIo::new)
-            }
-        }))
+    Endpoint::from(origin()).connect_with_connector_lazy(Connector(path))
+}
+
+/// Connects to one socket, whatever the URI says.
+#[derive(Debug, Clone)]
+pub struct Connector(PathBuf);
+
+impl tower::Service<Uri> for Connector {
+    type Response = TokioIo<Socket>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Uri) -> Self::Future {
+        let connecting = UnixStream::connect(self.0.clone());
+        Box::pin(async { Socket::new(connecting.await?.into_std()?).map(TokioIo::new) })
+    }
+}
+
+impl Connection for Socket {
+    fn connected(&self) -> Connected {
+        Connected::new()
+    }
 }

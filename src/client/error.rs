@@ -5,7 +5,8 @@ use std::{collections::HashMap, path::Path, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::ValueError;
+use super::channel::never_sent;
+use crate::value::ValueError;
 
 /// Why a call failed, as the arbiter's ErrorInfo says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,6 +82,8 @@ pub enum Error {
         socket: String,
         /// Why.
         message: String,
+        /// The call certainly never left.
+        never_sent: bool,
     },
     /// An argument cannot be sent.
     #[error("{0}")]
@@ -96,12 +99,11 @@ impl Error {
         let details = status.get_error_details();
         let Some(info) = details.error_info().filter(|info| info.domain == "dirty.v1") else {
             return match status.code() {
-                // tonic's own timer says CANCELLED, a proxy says DEADLINE_EXCEEDED.
                 Code::DeadlineExceeded => Self::DeadlineExceeded,
-                Code::Cancelled if status.message() == "Timeout expired" => Self::DeadlineExceeded,
                 _ => Self::Connection {
                     socket: socket.display().to_string(),
                     message: cause(&status),
+                    never_sent: never_sent(&status),
                 },
             };
         };
@@ -120,6 +122,28 @@ impl Error {
     pub fn reason(&self) -> Option<&Reason> {
         match self {
             Self::Call(failure) => Some(&failure.reason),
+            _ => None,
+        }
+    }
+}
+
+impl Error {
+    /// Whether the call certainly had not started, so that another attempt
+    /// cannot do its work twice.
+    pub fn is_unstarted(&self) -> bool {
+        match self {
+            Self::Call(failure) => {
+                matches!(failure.reason, Reason::QueueFull | Reason::NoWorkers | Reason::Draining)
+            }
+            Self::Connection { never_sent, .. } => *never_sent,
+            Self::DeadlineExceeded | Self::InvalidArgument(_) | Self::Value(_) => false,
+        }
+    }
+
+    /// How long to wait before a retry, where the arbiter says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Call(failure) => failure.retry_after,
             _ => None,
         }
     }

@@ -17,11 +17,10 @@
 //! # }
 //! ```
 
-mod arguments;
+mod attempts;
 mod channel;
 mod error;
 mod stream;
-mod value;
 
 use std::{
     path::{Path, PathBuf},
@@ -34,13 +33,15 @@ use tonic::{
     transport::Channel,
 };
 
-pub use arguments::Args;
+pub use crate::value::{Args, InvalidValue, Tensor, Value, ValueError};
 pub use error::{CallFailure, Error, Reason};
 pub use stream::Stream;
-pub use value::{Tensor, Value, ValueError};
 
 /// Positional arguments of anything that has a [`Value`].
 pub use crate::__dirtyd_args as args;
+
+use attempts::{Deadline, attempt};
+use channel::{Transport, origin};
 
 use crate::{
     config::default_socket,
@@ -51,9 +52,10 @@ use crate::{
 /// made at the first call, and again by itself when it was lost.
 #[derive(Debug, Clone)]
 pub struct Client {
-    channel: Channel,
+    transport: Transport,
     socket: PathBuf,
     timeout: Option<Duration>,
+    retries: u32,
     metadata: Vec<(String, String)>,
 }
 
@@ -61,8 +63,8 @@ impl Client {
     /// A client for the socket at `path`.
     pub fn connect(path: impl AsRef<Path>) -> Self {
         let socket = path.as_ref().to_owned();
-        let channel = channel::lazy(socket.clone());
-        Self { channel, socket, timeout: None, metadata: Vec::new() }
+        let transport = channel::transport(&socket);
+        Self { transport, socket, timeout: None, retries: 0, metadata: Vec::new() }
     }
 
     /// A client for `$DIRTYD_SOCKET`, or the default socket of this user.
@@ -71,10 +73,21 @@ impl Client {
         Self::connect(path)
     }
 
-    /// The same connection, with a deadline for each call.
+    /// The same connection, with a deadline for each call, its further attempts
+    /// and the whole of its stream.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// The same connection; a call is tried up to so many times again if it
+    /// certainly had not started: the queue was full, no worker could serve, the
+    /// arbiter was about to end, or there was no connection. It waits as long as
+    /// the arbiter asks for, within the deadline.
+    #[must_use]
+    pub fn with_retries(mut self, retries: u32) -> Self {
+        self.retries = retries;
         self
     }
 
@@ -85,9 +98,10 @@ impl Client {
         self
     }
 
-    /// The channel, for other services of the same socket.
+    /// A channel of tonic's, for other services of the same socket. It has a
+    /// connection of its own.
     pub fn channel(&self) -> Channel {
-        self.channel.clone()
+        channel::lazy(self.socket.clone())
     }
 
     /// The socket.
@@ -105,14 +119,13 @@ impl Client {
         action: &str,
         args: impl Into<Args>,
     ) -> Result<Value, Error> {
-        let request = self.request(app, action, args.into())?;
-        let response = self.arbiter().execute(request).await;
-        let response = response.map_err(|status| Error::of(status, &self.socket))?;
-        Ok(Value::read(response.into_inner().result)?)
+        let (message, deadline) = (message(app, action, args.into())?, self.deadline());
+        attempt(self.retries, deadline, || self.execute_once(message.clone(), deadline)).await
     }
 
-    /// Runs an action and gives its chunks as they come. Dropping the stream
-    /// cancels it.
+    /// Runs an action and gives its chunks as they come. Waits for the first
+    /// one, so that an error which comes instead is an error of this function.
+    /// Dropping the stream cancels it.
     ///
     /// # Errors
     /// [`Error`], by the reason that the arbiter gives.
@@ -122,33 +135,44 @@ impl Client {
         action: &str,
         args: impl Into<Args>,
     ) -> Result<Stream, Error> {
-        let request = self.request(app, action, args.into())?;
-        let response = self.arbiter().execute_stream(request).await;
-        let response = response.map_err(|status| Error::of(status, &self.socket))?;
-        Ok(Stream::new(response.into_inner(), self.socket.clone()))
+        let (message, deadline) = (message(app, action, args.into())?, self.deadline());
+        attempt(self.retries, deadline, || self.stream_once(message.clone(), deadline)).await
     }
 
-    fn arbiter(&self) -> ArbiterClient<Channel> {
-        ArbiterClient::new(self.channel.clone())
+    async fn execute_once(
+        &self,
+        message: ExecuteRequest,
+        deadline: Deadline,
+    ) -> Result<Value, Error> {
+        let response = self.arbiter().execute(self.request(message, deadline)?).await;
+        let response = response.map_err(|status| Error::of(status, &self.socket))?;
+        Ok(Value::read(response.into_inner().result)?)
+    }
+
+    async fn stream_once(
+        &self,
+        message: ExecuteRequest,
+        deadline: Deadline,
+    ) -> Result<Stream, Error> {
+        let response = self.arbiter().execute_stream(self.request(message, deadline)?).await;
+        let response = response.map_err(|status| Error::of(status, &self.socket))?;
+        Stream::open(response.into_inner(), deadline, self.socket.clone()).await
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline::after(self.timeout)
+    }
+
+    fn arbiter(&self) -> ArbiterClient<Transport> {
+        ArbiterClient::with_origin(self.transport.clone(), origin())
             .max_decoding_message_size(usize::MAX)
             .max_encoding_message_size(usize::MAX)
     }
 
-    fn request(
-        &self,
-        app: &str,
-        action: &str,
-        args: Args,
-    ) -> Result<Request<ExecuteRequest>, Error> {
-        let Args { args, kwargs } = args;
-        let mut request = Request::new(ExecuteRequest {
-            app: app.to_owned(),
-            action: action.to_owned(),
-            args: args.into_iter().map(Value::into_proto).collect(),
-            kwargs: kwargs.into_iter().map(|(name, value)| (name, value.into_proto())).collect(),
-        });
-        if let Some(timeout) = self.timeout {
-            request.set_timeout(timeout);
+    fn request<T>(&self, message: T, deadline: Deadline) -> Result<Request<T>, Error> {
+        let mut request = Request::new(message);
+        if let Some(left) = deadline.left() {
+            request.set_timeout(left);
         }
         for (key, value) in &self.metadata {
             let bad = |what| Error::InvalidArgument(format!("metadata {key:?}: {what}"));
@@ -160,3 +184,20 @@ impl Client {
         Ok(request)
     }
 }
+
+fn message(app: &str, action: &str, Args { args, kwargs }: Args) -> Result<ExecuteRequest, Error> {
+    for value in args.iter().chain(kwargs.values()) {
+        value.validate().map_err(|error| Error::InvalidArgument(error.to_string()))?;
+    }
+    Ok(ExecuteRequest {
+        app: app.to_owned(),
+        action: action.to_owned(),
+        args: args.into_iter().map(Value::into_proto).collect(),
+        kwargs: kwargs.into_iter().map(|(name, value)| (name, value.into_proto())).collect(),
+    })
+}
+
+/// Compiles the snippets of the client's README.
+#[cfg(doctest)]
+#[doc = include_str!("../../clients/rust/README.md")]
+struct Readme;

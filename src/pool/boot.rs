@@ -141,6 +141,7 @@ impl Pool {
                 let pause = backoff.failed(fastrand::f64());
                 let retry_at = Some(now + pause);
                 worker.apps.insert(app, Loaded::Failed { retry_at, backoff });
+                worker.may_retry = true;
                 let message = format!(
                     "app `{path}` failed to load in {}; the next try is in {pause:.1?}; the worker's other apps are served\n{}",
                     worker.handle.worker,
@@ -178,7 +179,8 @@ impl Pool {
         match role {
             Role::Occupant => {
                 self.open_worker(id);
-                self.on_seat_taken(place, Ok(()));
+                let result = self.broken_app(id, |_| false).map_or(Ok(()), Err);
+                self.on_seat_taken(place, result);
             }
             Role::Successor => self.on_successor_booted(id),
             Role::Leaving => {}
@@ -212,6 +214,7 @@ impl Pool {
             let Some(worker) = seat.occupant.and_then(|id| self.workers.get_mut(&id)) else {
                 continue;
             };
+            worker.may_retry = true;
             for app in &seat.apps {
                 worker.apps.entry(*app).or_insert(Loaded::Failed {
                     retry_at: Some(now),
@@ -240,9 +243,10 @@ impl Pool {
     /// took a worker down before is tried only while nothing else runs there.
     pub(super) fn retry_app_in(&mut self, id: WorkerId, now: Instant) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        if !worker.is_serving() || worker.reloading_app.is_some() {
+        if !worker.may_retry || !worker.is_serving() || worker.reloading_app.is_some() {
             return;
         }
+        worker.may_retry = worker.apps.values().any(|app| matches!(app, Loaded::Failed { .. }));
         let due = |loaded: &Loaded| retry_time(loaded).is_some_and(|at| at <= now);
         let Some(app) = worker.apps.iter().find(|(_, l)| due(l)).map(|(app, _)| *app) else {
             return;

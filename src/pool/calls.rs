@@ -199,12 +199,13 @@ impl Pool {
             return true;
         }
         let group = &self.groups[row.group];
-        group.seats.iter().any(|seat| {
+        group.seats.iter().enumerate().any(|(index, seat)| {
             let starts = seat.occupant.is_none()
                 && !seat.paused
                 && seat.backoff.failures() == 0
                 && (seat.restart_at.is_some() || group.scouting);
-            starts && seat.apps.contains(&app) && !seat.deadly.contains_key(&app)
+            let loads = seat.apps.contains(&app) && !seat.deadly.contains_key(&app);
+            loads && (starts || self.is_replacing(row.group, index))
         })
     }
 

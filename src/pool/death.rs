@@ -37,7 +37,7 @@ impl Pool {
         match worker.role {
             Role::Occupant => self.seat_emptied(&worker, &death, now),
             Role::Successor => self.successor_died(group, seat, &death),
-            Role::Leaving => self.on_left(group, seat),
+            Role::Leaving => self.on_left(id, group, seat),
         }
         for app in apps {
             self.feed_app(app);
@@ -56,7 +56,7 @@ impl Pool {
             _ if self.drain.is_some() => "the arbiter is draining, it is not replaced",
             Role::Occupant => "it is replaced",
             Role::Successor => "the worker that it was to replace stays",
-            Role::Leaving => "its seat is taken by another",
+            Role::Leaving => "it had been asked to",
         };
         let process = worker.handle.worker;
         let mut message = format!("{process} {}; {next}", death.ended);
@@ -89,16 +89,22 @@ impl Pool {
         if let Some(successor) = row.successor.take() {
             return self.take_seat(successor);
         }
-        let why = format!("{} {}", worker.handle.worker, death.ended);
+        let said = match death.last_words.as_str() {
+            "" => String::new(),
+            line => format!(", and last wrote: {line}"),
+        };
+        let why = format!("{} {}{said}", worker.handle.worker, death.ended);
         let loading = death.loading.as_ref().and_then(|path| self.app_ids.get(path).copied());
         if let Some(app) = loading {
             let row = &mut self.groups[group].seats[seat];
             row.deadly.entry(app).or_default().failed(0.0);
-            self.apps[app.0].last_error =
-                Some(format!("{why} while it loaded the app; the arbiter's log has more"));
         }
         match worker.state {
             WorkerState::Booting => {
+                let why = match &death.loading {
+                    Some(app) => format!("{why}, while it loaded app `{app}`"),
+                    None => why,
+                };
                 self.seat_failed(group, seat, &why, now);
                 self.on_seat_taken(worker.place, Err(why));
             }

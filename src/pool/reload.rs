@@ -197,16 +197,8 @@ impl Pool {
             let old = old.and_then(|old| self.workers.get(&old));
             old.is_some_and(|old| matches!(old.apps.get(app), Some(Loaded::Failed { .. })))
         };
-        let broken = (worker.apps.iter())
-            .find(|(app, loaded)| matches!(loaded, Loaded::Failed { .. }) && !failed_before(app))
-            .map(|(app, _)| *app);
-        if let Some(app) = broken {
-            let row = &self.apps[app.0];
-            let why = format!(
-                "app `{}` failed to load in the new worker: {}",
-                row.config.path,
-                row.last_error.as_deref().unwrap_or("see the log")
-            );
+        let broken = self.broken_app(id, failed_before);
+        if let Some(why) = broken {
             self.dismiss_successor(id, &why);
             return self.reload_step(group, seat, Err(why));
         }
@@ -215,6 +207,20 @@ impl Pool {
             self.send_away(old, "its successor is ready");
         }
         self.reload_step(group, seat, Ok(()));
+    }
+
+    /// Why a booted worker is no success: an app that it failed to load.
+    pub(super) fn broken_app(
+        &self,
+        id: WorkerId,
+        is_excused: impl Fn(&AppId) -> bool,
+    ) -> Option<String> {
+        let worker = self.workers.get(&id)?;
+        let failed = |(_, loaded): &(&AppId, &Loaded)| matches!(loaded, Loaded::Failed { .. });
+        let (app, _) = worker.apps.iter().filter(failed).find(|(app, _)| !is_excused(app))?;
+        let row = &self.apps[app.0];
+        let why = row.last_error.as_deref().unwrap_or("see the log");
+        Some(format!("app `{}` failed to load in the new worker: {why}", row.config.path))
     }
 
     pub(super) fn successor_died(&mut self, group: usize, seat: usize, death: &Death) {
@@ -234,13 +240,17 @@ impl Pool {
     }
 
     /// A worker has left for good; a swap now starts the new one.
-    pub(super) fn on_left(&mut self, group: usize, seat: usize) {
-        let is_current = self.reload.as_ref().is_some_and(|r| r.current == Some((group, seat)));
-        if is_current && self.settings.reload == ReloadMode::Swap && self.drain.is_none() {
-            let Some(row) = self.groups[group].seats.get_mut(seat) else { return };
+    pub(super) fn on_left(&mut self, id: WorkerId, group: usize, seat: usize) {
+        let Some(row) = self.groups[group].seats.get_mut(seat) else { return };
+        if row.occupant == Some(id) && self.drain.is_none() {
             row.occupant = None;
             self.start_occupant(group, seat);
         }
+    }
+
+    /// Whether a reload is replacing the worker of this seat just now.
+    pub(super) fn is_replacing(&self, group: usize, seat: usize) -> bool {
+        self.reload.as_ref().is_some_and(|reload| reload.current == Some((group, seat)))
     }
 
     fn reload_step(&mut self, group: usize, seat: usize, result: Result<(), String>) {
@@ -265,6 +275,20 @@ impl Pool {
             seat.successor = None;
         }
         self.send_away(id, why);
+        self.forget_cured_errors();
+    }
+
+    /// An app that is served, and failed only in workers that leave, has no error.
+    fn forget_cured_errors(&mut self) {
+        for (id, app) in self.apps.iter_mut().enumerate().filter(|(_, app)| app.ready > 0) {
+            let fails =
+                self.workers.values().filter(|worker| worker.role != Role::Leaving).any(|worker| {
+                    matches!(worker.apps.get(&AppId(id)), Some(Loaded::Failed { .. }))
+                });
+            if !fails {
+                app.last_error = None;
+            }
+        }
     }
 
     fn finish_reload(&mut self) {
@@ -282,6 +306,12 @@ impl Pool {
             self.resize(group, seats, "its pool is smaller now");
         }
         for group in 0..self.groups.len() {
+            // Seats that wait after failures are tried at once: something changed.
+            for seat in self.groups[group].seats.iter_mut().filter(|s| s.occupant.is_none()) {
+                (seat.restart_at, seat.paused) = (None, false);
+                seat.backoff.succeeded();
+                seat.deadly.clear();
+            }
             self.allocate_group(group);
             self.load_missing(group);
             self.fill_seats(group);

@@ -98,7 +98,8 @@ impl<T> Scheduler<T> {
 
     /// Adds a worker with so many slots; it has no app yet.
     pub fn add_worker(&mut self, worker: WorkerId, threads: u32) {
-        let slots = Slots { threads, load: 0, last_turn: 0, apps: BTreeSet::new(), accepting: true };
+        let slots =
+            Slots { threads, load: 0, last_turn: 0, apps: BTreeSet::new(), accepting: true };
         self.workers.insert(worker, slots);
         self.update_free(worker, |_| ());
     }

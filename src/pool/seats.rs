@@ -81,8 +81,12 @@ impl Pool {
         let deadly = |app: &AppId| {
             self.groups[group].seats.first().is_some_and(|seat| seat.deadly.contains_key(app))
         };
-        let scouting =
-            self.shares(group).iter().any(|share| is_unknown(share) && !deadly(&share.0));
+        let unknown = self.shares(group).iter().any(|share| is_unknown(share) && !deadly(&share.0));
+        // With a worker in the first seat that is past its imports, nobody scouts:
+        // what it could not import it tries again.
+        let row = &self.groups[group];
+        let can_scout = row.scouting || row.seats.first().is_some_and(|s| s.occupant.is_none());
+        let scouting = unknown && can_scout;
         self.groups[group].scouting = scouting;
         let seats = if scouting { 1 } else { self.groups[group].seats.len() };
         for seat in 0..seats.min(self.groups[group].seats.len()) {
@@ -142,6 +146,7 @@ impl Pool {
             started: now,
             apps: apps.iter().map(|app| (*app, Loaded::Pending)).collect(),
             importing: 0,
+            may_retry: false,
             reloading_app: None,
             served: 0,
             max_requests: super::recycle::draw_max_requests(&config.recycle),
@@ -166,6 +171,7 @@ impl Pool {
                     let mut backoff = *backoff;
                     let retry_at = Some(now + backoff.failed(fastrand::f64()));
                     worker.apps.insert(*app, Loaded::Failed { retry_at, backoff });
+                    worker.may_retry = true;
                 }
                 None => load.push(*app),
             }
@@ -197,7 +203,7 @@ impl Pool {
         let pool = self.groups[group].config.name.clone();
         tracing::warn!(pool, "pool `{pool}`: {why}; the next try is in {pause:.1?}");
         for app in apps {
-            self.apps[app.0].last_error.get_or_insert_with(|| why.to_owned());
+            self.apps[app.0].last_error = Some(why.to_owned());
             self.settle(app);
         }
     }

@@ -126,6 +126,8 @@ pub struct Worker {
     pub apps: BTreeMap<AppId, Loaded>,
     /// How many imports it still owes, as a scout.
     pub importing: usize,
+    /// Whether some app may have to be tried again: looked at after each call.
+    pub may_retry: bool,
     /// The app that occupies a slot because it is loaded again.
     pub reloading_app: Option<AppId>,
     /// Calls that it has completed.

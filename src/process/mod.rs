@@ -1,10 +1,21 @@
-//! What the kernel gives: processes, descriptors, signals. It knows no pool and
-//! no protocol, and it is the only place of the crate with `unsafe` code.
+//! What the kernel gives: processes, descriptors, signals, PID files. It knows
+//! no pool and no protocol, and it is the only place of the crate with `unsafe`
+//! code.
 
+mod bounded;
+pub mod children;
+pub mod descriptors;
+mod fork;
+mod inherited;
 pub mod memory;
 pub mod pidfd;
+pub mod pidfile;
+pub mod signals;
 mod socket;
 mod spawn;
 
+pub use bounded::run_bounded;
+pub use fork::{Program, fork_self};
+pub use inherited::take_worker_socket;
 pub use socket::{Socket, SocketReader, SocketWriter};
 pub use spawn::{WorkerCommand, WorkerProcess};

@@ -3,10 +3,15 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd, FromRawFd as _, OwnedFd},
+    os::fd::{AsFd as _, AsRawFd, FromRawFd as _, OwnedFd},
+    time::{Duration, Instant},
 };
 
-use nix::{errno::Errno, libc};
+use nix::{
+    errno::Errno,
+    libc,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+};
 
 /// Opens a descriptor for a process (close-on-exec).
 ///
@@ -35,4 +40,20 @@ pub fn send_signal(pidfd: &impl AsRawFd, signal: i32) -> io::Result<()> {
     };
     Errno::result(done)?;
     Ok(())
+}
+
+/// Waits until the process has ended, for `limit` at most; tells whether it has.
+pub fn wait(pidfd: &OwnedFd, limit: Duration) -> bool {
+    let until = Instant::now() + limit;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        // Rounded up, so that the last wait does not spin.
+        let left =
+            PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX);
+        match poll(&mut [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)], left) {
+            Ok(0) if Instant::now() >= until => return false,
+            Ok(0) | Err(Errno::EINTR) => {}
+            Ok(_) | Err(_) => return true,
+        }
+    }
 }

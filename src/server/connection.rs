@@ -54,6 +54,9 @@ fn builder(limits: Limits) -> http2::Builder<TokioExecutor> {
     builder
         .timer(TokioTimer::new())
         .max_concurrent_streams(limits.max_concurrent_streams)
+        // Callers may cancel all their calls at once; the default of 20 would
+        // take such a burst for an attack and drop the connection.
+        .max_pending_accept_reset_streams(limits.max_concurrent_streams as usize)
         .max_header_list_size(limits.max_header_size)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)

@@ -19,7 +19,6 @@
 //!
 //! It knows no queue, no other worker and no gRPC.
 
-mod frames;
 mod loading;
 mod output;
 mod pulse;
@@ -97,6 +96,8 @@ pub struct Death {
     pub ended: EndedBy,
     /// The app that it was loading.
     pub loading: Option<String>,
+    /// The last line that it wrote to stderr; empty if there was none.
+    pub last_words: String,
     /// Calls that it had not started: to be served by others.
     pub unstarted: Vec<Call>,
     /// Calls that it had started; they are answered.
@@ -124,16 +125,22 @@ impl WorkerHandle {
         let command = WorkerCommand { command: &pool.command, env: &pool.env, chdir: &pool.chdir };
         let (mut process, socket) = WorkerProcess::spawn(&command)?;
         let worker = WorkerRef { id: spec.id, pid: process.pid() };
-        for (pipe, name) in [(process.stdout.take(), "stdout"), (process.stderr.take(), "stderr")] {
-            if let Some(pipe) = pipe {
-                tokio::spawn(output::log_lines(pipe, worker, pool.name.clone(), name));
-            }
-        }
+        let log = |pipe: Option<_>, name, last: &output::LastLine| {
+            let pool = pool.name.clone();
+            pipe.map(|pipe| tokio::spawn(output::log_lines(pipe, worker, pool, name, last.clone())))
+        };
+        log(process.stdout.take(), "stdout", &output::LastLine::default());
+        let last_words = output::LastLine::default();
+        let stderr = log(process.stderr.take(), "stderr", &last_words);
         // Room for a Start and a Cancel per slot, and then some. The pool never
         // waits: to find it full means that the task is stuck.
         let (control, receiver) = mpsc::channel(4 * pool.threads.get() as usize + 16);
         let socket = Socket::new(socket)?;
-        tokio::spawn(task::Task::new(spec, worker, process, socket, receiver, events).run());
+        tokio::spawn(
+            task::Task::new(spec, worker, process, socket, receiver, events)
+                .with_stderr(stderr, last_words)
+                .run(),
+        );
         Ok(WorkerHandle { worker, control })
     }
 

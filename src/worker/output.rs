@@ -1,6 +1,9 @@
 //! What a worker writes to stdout and stderr, line by line, into the log.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
@@ -16,12 +19,28 @@ const MAX_LINE: u64 = 8 * 1024;
 const MAX_LINES: u32 = 2000;
 const WINDOW: Duration = Duration::from_secs(1);
 
+/// The last line that a worker wrote; it often says why the worker ended.
+#[derive(Debug, Clone, Default)]
+pub struct LastLine(Arc<Mutex<String>>);
+
+impl LastLine {
+    fn set(&self, line: &str) {
+        line.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The line; empty if there was none.
+    pub fn get(&self) -> String {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
 /// Logs every line until the pipe ends.
 pub async fn log_lines(
     pipe: pipe::Receiver,
     worker: WorkerRef,
     pool: String,
     stream: &'static str,
+    last: LastLine,
 ) {
     let mut reader = BufReader::new(pipe);
     let mut line = Vec::new();
@@ -44,6 +63,9 @@ pub async fn log_lines(
         }
         if budget.take() {
             let text = String::from_utf8_lossy(&line);
+            if !text.trim().is_empty() {
+                last.set(text.trim());
+            }
             tracing::info!(target: "dirtyd::output", worker = worker.id, pid = worker.pid, pool,
                 stream, "{}", text.trim_end());
         }

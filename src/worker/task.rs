@@ -9,13 +9,14 @@ use std::{
 
 use tokio::{
     sync::mpsc,
+    task::JoinHandle,
     time::{Sleep, sleep_until},
 };
 
 use super::{
     Control, Death, Event, WorkerSpec,
-    frames::{FrameError, FrameReader, FrameWriter},
     loading::Loading,
+    output::LastLine,
     pulse::{Beat, Pulse},
     running::{Running, Step},
 };
@@ -23,18 +24,23 @@ use crate::{
     call::{
         AppFailure, Call, CallError, CallId, CreditReturn, EndedBy, Reply, StreamItem, WorkerRef,
     },
+    frames::{FrameError, FrameReader, FrameWriter},
     process::{Socket, WorkerProcess},
     proto::worker::{
-        Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Ping, Request, Shutdown, Welcome,
-        WorkerFrame, arbiter_frame, worker_frame::Kind,
+        ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Ping, Request,
+        Shutdown, Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
     },
 };
 
 /// The version of the worker protocol that this arbiter speaks.
 const PROTOCOL: u32 = 1;
+/// The field of `ArbiterFrame` that is a Request.
+const REQUEST: u32 = 4;
 /// How long a worker that closed its socket may take to exit on its own, so
 /// that its exit code can be told.
 const EXIT_AFTER_EOF: Duration = Duration::from_millis(100);
+/// How long to read on what an ended worker wrote to stderr.
+const LAST_WORDS: Duration = Duration::from_millis(50);
 /// How much later than needed the alarm is armed when nothing is due.
 const FAR: Duration = Duration::from_secs(24 * 3600);
 
@@ -53,7 +59,7 @@ pub(super) struct Task {
     spec: WorkerSpec,
     worker: WorkerRef,
     process: WorkerProcess,
-    reader: FrameReader,
+    reader: FrameReader<WorkerFrame>,
     writer: FrameWriter,
     control: mpsc::Receiver<Control>,
     events: mpsc::Sender<(u64, Event)>,
@@ -76,6 +82,9 @@ pub(super) struct Task {
     closed: bool,
     /// Why the arbiter killed it.
     killed: Option<String>,
+    /// What reads its stderr, and the last line that came.
+    stderr: Option<JoinHandle<()>>,
+    last_words: LastLine,
 }
 
 impl Task {
@@ -105,6 +114,8 @@ impl Task {
             exit_by: None,
             closed: false,
             killed: None,
+            stderr: None,
+            last_words: LastLine::default(),
             spec,
             worker,
             process,
@@ -113,6 +124,12 @@ impl Task {
             credits,
             credit_sender,
         }
+    }
+
+    /// Also tells the worker's last words when it dies.
+    pub(super) fn with_stderr(mut self, task: Option<JoinHandle<()>>, last: LastLine) -> Self {
+        (self.stderr, self.last_words) = (task, last);
+        self
     }
 
     /// Serves until the process has ended, then tells the pool.
@@ -177,7 +194,7 @@ impl Task {
             metadata: std::mem::take(&mut request.metadata),
             payload: bytes::Bytes::new(),
         };
-        let sent_at = self.writer.push_request(&head, request.payload.clone());
+        let sent_at = self.writer.push_payload(REQUEST, &head, request.payload.clone());
         (request.request_id, request.metadata) = (head.request_id, head.metadata);
         let mut call =
             Running::new(request, timeout, reply, answer_by, window, pool.kill_grace, now);
@@ -202,7 +219,7 @@ impl Task {
 
     fn drain(&mut self) {
         if !std::mem::replace(&mut self.draining, true) {
-            self.writer.push(arbiter_frame::Kind::Shutdown(Shutdown {}));
+            self.push(arbiter_frame::Kind::Shutdown(Shutdown {}));
             self.expect_exit();
         }
     }
@@ -242,7 +259,7 @@ impl Task {
         call.on_credit(chunks, bytes, Instant::now());
         let due = call.due();
         self.arm(due);
-        self.writer.push(arbiter_frame::Kind::Credit(Credit { call_id: id.0, chunks, bytes }));
+        self.push(arbiter_frame::Kind::Credit(Credit { call_id: id.0, chunks, bytes }));
     }
 
     // ---- frames of the worker
@@ -285,7 +302,7 @@ impl Task {
         self.stack_dump_signal = hello.stack_dump_signal;
         self.loading.greeted();
         let pool = &self.spec.pool;
-        self.writer.push(arbiter_frame::Kind::Welcome(Welcome {
+        self.push(arbiter_frame::Kind::Welcome(Welcome {
             protocol_version: PROTOCOL,
             worker_id: self.worker.id,
             threads: pool.threads.get(),
@@ -336,23 +353,27 @@ impl Task {
                 served = sender.send(Ok(payload)).is_ok();
             }
             (Some(Reply::Stream(sink)), Ok(payload)) => {
-                let room = payload.is_none_or(|chunk| sink.send(StreamItem::Chunk(chunk)));
-                debug_assert!(room, "a response comes instead of chunks");
-                sink.last(StreamItem::End);
-                served = true;
+                served = payload.is_none_or(|chunk| sink.send(StreamItem::Chunk(chunk)));
+                if served {
+                    sink.last(StreamItem::End);
+                } else {
+                    let why = format!("it overran the credit of call {id}");
+                    self.fault(Reply::Stream(sink), why);
+                }
             }
             (Some(reply @ Reply::Unary(_)), Ok(None)) => {
-                let why = "it ended a call with End that asked for one result".to_owned();
-                let ended = EndedBy::Killed(why.clone());
-                reply.fail(
-                    CallError::WorkerCrashed { worker: self.worker, ended },
-                    Some(self.worker),
-                );
-                self.kill(why);
+                self.fault(reply, format!("it ended call {id} with End, which asks for a result"));
             }
         }
         self.expect_exit();
         self.report(Event::Finished(id, served)).await;
+    }
+
+    /// The worker broke the protocol in a call: both end.
+    fn fault(&mut self, reply: Reply, why: String) {
+        let ended = EndedBy::Killed(why.clone());
+        reply.fail(CallError::WorkerCrashed { worker: self.worker, ended }, Some(self.worker));
+        self.kill(why);
     }
 
     fn count_late(&self) {
@@ -382,7 +403,7 @@ impl Task {
         }
         let busy = !self.calls.is_empty() || !self.loading.is_booted() || self.draining;
         match self.pulse.step(busy || self.loading.current_app().is_some(), now) {
-            Some(Beat::Ping) => self.writer.push(arbiter_frame::Kind::Ping(Ping { nonce: 1 })),
+            Some(Beat::Ping) => self.push(arbiter_frame::Kind::Ping(Ping { nonce: 1 })),
             Some(Beat::DumpStacks) => self.dump_stacks("it does not answer though it is idle"),
             Some(Beat::Kill) => self.kill("it did not answer the heartbeat".to_owned()),
             None => {}
@@ -479,15 +500,19 @@ impl Task {
 
     // ---- the way out
 
+    fn push(&mut self, kind: arbiter_frame::Kind) {
+        self.writer.push(&ArbiterFrame { kind: Some(kind) });
+    }
+
     fn push_cancel(&mut self, id: CallId, reason: CancelReason) {
         let cancel = Cancel { call_id: id.0, reason: reason.into() };
-        self.writer.push(arbiter_frame::Kind::Cancel(cancel));
+        self.push(arbiter_frame::Kind::Cancel(cancel));
     }
 
     /// Sends what is queued as far as the socket takes it.
     fn send_now(&mut self) {
         while let Some(kind) = self.loading.next(Instant::now()) {
-            self.writer.push(kind);
+            self.push(kind);
             let due = self.loading.due();
             self.arm(due);
         }
@@ -543,7 +568,12 @@ impl Task {
                 unstarted.push(call);
             }
         }
-        let death = Death { ended, loading, unstarted, lost };
+        // What it forked may hold the pipe open: its last words are worth a moment.
+        if let Some(stderr) = self.stderr {
+            let _ = tokio::time::timeout(LAST_WORDS, stderr).await;
+        }
+        let last_words = self.last_words.get();
+        let death = Death { ended, loading, last_words, unstarted, lost };
         let _ = self.events.send((self.worker.id, Event::Died(death))).await;
     }
 }

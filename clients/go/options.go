@@ -1,0 +1,37 @@
+package dirtyd
+
+import (
+	"slices"
+	"time"
+)
+
+// Option changes how a client calls.
+type Option func(*settings)
+
+type settings struct {
+	timeout  time.Duration
+	metadata []string // keys and values in turn
+	attempts int
+}
+
+// WithTimeout bounds each call, its retries and the whole of its stream. The
+// context may bound it further; without either the arbiter's own timeout
+// holds.
+func WithTimeout(timeout time.Duration) Option {
+	return func(s *settings) { s.timeout = timeout }
+}
+
+// WithMetadata sends one more entry of gRPC metadata with each call. The action
+// finds it in its call; a value for a key that ends with "-bin" may be any
+// bytes. The key "x-request-id" names the call in logs and errors.
+func WithMetadata(key, value string) Option {
+	return func(s *settings) { s.metadata = append(slices.Clip(s.metadata), key, value) }
+}
+
+// WithRetry makes up to so many attempts at a call which certainly had not
+// started: the queue was full, no worker could serve, the arbiter was about to
+// end, or there was no connection. It waits as long as the arbiter asks for,
+// and gives up at once where the context would end before.
+func WithRetry(attempts int) Option {
+	return func(s *settings) { s.attempts = attempts }
+}

@@ -1,0 +1,56 @@
+package dev.dirtyd;
+
+import dev.dirtyd.proto.v1.ExecuteRequest;
+import io.grpc.CallOptions;
+import io.grpc.Channel;
+import io.grpc.ClientCall;
+import io.grpc.ClientInterceptors;
+import io.grpc.Deadline;
+import io.grpc.Metadata;
+import io.grpc.MethodDescriptor;
+import io.grpc.stub.MetadataUtils;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/** All that one call needs, once it is complete. */
+record Invocation(Connection connection, ExecuteRequest request, Duration timeout, Metadata headers, Retry retry) {
+
+    /** Starts the clock: the deadline holds for all attempts together. */
+    CallOptions begin() {
+        return timeout == null
+                ? CallOptions.DEFAULT
+                : CallOptions.DEFAULT.withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    Channel channel() {
+        return ClientInterceptors.intercept(
+                connection.channel(), MetadataUtils.newAttachHeadersInterceptor(headers));
+    }
+
+    <T> ClientCall<ExecuteRequest, T> newCall(MethodDescriptor<ExecuteRequest, T> method, CallOptions options) {
+        return channel().newCall(method, options);
+    }
+
+    DirtyException translate(Throwable error) {
+        return Errors.translate(error, request.getApp(), request.getAction(), connection.socket());
+    }
+
+    /** The wait before another attempt; empty if there is to be none, or no time for it. */
+    Optional<Duration> retryAfter(int tried, DirtyException error, CallOptions options) {
+        Deadline deadline = options.getDeadline();
+        return retry.after(tried, error)
+                .filter(wait -> deadline == null || deadline.timeRemaining(TimeUnit.NANOSECONDS) > wait.toNanos());
+    }
+
+    /** Waits for another attempt, or throws the error. */
+    void waitForRetry(int tried, DirtyException error, CallOptions options) {
+        Duration wait = retryAfter(tried, error, options).orElseThrow(() -> error);
+        try {
+            TimeUnit.NANOSECONDS.sleep(wait.toNanos());
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw error;
+        }
+    }
+}

@@ -1,0 +1,128 @@
+package dev.dirtyd;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Each sample, and each snippet of the README, does what it says against a daemon that serves samples/app.py. */
+@Timeout(120)
+class SamplesTest {
+    private static final Path SAMPLES = Path.of("samples");
+    private Daemon daemon;
+
+    @TempDir
+    Path directory;
+
+    @BeforeEach
+    void serve() throws Exception {
+        daemon = Daemon.serve("app:Demo", SAMPLES, "");
+    }
+
+    @AfterEach
+    void end() throws Exception {
+        daemon.close();
+    }
+
+    /** A source file as its own program, like `java -cp ... samples/Basic.java`. */
+    private Process start(Path source, String... arguments) throws IOException {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin/java").toString(),
+                "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), source.toString()));
+        command.addAll(List.of(arguments));
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().put("DIRTYD_SOCKET", daemon.socket().toString());
+        return builder.start();
+    }
+
+    private String run(Path source) throws Exception {
+        Process process = start(source);
+        String output = new String(process.getInputStream().readAllBytes());
+        assertEquals(0, process.waitFor(), output);
+        return output;
+    }
+
+    @Test
+    void basic() throws Exception {
+        assertEquals("total 3\ntotal 7\ntotal 12\nrefused: INVALID_ARGUMENT -1\n", run(SAMPLES.resolve("Basic.java")));
+    }
+
+    @Test
+    void stream() throws Exception {
+        String output = run(SAMPLES.resolve("Stream.java"));
+        assertEquals("to be or not to be that is the question", String.join(" ", output.split("\n")));
+    }
+
+    @Test
+    void cancel() throws Exception {
+        String output = run(SAMPLES.resolve("Cancel.java"));
+        assertEquals("""
+                first three: [t-0, t-1, t-2]
+                generators closed: 1
+                gave up: DEADLINE_EXCEEDED
+                generators closed: 2
+                """, output);
+    }
+
+    @Test
+    void webStopsTheGeneratorWhenTheBrowserLeaves() throws Exception {
+        Process server = start(SAMPLES.resolve("Web.java"), "0");
+        try (BufferedReader output = server.inputReader()) {
+            String line = output.readLine();
+            Matcher port = Pattern.compile("listening on port ([0-9]+)").matcher(line);
+            assertTrue(port.matches(), line);
+            long before = ended();
+            var url = URI.create("http://localhost:" + port.group(1) + "/tokens?prompt=h%20i").toURL();
+            try (var events = new BufferedReader(new InputStreamReader(url.openStream()))) {
+                assertEquals("data: h i-0", events.readLine());
+                assertEquals("", events.readLine());
+                assertEquals("data: h i-1", events.readLine());
+            }
+            Daemon.eventually(() -> ended() > before);
+        } finally {
+            server.destroy();
+            server.waitFor(60, TimeUnit.SECONDS);
+        }
+    }
+
+    private long ended() throws IOException {
+        return daemon.log().lines().filter(line -> line.contains("the generator ended")).count();
+    }
+
+    @Test
+    void readme() throws Exception {
+        Matcher snippets = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL)
+                .matcher(Files.readString(Path.of("README.md")));
+        StringBuilder body = new StringBuilder();
+        while (snippets.find()) {
+            body.append("{\n").append(snippets.group(1)).append("}\n");
+        }
+        Path program = Files.writeString(directory.resolve("Readme.java"), """
+                import dev.dirtyd.*;
+                import java.time.Duration;
+                import java.util.*;
+                import java.util.concurrent.*;
+                class Readme {
+                    public static void main(String[] args) throws Exception {
+                        %s
+                    }
+                }
+                """.formatted(body));
+        assertEquals("3\nto\nbe\nor\nnot\nrefused by app:Demo: only upwards\n", run(program));
+    }
+}

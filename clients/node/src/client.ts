@@ -1,0 +1,193 @@
+/** The client of the arbiter. */
+
+import { resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import * as errors from "./errors.js";
+import { ExecuteRequest, ExecuteResponse, ExecuteStreamResponse } from "./gen/dirty/v1/arbiter.js";
+import { defaultSocket } from "./socket.js";
+import { type Target, toDirtyError } from "./status.js";
+import { DirtyStream } from "./stream.js";
+import { type Doubles, decode, encode, plainBytes } from "./values.js";
+
+const SERVICE = "/dirty.v1.Arbiter/";
+
+const CHANNEL = {
+  // The arbiter has the limit, and says it better.
+  "grpc.max_send_message_length": -1,
+  "grpc.max_receive_message_length": -1,
+  // A call must not run twice behind the caller's back.
+  "grpc.enable_retries": 0,
+  "grpc.enable_http_proxy": 0,
+  // A restarted arbiter is found again quickly.
+  "grpc.initial_reconnect_backoff_ms": 50,
+  "grpc.max_reconnect_backoff_ms": 500,
+  // The connection is this client's own, and close() closes it.
+  "grpc.use_local_subchannel_pool": 1,
+};
+
+/** gRPC metadata for the action, which finds it in `currentCall().metadata`; keys that end with "-bin" carry bytes. */
+export type CallMetadata = Readonly<Record<string, string | Uint8Array>>;
+
+interface Options {
+  /** Milliseconds for the whole call, its stream included. Without, the arbiter's own timeout holds. */
+  timeoutMs?: number;
+  metadata?: CallMetadata;
+  /**
+   * How often `execute` tries again after an error that says that the call had
+   * not started: QUEUE_FULL, NO_WORKERS, DRAINING. 0 unless set.
+   */
+  retries?: number;
+  /** How doubles with an integral value arrive: "exact", as `Double`, or "number", as numbers. */
+  doubles?: Doubles;
+}
+
+/** Options of a client; the further ones are defaults of its calls. */
+export interface ClientOptions extends Options {
+  /** The path of the arbiter's socket, if not `$DIRTYD_SOCKET` or the default. */
+  socket?: string;
+}
+
+/** Options of one call. */
+export interface CallOptions extends Options {
+  /** Keyword arguments of the action. */
+  kwargs?: Readonly<Record<string, unknown>>;
+  /** Cancels the call, and with it the action. */
+  signal?: AbortSignal;
+}
+
+/**
+ * Calls actions of apps. Make one and share it: it has one connection, opened by
+ * the first call, and again by the next one after it was lost. An idle one does
+ * not keep the process alive.
+ */
+export class DirtyClient {
+  /** The path of the arbiter's socket. */
+  readonly socket: string;
+  readonly #defaults: Options;
+  #channel: Client | undefined;
+
+  constructor({ socket, ...defaults }: ClientOptions = {}) {
+    this.socket = resolve(socket || defaultSocket());
+    this.#defaults = defaults;
+  }
+
+  /** Run an action and return its result. Rejects with DirtyError; with TypeError if an argument has no form. */
+  async execute<T = unknown>(
+    app: string,
+    action: string,
+    args: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): Promise<T> {
+    const call = this.#prepare(app, action, args, options);
+    for (let tries = 0; ; tries++) {
+      try {
+        return decode((await this.#unary(call)).result, call.doubles) as T;
+      } catch (error) {
+        const delay = retryDelay(error, tries);
+        if (delay === undefined || tries >= call.retries || Date.now() + delay >= call.deadline) throw error;
+        // Of an abort during the pause the next try tells.
+        await pause(delay, undefined, { signal: call.target.signal }).catch(() => {});
+      }
+    }
+  }
+
+  /** Run an action and iterate over its chunks, as they come. `for await` throws DirtyError. */
+  stream<T = unknown>(
+    app: string,
+    action: string,
+    args: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): DirtyStream<T> {
+    const { target, request, metadata, deadline, doubles } = this.#prepare(app, action, args, options);
+    refuseAborted(target);
+    const call = this.#open().makeServerStreamRequest(
+      `${SERVICE}ExecuteStream`, serialize, deserializeChunk, request, metadata, { deadline },
+    );
+    const stop = onAbort(target.signal, () => call.cancel());
+    call.once("status", stop);
+    return new DirtyStream<T>(call, (error) => toDirtyError(error, target), doubles);
+  }
+
+  /** Close the connection, ending what runs on it. A later call opens another. */
+  close(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #open(): Client {
+    this.#channel ??= new Client(`unix:${this.socket}`, credentials.createInsecure(), CHANNEL);
+    return this.#channel;
+  }
+
+  #prepare(app: string, action: string, args: readonly unknown[], options: CallOptions): Prepared {
+    const { kwargs = {}, signal, ...own } = options;
+    const { timeoutMs = Infinity, retries = 0, doubles = "exact" } = { ...this.#defaults, ...own };
+    const metadata = new Metadata();
+    for (const [key, value] of Object.entries({ ...this.#defaults.metadata, ...own.metadata })) {
+      metadata.set(key, typeof value === "string" ? value : Buffer.from(value));
+    }
+    const named = Object.entries(kwargs).filter(([, value]) => value !== undefined);
+    const request: ExecuteRequest = {
+      app,
+      action,
+      args: args.map((value, index) => encode(value, `args[${index}]`)),
+      kwargs: new Map(named.map(([name, value]) => [name, encode(value, name)])),
+    };
+    const target: Target = { app, action, socket: this.socket, signal };
+    return { target, request, metadata, retries, doubles, deadline: Date.now() + timeoutMs };
+  }
+
+  #unary({ target, request, metadata, deadline }: Prepared): Promise<ExecuteResponse> {
+    return new Promise((resolve, reject) => {
+      refuseAborted(target);
+      const done = (error: ServiceError | null, response?: ExecuteResponse) => {
+        stop();
+        if (response) resolve(response);
+        else reject(toDirtyError(error as ServiceError, target));
+      };
+      const call = this.#open().makeUnaryRequest(
+        `${SERVICE}Execute`, serialize, deserialize, request, metadata, { deadline }, done,
+      );
+      const stop = onAbort(target.signal, () => call.cancel());
+    });
+  }
+}
+
+interface Prepared {
+  readonly target: Target;
+  readonly request: ExecuteRequest;
+  readonly metadata: Metadata;
+  /** In milliseconds since 1970. */
+  readonly deadline: number;
+  readonly retries: number;
+  readonly doubles: Doubles;
+}
+
+const serialize = (request: ExecuteRequest) => Buffer.from(ExecuteRequest.encode(request).finish());
+const deserialize = (data: Buffer) => ExecuteResponse.decode(plainBytes(data));
+const deserializeChunk = (data: Buffer) => ExecuteStreamResponse.decode(plainBytes(data));
+
+/** Milliseconds to wait before a retry; undefined if the call may have started. */
+function retryDelay(error: unknown, tries: number): number | undefined {
+  const safe = [errors.DirtyQueueFullError, errors.DirtyNoWorkersError, errors.DirtyDrainingError];
+  if (!(error instanceof errors.DirtyError) || !safe.some((kind) => error instanceof kind)) return undefined;
+  return error.retryAfterMs ?? 50 * 2 ** tries;
+}
+
+function refuseAborted({ app, action, signal }: Target): void {
+  if (!signal?.aborted) return;
+  throw new errors.DirtyCancelledError("the call was cancelled before it began", {
+    code: "CANCELLED", app, action, cause: signal.reason,
+  });
+}
+
+/** Call `abort` when the signal is aborted; the returned function ends that. */
+function onAbort(signal: AbortSignal | undefined, abort: () => void): () => void {
+  signal?.addEventListener("abort", abort, { once: true });
+  return () => signal?.removeEventListener("abort", abort);
+}

@@ -1,0 +1,93 @@
+/** What can go wrong for a caller: one class for each reason of docs/errors.md. */
+
+/** What the arbiter said about a failed call. */
+export interface ErrorFacts {
+  code?: string;
+  reason?: string;
+  app?: string;
+  action?: string;
+  workerPid?: number | undefined;
+  remoteType?: string | undefined;
+  remoteTraceback?: string | undefined;
+  retryAfterMs?: number | undefined;
+  requestId?: string | undefined;
+  metadata?: Record<string, string>;
+  cause?: unknown;
+}
+
+/** A call failed. Properties are undefined or empty where the arbiter did not say. */
+export class DirtyError extends Error {
+  /** The name of the gRPC code, such as "UNAVAILABLE". */
+  readonly code: string;
+  /** The reason in docs/errors.md, such as "QUEUE_FULL". */
+  readonly reason: string;
+  readonly app: string | undefined;
+  readonly action: string | undefined;
+  readonly workerPid: number | undefined;
+  /** The type of what the app threw, such as "RangeError". */
+  readonly remoteType: string | undefined;
+  /** The traceback in the worker. */
+  readonly remoteTraceback: string | undefined;
+  /** Milliseconds after which a retry makes sense. */
+  readonly retryAfterMs: number | undefined;
+  readonly requestId: string | undefined;
+  /** Further facts, among them those that the app chose. */
+  readonly metadata: Record<string, string>;
+
+  constructor(message: string, facts: ErrorFacts = {}) {
+    super(message, "cause" in facts ? { cause: facts.cause } : undefined);
+    this.name = new.target.name;
+    this.code = facts.code ?? "UNKNOWN";
+    this.reason = facts.reason ?? "";
+    this.app = facts.app;
+    this.action = facts.action;
+    this.workerPid = facts.workerPid;
+    this.remoteType = facts.remoteType;
+    this.remoteTraceback = facts.remoteTraceback;
+    this.retryAfterMs = facts.retryAfterMs;
+    this.requestId = facts.requestId;
+    this.metadata = facts.metadata ?? {};
+  }
+}
+
+/** The arbiter cannot be reached, or the connection broke during the call. */
+export class DirtyConnectionError extends DirtyError {}
+
+/** The deadline passed: the caller's own, in the queue, or while the action ran. */
+export class DirtyTimeoutError extends DirtyError {}
+
+/** The call was cancelled; `cause` is the reason of the AbortSignal. */
+export class DirtyCancelledError extends DirtyError {}
+
+/** The action threw; see `remoteType` and `remoteTraceback`. */
+export class DirtyAppError extends DirtyError {}
+
+/** The arbiter has no such app. */
+export class DirtyAppNotFoundError extends DirtyError {}
+
+/** The app has no such action, or it is private. */
+export class DirtyActionNotFoundError extends DirtyError {}
+
+/** `execute` on an action that streams; use `stream`. */
+export class DirtyActionStreamsError extends DirtyError {}
+
+/** The request is malformed. */
+export class DirtyInvalidRequestError extends DirtyError {}
+
+/** The result of the action has no form as a Value. */
+export class DirtyResultNotSerializableError extends DirtyError {}
+
+/** The request, the result or a chunk is over the arbiter's limit. */
+export class DirtyMessageTooLargeError extends DirtyError {}
+
+/** The app's queue is full; see `retryAfterMs`. */
+export class DirtyQueueFullError extends DirtyError {}
+
+/** No worker can serve the app: all failed to boot, or it is scaled to 0. */
+export class DirtyNoWorkersError extends DirtyError {}
+
+/** The arbiter is about to end and had not started the call. */
+export class DirtyDrainingError extends DirtyError {}
+
+/** The worker died after it had started the call. */
+export class DirtyWorkerCrashedError extends DirtyError {}

@@ -1,0 +1,122 @@
+/**
+ * From a request to its one outcome: decode, call the app, and follow what it returns.
+ *
+ *   plain value      -> Response
+ *   promise          -> awaited, then its result is looked at again
+ *   iterator, async iterable (a generator is the usual one) -> Chunk ... End
+ *   throws           -> Error
+ */
+
+import { setImmediate as breath } from "node:timers/promises";
+import { isActionNotFound } from "../app.js";
+import { CURRENT } from "../call.js";
+import { ExecuteRequest, ExecuteResponse } from "../gen/dirty/v1/arbiter.js";
+import { ErrorKind, type Failure } from "../gen/dirty/worker/v1/worker.js";
+import { type Doubles, decode, decodeMap, encode } from "../values.js";
+import { describe, plain, typeName } from "./failures.js";
+import type { Apps } from "./loader.js";
+import type { Running } from "./running.js";
+
+type Chunks = Iterator<unknown> | AsyncIterator<unknown>;
+
+/** The runtime, not the app, ends a call badly. */
+class Refusal extends Error {
+  constructor(
+    readonly kind: ErrorKind,
+    readonly failure: Failure,
+  ) {
+    super(failure.message);
+  }
+}
+
+/** Run a call to its end; sends exactly one terminal frame. `limit` is the largest payload in bytes. */
+export async function perform(call: Running, apps: Apps, limit: number): Promise<void> {
+  try {
+    if (call.cancelled) return call.endCancelled();
+    const result: unknown = await CURRENT.run(call.public, () => invoke(call, apps));
+    const chunks = chunksOf(result);
+    if (chunks) await CURRENT.run(call.public, () => stream(call, chunks, limit));
+    else call.respond(seal(result, "result", limit));
+  } catch (error) {
+    report(call, error);
+  }
+}
+
+/** Call the action. In an async function of its own what it returns first is awaited there. */
+function invoke(call: Running, apps: Apps): unknown {
+  const { app: path, action, ...values } = open(call.payload, (name) => apps.doubles(name));
+  Object.assign(call.public, { app: path, action, ...values });
+  const app = apps.get(path);
+  if (!app) throw new Refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, plain(`this worker has not loaded the app "${path}"`));
+  return app.call(action, values.args, values.kwargs);
+}
+
+function open(payload: Uint8Array, doublesOf: (app: string) => Doubles) {
+  try {
+    const { app, action, args, kwargs } = ExecuteRequest.decode(payload);
+    const doubles = doublesOf(app);
+    return { app, action, args: args.map((value) => decode(value, doubles)), kwargs: decodeMap(kwargs, doubles) };
+  } catch (error) {
+    throw refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, error);
+  }
+}
+
+/** Encode a result or a chunk; the two messages are the same on the wire. */
+function seal(value: unknown, what: string, limit: number): Uint8Array {
+  let payload: Uint8Array;
+  try {
+    payload = ExecuteResponse.encode({ result: encode(value, what) }).finish();
+  } catch (error) {
+    throw refusal(ErrorKind.ERROR_KIND_RESULT_NOT_SERIALIZABLE, error);
+  }
+  if (payload.length <= limit) return payload;
+  const size = `the ${what} takes ${payload.length} bytes, max_message_size is ${limit}`;
+  throw new Refusal(ErrorKind.ERROR_KIND_MESSAGE_TOO_LARGE, plain(size));
+}
+
+function refusal(kind: ErrorKind, error: unknown): Refusal {
+  return new Refusal(kind, plain(error instanceof Error ? error.message : String(error), typeName(error)));
+}
+
+/** What is to be streamed. An array, a Map and a string are values, though they can be iterated too. */
+function chunksOf(result: unknown): Chunks | undefined {
+  if (typeof result !== "object" || result === null) return undefined;
+  if (Symbol.asyncIterator in result) return (result as AsyncIterable<unknown>)[Symbol.asyncIterator]();
+  const streams = Symbol.iterator in result && "next" in result && typeof result.next === "function";
+  return streams ? (result as IterableIterator<unknown>) : undefined;
+}
+
+async function stream(call: Running, chunks: Chunks, limit: number): Promise<void> {
+  try {
+    const { credit } = call;
+    if (!credit) {
+      const message = `${call.public.app} ${call.public.action} streams; use ExecuteStream`;
+      throw new Refusal(ErrorKind.ERROR_KIND_ACTION_STREAMS, plain(message));
+    }
+    while (!call.cancelled) {
+      const { done, value } = await chunks.next();
+      if (done) return call.end();
+      const payload = seal(value, "chunk", limit);
+      while (!call.cancelled && !credit.take(payload.length)) await credit.changed();
+      if (!call.cancelled) call.chunk(payload);
+      // A generator that never waits would keep Cancel and Ping from being read.
+      await breath();
+    }
+  } finally {
+    await chunks.return?.();
+  }
+  call.endCancelled();
+}
+
+/** End a call with what it threw. */
+function report(call: Running, error: unknown): void {
+  if (error instanceof Refusal) call.fail(error.kind, error.failure);
+  else if (call.cancelled && isAbort(error, call.public.signal)) call.endCancelled();
+  else if (isActionNotFound(error)) call.fail(ErrorKind.ERROR_KIND_ACTION_NOT_FOUND, describe(error));
+  else call.fail(ErrorKind.ERROR_KIND_APP, describe(error));
+}
+
+/** True for what the functions of Node throw when their signal is aborted. */
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  return error === signal.reason || (error instanceof Error && error.name === "AbortError");
+}

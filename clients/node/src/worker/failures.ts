@@ -1,0 +1,78 @@
+/** What was thrown, as Failure messages: type, message, traceback, and what the app chose for its caller. */
+
+import { fileURLToPath } from "node:url";
+import { inspect } from "node:util";
+import { status } from "@grpc/grpc-js";
+import type { Failure } from "../gen/dirty/worker/v1/worker.js";
+
+const MAX_MESSAGE = 16 * 1024;
+const MAX_TRACEBACK = 64 * 1024;
+
+// The frames of these are the runtime's, not the app's.
+const OWN = fileURLToPath(new URL(".", import.meta.url));
+
+interface Choice {
+  dirtyCode?: unknown;
+  metadata?: unknown;
+}
+
+/** Turn what was thrown into a Failure. Never throws, however odd it is. */
+export function describe(thrown: unknown): Failure {
+  const chosen: Choice = typeof thrown === "object" && thrown !== null ? thrown : {};
+  const code = attempt(() => codeOf(chosen.dirtyCode), 0);
+  return {
+    exceptionType: attempt(() => typeName(thrown), "unknown"),
+    message: attempt(() => messageOf(thrown), "<its message cannot be read>"),
+    traceback: attempt(() => traceback(thrown), ""),
+    code,
+    metadata: code ? attempt(() => facts(chosen.metadata), new Map()) : new Map(),
+  };
+}
+
+/** A Failure that nothing thrown stands behind. */
+export function plain(message: string, exceptionType = ""): Failure {
+  const cut = message.toWellFormed().slice(0, MAX_MESSAGE);
+  return { exceptionType, message: cut, traceback: "", code: 0, metadata: new Map() };
+}
+
+/** The name of an error's kind: its `name`, or that of a class which does not set one. */
+export function typeName(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return typeof thrown;
+  return thrown.name === "Error" ? thrown.constructor.name : thrown.name;
+}
+
+function messageOf(thrown: unknown): string {
+  const text = thrown instanceof Error ? thrown.message : typeof thrown === "object" ? inspect(thrown) : String(thrown);
+  return text.toWellFormed().slice(0, MAX_MESSAGE).toWellFormed();
+}
+
+/** The stack with those of its causes, without frames of the runtime. */
+function traceback(thrown: unknown): string {
+  const mine = (line: string) => /^\s+at /.test(line) && (line.includes(OWN) || line.includes("node:internal"));
+  const text = inspect(thrown, { colors: false, depth: 3, maxStringLength: MAX_MESSAGE })
+    .split("\n")
+    .filter((line) => !mine(line))
+    .join("\n")
+    .toWellFormed();
+  return text.length <= MAX_TRACEBACK ? text : `...\n${text.slice(-MAX_TRACEBACK)}`.toWellFormed();
+}
+
+/** The number of a gRPC code given by name or number; 0 for what is no error code. */
+function codeOf(chosen: unknown): number {
+  const codes: Record<string, unknown> = status;
+  const number = typeof chosen === "string" ? codes[chosen] : Number(chosen);
+  return typeof number === "number" && number in status ? number : 0;
+}
+
+function facts(metadata: unknown): Map<string, string> {
+  const entries = Object.entries(metadata ?? {});
+  return new Map(entries.map(([key, value]) => [key.toWellFormed(), String(value).toWellFormed()]));
+}
+
+function attempt<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}

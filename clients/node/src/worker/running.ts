@@ -1,0 +1,79 @@
+/** One call inside the worker: its state, how it is cancelled, and its one terminal frame. */
+
+import { performance } from "node:perf_hooks";
+import { type Call, CallCancelled, CallTimeout } from "../call.js";
+import { CancelReason, ErrorKind, type Failure, type Request } from "../gen/dirty/worker/v1/worker.js";
+import { Credit } from "./credit.js";
+import { plain } from "./failures.js";
+import type { Link } from "./link.js";
+
+/** A call from its Request to its terminal frame. */
+export class Running {
+  readonly id: bigint;
+  readonly payload: Uint8Array;
+  /** Set for ExecuteStream. */
+  readonly credit: Credit | undefined;
+  readonly public: Call;
+  readonly #abort = new AbortController();
+  readonly #link: Link;
+
+  constructor(request: Request, link: Link) {
+    this.id = request.callId;
+    this.payload = request.payload;
+    this.credit = request.stream ? new Credit(request.credit?.chunks ?? 0, request.credit?.bytes ?? 0n) : undefined;
+    this.#link = link;
+    const deadline = performance.now() + Number(request.timeoutMicros) / 1000;
+    const entries = request.metadata.map(({ key, value }) => {
+      return [key, key.endsWith("-bin") ? value : Buffer.from(value).toString()] as const;
+    });
+    this.public = {
+      app: "", // These four are known once the payload is decoded.
+      action: "",
+      args: [],
+      kwargs: {},
+      requestId: request.requestId,
+      deadline,
+      metadata: Object.fromEntries(entries),
+      signal: this.#abort.signal,
+      remaining: () => Math.max(0, deadline - performance.now()),
+    };
+  }
+
+  get cancelled(): boolean {
+    return this.public.signal.aborted;
+  }
+
+  /** Act on a Cancel frame. */
+  cancel(reason: CancelReason): void {
+    const timeout = reason === CancelReason.CANCEL_REASON_TIMEOUT;
+    this.#abort.abort(
+      timeout ? new CallTimeout("the call has run for its whole timeout") : new CallCancelled("the call was cancelled"),
+    );
+    this.credit?.close();
+  }
+
+  /** Send one chunk, for which the credit was taken. */
+  chunk(payload: Uint8Array): void {
+    this.#link.send({ $case: "chunk", value: { callId: this.id, payload } });
+  }
+
+  /** End the call with its result. */
+  respond(payload: Uint8Array): void {
+    this.#link.send({ $case: "response", value: { callId: this.id, payload } });
+  }
+
+  /** End the stream well. */
+  end(): void {
+    this.#link.send({ $case: "end", value: { callId: this.id } });
+  }
+
+  /** End the call badly. */
+  fail(kind: ErrorKind, failure: Failure): void {
+    this.#link.send({ $case: "error", value: { callId: this.id, kind, failure } });
+  }
+
+  /** End the call because it was cancelled. */
+  endCancelled(): void {
+    this.fail(ErrorKind.ERROR_KIND_CANCELLED, plain(`${this.public.app} ${this.public.action} was cancelled`.trim()));
+  }
+}

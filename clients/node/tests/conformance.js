@@ -1,0 +1,34 @@
+/**
+ * The shared conformance cases: this client against the Python app, and against
+ * the same app in a Node worker. With DIRTYD_SOCKET: against that daemon alone.
+ */
+
+import { NODE_APPS, NODE_WORKER, PYTHON_APPS, withDaemon } from "./support/daemon.js";
+import { CASES, report } from "./support/cases.js";
+
+const LIMITS = 'max_message_size = "8MiB"\nmax_queue = 4\n';
+const APP = 'app = [{ path = "conformance:Conformance" }]\n';
+
+const PYTHON_POOL = `${LIMITS}workers = 1\nchdir = "${PYTHON_APPS}"\n${APP}`;
+const NODE_POOL = `${LIMITS}[[pool]]\nname = "node"\ncommand = ${NODE_WORKER}\nchdir = "${NODE_APPS}"\nworkers = 1\n${APP}`;
+
+/** The cases as the Node app answers them: its traceback is of JavaScript. */
+function asNode(it) {
+  const { error } = it.expect;
+  if (!error?.traceback_contains) return it;
+  return { ...it, expect: { error: { ...error, traceback_contains: "at Conformance.fail" } } };
+}
+
+const namesPythonTypes = (it) => (it.action === "type_name" ? "it asks for the name of a Python type" : undefined);
+
+async function against(title, configuration, cases, skip) {
+  console.log(`# ${title}`);
+  return withDaemon(configuration, ({ socket }) => report(socket, cases, skip));
+}
+
+const { DIRTYD_SOCKET } = process.env;
+const failed = DIRTYD_SOCKET
+  ? await report(DIRTYD_SOCKET, CASES)
+  : (await against("node client, python worker", PYTHON_POOL, CASES)) +
+    (await against("node client, node worker", NODE_POOL, CASES.map(asNode), namesPythonTypes));
+process.exitCode = failed ? 1 : 0;

@@ -1,0 +1,104 @@
+/** What the client makes of errors, and which of them it tries again; against a fake arbiter. */
+
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, afterEach, test } from "node:test";
+import { status } from "@grpc/grpc-js";
+import * as dirtyd from "dirtyd";
+import { eventually } from "./support/eventually.js";
+import { rpcError, serve } from "./support/server.js";
+
+const LIMIT = { timeout: 60_000 };
+const directory = mkdtempSync(join(tmpdir(), "dirtyd-errors-"));
+const socket = join(directory, "d.sock");
+const client = new dirtyd.DirtyClient({ socket, timeoutMs: 30_000 });
+let server;
+
+afterEach(() => {
+  client.close();
+  server.forceShutdown();
+});
+after(() => rmSync(directory, { recursive: true }));
+
+const failsWith = (error) => () => {
+  throw error;
+};
+
+async function failure(options) {
+  return client.execute("a:A", "x", [], options).then(() => assert.fail("it did not fail"), (error) => error);
+}
+
+test("everything that the arbiter says is there", LIMIT, async () => {
+  const facts = { app: "b:B", action: "y", worker_pid: "42", exception_type: "KeyError", request_id: "r", row: "7" };
+  const sent = rpcError(status.NOT_FOUND, { reason: "APP_ERROR", facts, retryMs: 1500, trace: ["one", "two"] });
+  server = await serve(socket, failsWith(sent));
+  const { name, message, stack, ...rest } = await failure();
+  assert.deepEqual({ name, message, ...rest }, {
+    name: "DirtyAppError", message: "m", code: "NOT_FOUND", reason: "APP_ERROR", app: "b:B", action: "y", workerPid: 42,
+    remoteType: "KeyError", remoteTraceback: "one\ntwo", retryAfterMs: 1500, requestId: "r", metadata: { row: "7" },
+  });
+});
+
+for (const [name, options] of [
+  ["of another domain", { reason: "QUEUE_FULL", domain: "else.where" }],
+  ["that cannot be decoded", { raw: Buffer.from("\xff\xff\xff") }],
+]) {
+  test(`details ${name} do not hide the error`, LIMIT, async () => {
+    server = await serve(socket, failsWith(rpcError(status.RESOURCE_EXHAUSTED, options)));
+    const error = await failure();
+    assert.deepEqual([error.constructor, error.code, error.reason], [dirtyd.DirtyError, "RESOURCE_EXHAUSTED", ""]);
+    assert.deepEqual([error.app, error.action], ["a:A", "x"]);
+  });
+}
+
+for (const reason of ["QUEUE_FULL", "NO_WORKERS", "DRAINING"]) {
+  test(`tried again: ${reason}`, LIMIT, async () => {
+    const error = rpcError(status.UNAVAILABLE, { reason, retryMs: 10 });
+    server = await serve(socket, (count) => (count < 3 ? failsWith(error)() : count));
+    assert.equal((await failure()).reason, reason);
+    assert.equal(await client.execute("a:A", "x", [], { retries: 1 }), 3);
+  });
+}
+
+test("retries end after their number, and before the deadline", LIMIT, async () => {
+  let calls = 0;
+  const error = rpcError(status.UNAVAILABLE, { reason: "DRAINING", retryMs: 10 });
+  server = await serve(socket, (count) => failsWith(error, (calls = count))());
+  assert.ok((await failure({ retries: 2 })) instanceof dirtyd.DirtyDrainingError);
+  assert.equal(calls, 3);
+  error.metadata = rpcError(status.UNAVAILABLE, { reason: "DRAINING", retryMs: 900 }).metadata;
+  assert.ok((await failure({ retries: 2, timeoutMs: 800 })) instanceof dirtyd.DirtyDrainingError);
+  assert.equal(calls, 4);
+});
+
+for (const [code, reason] of [
+  ["ABORTED", "WORKER_CRASHED"], ["UNAVAILABLE", ""], ["UNKNOWN", "APP_ERROR"], ["DEADLINE_EXCEEDED", "EXECUTION_TIMEOUT"],
+]) {
+  test(`never tried again, for it may have started: ${code} ${reason}`, LIMIT, async () => {
+    let calls = 0;
+    const error = rpcError(status[code], { reason });
+    server = await serve(socket, (count) => failsWith(error, (calls = count))());
+    assert.equal((await failure({ retries: 5 })).reason, reason);
+    assert.equal(calls, 1);
+  });
+}
+
+test("an abort ends the pause before a retry", LIMIT, async () => {
+  const abort = new AbortController();
+  const error = rpcError(status.RESOURCE_EXHAUSTED, { reason: "QUEUE_FULL", retryMs: 900 });
+  server = await serve(socket, failsWith(error));
+  const call = failure({ retries: 1000, signal: abort.signal });
+  abort.abort();
+  assert.ok((await call) instanceof dirtyd.DirtyCancelledError);
+});
+
+test("a lost connection is opened again", LIMIT, async () => {
+  server = await serve(socket, () => "first");
+  assert.equal(await client.execute("a:A", "x"), "first");
+  server.forceShutdown();
+  assert.ok((await failure()) instanceof dirtyd.DirtyConnectionError);
+  server = await serve(socket, () => "second");
+  await eventually(async () => (await client.execute("a:A", "x").catch(() => "not yet")) === "second");
+});

@@ -1,0 +1,34 @@
+//! `dirtyd reload`: new configuration and new code, in new workers.
+
+use std::process::ExitCode;
+
+use super::connect::{Target, block_on, explain};
+use crate::{
+    client::Error,
+    proto::v1::{ReloadRequest, admin_client::AdminClient},
+};
+
+/// `dirtyd reload`.
+#[derive(Debug, clap::Args)]
+pub struct Reload {
+    #[command(flatten)]
+    target: Target,
+}
+
+impl Reload {
+    /// Reloads, and waits until every worker is replaced.
+    ///
+    /// # Errors
+    /// Why the old workers stay.
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        block_on(async {
+            let client = self.target.client();
+            let mut admin = AdminClient::new(client.channel());
+            let done = admin.reload(ReloadRequest {}).await.map_err(|status| {
+                anyhow::anyhow!("{}", explain(&Error::of(status, client.socket())))
+            })?;
+            println!("reloaded: {} workers replaced", done.into_inner().replaced_workers);
+            Ok(ExitCode::SUCCESS)
+        })
+    }
+}

@@ -1,0 +1,161 @@
+//! The dirty arbiter: the process that serves. It joins the pool, the edge and
+//! the signals, and ends when a drain has ended.
+//!
+//! One thread runs it all: a call passes through a handful of tasks, and waking
+//! another core for each would cost more than the work.
+
+mod signals;
+mod upstream;
+
+use std::{
+    io,
+    os::unix::net::UnixListener,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{Notify, mpsc, oneshot};
+
+pub use upstream::Upstream;
+
+use crate::{
+    config::Config,
+    hooks::{self, Hooks},
+    lifeline::Report,
+    logging::Log,
+    pool::{self, PoolHandle, ScaleTo},
+    server::{Edge, ReloadConfig},
+};
+use signals::{Asked, Signals};
+
+/// How much longer than the drain the process waits for stragglers.
+const STRAGGLERS: Duration = Duration::from_secs(5);
+
+/// What a dirty arbiter needs.
+pub struct DirtyArbiter {
+    /// The configuration.
+    pub config: Config,
+    /// The bound socket.
+    pub listener: UnixListener,
+    /// Reads the configuration again.
+    pub reload: ReloadConfig,
+    /// The log.
+    pub log: Log,
+    /// What to run at points of the life cycle.
+    pub hooks: Option<Box<dyn Hooks>>,
+    /// Who is above.
+    pub upstream: Upstream,
+}
+
+impl DirtyArbiter {
+    /// Serves until it was told to end, and has.
+    ///
+    /// # Errors
+    /// The reactor, the signals or the socket cannot be set up.
+    pub fn run(self) -> io::Result<()> {
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(self.serve())
+    }
+
+    async fn serve(self) -> io::Result<()> {
+        let mut signals = Signals::new()?;
+        let alone = matches!(self.upstream, Upstream::Nobody);
+        let hooks = hooks::Runner::start(self.hooks, &self.config);
+        hooks.before_first_worker().await;
+        let (pool, mut pool_task) = pool::start(&self.config);
+        hooks.follow(pool.events());
+        let edge = Edge::new(self.listener, &self.config, &pool, self.reload.clone())?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let mut edge_task = tokio::spawn(edge.serve(async { drop(stopped.await) }));
+        let link = upstream::start(self.upstream, &pool)?;
+        let reloads = reload_when_asked(pool.clone(), self.reload, link.reports);
+        let mut lost = link.lost;
+        tracing::info!(
+            pid = std::process::id(),
+            "dirtyd {} `{}` listens on {}",
+            env!("CARGO_PKG_VERSION"),
+            self.config.proc_name,
+            self.config.socket.display()
+        );
+        let why = loop {
+            let asked = tokio::select! {
+                asked = signals.next() => asked,
+                Ok(()) = &mut lost => break "the main arbiter is gone",
+                ended = &mut pool_task => {
+                    // The pool only ends by itself when it panicked.
+                    return Err(io::Error::other(format!("the pool ended: {ended:?}")));
+                }
+            };
+            match asked {
+                Asked::Drain(signal) => break signal,
+                Asked::Quit => return Ok(()),
+                Asked::Reload => reloads.notify_one(),
+                Asked::ReopenLog => self.log.reopen(),
+                Asked::Scale(by) => scale(&pool, by),
+            }
+        };
+        tracing::info!("{why}: draining for up to {:?}", self.config.graceful_timeout);
+        let deadline = Instant::now() + self.config.graceful_timeout;
+        let _ = stop.send(());
+        pool.drain(deadline).await;
+        let drained = async {
+            let _ = (&mut edge_task).await;
+            pool.edge_closed().await;
+            let _ = pool_task.await;
+            hooks.finish().await;
+        };
+        let limit = deadline + STRAGGLERS;
+        // A main arbiter passes on one TERM, and QUIT for the second.
+        let quit = async {
+            loop {
+                match signals.next().await {
+                    Asked::Quit => return,
+                    Asked::Drain(_) if alone => return,
+                    _ => {}
+                }
+            }
+        };
+        tokio::select! {
+            () = drained => tracing::info!("drained; the arbiter ends"),
+            () = quit => tracing::info!("told again: the arbiter ends at once"),
+            () = tokio::time::sleep_until(limit.into()) =>
+                tracing::warn!("graceful_timeout passed; the arbiter ends"),
+        }
+        Ok(())
+    }
+}
+
+/// Reloads beside the loop, which must not wait for it. Asked again meanwhile,
+/// it reloads once more: the configuration may have changed since it was read.
+fn reload_when_asked(
+    pool: PoolHandle,
+    read: ReloadConfig,
+    reports: mpsc::Sender<Report>,
+) -> Arc<Notify> {
+    let asked = Arc::new(Notify::new());
+    let asks = Arc::clone(&asked);
+    tokio::spawn(async move {
+        loop {
+            asked.notified().await;
+            match read() {
+                // The pool's journal tells how it ends.
+                Ok(config) => drop(pool.reload(config).await),
+                Err(error) => {
+                    tracing::error!(
+                        "SIGHUP: the configuration is not used, nothing changes: {error}"
+                    );
+                }
+            }
+            let _ = reports.send(Report::Reloaded).await;
+        }
+    });
+    asks
+}
+
+fn scale(pool: &PoolHandle, by: i32) {
+    let pool = pool.clone();
+    tokio::spawn(async move {
+        if let Err(error) = pool.scale(String::new(), ScaleTo::By(by)).await {
+            tracing::warn!("the number of workers stays: {error}");
+        }
+    });
+}

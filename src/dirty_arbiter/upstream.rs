@@ -1,0 +1,152 @@
+//! What the dirty arbiter tells whoever is above it: the main arbiter over the
+//! lifeline, or, run alone, systemd.
+
+use std::{io, os::unix::net::UnixStream as StdStream};
+
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{
+        UnixStream,
+        unix::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{broadcast, mpsc, oneshot, watch},
+};
+
+use crate::{
+    lifeline::Report,
+    pool::{Event, EventKind, Health, PoolHandle, WorkerState},
+};
+
+/// Who is above.
+#[derive(Debug)]
+pub enum Upstream {
+    /// A main arbiter, by its lifeline.
+    Main(StdStream),
+    /// Nobody.
+    Nobody,
+}
+
+/// The way to tell; and to hear that the main arbiter is gone.
+pub struct Link {
+    /// Reports of others than the pool. Few come; the sender waits.
+    pub reports: mpsc::Sender<Report>,
+    /// Resolves when the main arbiter is gone; never without one.
+    pub lost: oneshot::Receiver<()>,
+}
+
+/// Starts the task that tells.
+///
+/// # Errors
+/// The reactor cannot watch the lifeline.
+pub fn start(upstream: Upstream, pool: &PoolHandle) -> io::Result<Link> {
+    let (reports, receiver) = mpsc::channel(16);
+    let (gone, lost) = oneshot::channel();
+    let (read, sink) = match upstream {
+        Upstream::Main(stream) => {
+            stream.set_nonblocking(true)?;
+            let (read, write) = UnixStream::from_std(stream)?.into_split();
+            (Some(read), Sink::Main(write))
+        }
+        Upstream::Nobody => (None, Sink::Systemd { told: false }),
+    };
+    let task = Task {
+        sink,
+        gone,
+        reports: receiver,
+        events: pool.events(),
+        health: pool.health(),
+        pool: pool.clone(),
+        booted: false,
+    };
+    tokio::spawn(task.run(read));
+    Ok(Link { reports, lost })
+}
+
+struct Task {
+    sink: Sink,
+    /// Dropped unsent without a main arbiter, when the pool has ended.
+    gone: oneshot::Sender<()>,
+    reports: mpsc::Receiver<Report>,
+    events: broadcast::Receiver<Event>,
+    health: watch::Receiver<Health>,
+    pool: PoolHandle,
+    /// The first workers have booted, or failed to.
+    booted: bool,
+}
+
+impl Task {
+    async fn run(mut self, mut read: Option<OwnedReadHalf>) {
+        self.tell_health_once_booted().await;
+        let mut pings = [0; 64];
+        loop {
+            tokio::select! {
+                read = heard(&mut read, &mut pings) => match read {
+                    Ok(0) | Err(_) => {
+                        let _ = self.gone.send(());
+                        return;
+                    }
+                    Ok(_) => self.sink.tell(Report::Alive).await,
+                },
+                Some(report) = self.reports.recv() => self.sink.tell(report).await,
+                event = self.events.recv() => match event.map(|event| event.kind) {
+                    // Events that were missed may have been deaths.
+                    Ok(EventKind::WorkerDied) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                        self.sink.tell(Report::WorkerDied).await;
+                        self.tell_health_once_booted().await;
+                    }
+                    Ok(EventKind::WorkerReady) => self.tell_health_once_booted().await,
+                    Ok(_) => {}
+                    Err(broadcast::error::RecvError::Closed) => return,
+                },
+                changed = self.health.changed() => match changed {
+                    Ok(()) => self.tell_health().await,
+                    Err(_) => return,
+                },
+            }
+        }
+    }
+
+    async fn tell_health_once_booted(&mut self) {
+        if self.booted {
+            return;
+        }
+        let Some(snapshot) = self.pool.status().await else { return };
+        self.booted = !snapshot.workers.iter().any(|w| w.state == WorkerState::Booting);
+        self.tell_health().await;
+    }
+
+    async fn tell_health(&mut self) {
+        if self.booted {
+            let all = self.health.borrow_and_update().iter().all(|(_, served)| *served);
+            self.sink.tell(if all { Report::Ready } else { Report::Degraded }).await;
+        }
+    }
+}
+
+/// What the main arbiter asks; nobody asks nothing.
+async fn heard(read: &mut Option<OwnedReadHalf>, pings: &mut [u8]) -> io::Result<usize> {
+    match read {
+        Some(read) => read.read(pings).await,
+        None => std::future::pending().await,
+    }
+}
+
+enum Sink {
+    Main(OwnedWriteHalf),
+    Systemd { told: bool },
+}
+
+impl Sink {
+    async fn tell(&mut self, report: Report) {
+        match self {
+            // That it is gone is seen by the reading side.
+            Self::Main(write) => drop(write.write_all(&[report.byte()]).await),
+            Self::Systemd { told } => {
+                let ready = matches!(report, Report::Ready | Report::Degraded);
+                if ready && !std::mem::replace(told, true) {
+                    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! The socket between the main arbiter and its dirty arbiter. Its end tells
+//! either that the other is gone; a byte tells a fact.
+//!
+//! A leaf: both sides use it, it knows neither.
+
+use std::{
+    io::{self, Read as _, Write as _},
+    os::{
+        fd::{AsFd, BorrowedFd, OwnedFd},
+        unix::net::UnixStream,
+    },
+};
+
+/// What the dirty arbiter tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// The first workers have booted, and every app is served.
+    Ready,
+    /// The first workers have booted or failed, and some app is not served.
+    Degraded,
+    /// A reload has ended, well or not.
+    Reloaded,
+    /// A worker ended: what it forked may be left.
+    WorkerDied,
+    /// It is alive; the answer to a ping.
+    Alive,
+}
+
+impl Report {
+    const ALL: [(Self, u8); 5] = [
+        (Self::Ready, b'R'),
+        (Self::Degraded, b'D'),
+        (Self::Reloaded, b'L'),
+        (Self::WorkerDied, b'W'),
+        (Self::Alive, b'A'),
+    ];
+
+    /// Its byte.
+    pub fn byte(self) -> u8 {
+        Self::ALL.iter().find(|(report, _)| *report == self).map_or(0, |(_, byte)| *byte)
+    }
+
+    /// The report of a byte; a byte of a later version is none.
+    pub fn of(byte: u8) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known)| *known == byte).map(|(report, _)| *report)
+    }
+}
+
+/// The main arbiter's end.
+#[derive(Debug)]
+pub struct Lifeline(UnixStream);
+
+impl Lifeline {
+    /// Both ends: this one, and the one to be inherited.
+    ///
+    /// # Errors
+    /// The kernel has no descriptor left.
+    pub fn pair() -> io::Result<(Self, OwnedFd)> {
+        let (ours, theirs) = UnixStream::pair()?;
+        ours.set_nonblocking(true)?;
+        Ok((Self(ours), theirs.into()))
+    }
+
+    /// Takes over the end that was inherited.
+    pub fn inherited(fd: OwnedFd) -> UnixStream {
+        UnixStream::from(fd)
+    }
+
+    /// Asks for a sign of life. A full socket means that earlier ones are
+    /// unanswered; one more would not help.
+    pub fn ping(&self) {
+        let _ = (&self.0).write(b"P");
+    }
+
+    /// The reports that have come; `None` once the other end is gone.
+    pub fn reports(&self) -> Option<Vec<Report>> {
+        let mut bytes = [0; 256];
+        match (&self.0).read(&mut bytes) {
+            Ok(0) => None,
+            Ok(n) => Some(bytes[..n].iter().filter_map(|byte| Report::of(*byte)).collect()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(Vec::new()),
+            Err(_) => None,
+        }
+    }
+}
+
+impl AsFd for Lifeline {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_arrive_in_order_and_the_end_is_seen() {
+        let (main, dirty) = Lifeline::pair().expect("a pair");
+        assert_eq!(main.reports(), Some(vec![]));
+        let mut dirty = Lifeline::inherited(dirty);
+        let bytes: Vec<u8> = Report::ALL.iter().map(|(report, _)| report.byte()).collect();
+        dirty.write_all(&bytes).expect("room");
+        let reports = Report::ALL.map(|(report, _)| report).to_vec();
+        assert_eq!(main.reports(), Some(reports));
+        dirty.write_all(b"?").expect("room");
+        assert_eq!(main.reports(), Some(vec![]), "a later version's report is skipped");
+        drop(dirty);
+        assert_eq!(main.reports(), None);
+    }
+}

@@ -1,0 +1,195 @@
+//! How this program starts itself again, and what it then hands over.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    io,
+    os::fd::{OwnedFd, RawFd},
+    path::{Path, PathBuf},
+    str::FromStr,
+};
+
+use nix::unistd::getppid;
+
+use super::number;
+use crate::process::{self, Program, descriptors, pidfd};
+
+/// The flag of `serve` by which a main arbiter starts its dirty arbiter.
+pub const SUPERVISED: &str = "--supervised-by-main";
+/// The flag of `serve` by which a main arbiter starts its successor.
+pub const SUCCEED: &str = "--succeed-main";
+/// The running program, even if its file was replaced.
+const SELF: &str = "/proc/self/exe";
+
+/// What this program was started with.
+#[derive(Debug)]
+pub struct Again {
+    name: OsString,
+    file: PathBuf,
+    args: Vec<OsString>,
+}
+
+impl Again {
+    /// Remembers it. The file is the path that was called, not what it was
+    /// resolved to: an upgrade may exchange a link.
+    pub fn new() -> Self {
+        let mut args = env::args_os();
+        let name = args.next().unwrap_or_else(|| "dirtyd".into());
+        let handed = |arg: &OsString| {
+            let arg = arg.to_string_lossy();
+            [SUPERVISED, SUCCEED].iter().any(|flag| arg.starts_with(flag))
+        };
+        let file = called_as(&name).unwrap_or_else(|| SELF.into());
+        Self { name, file, args: args.filter(|arg| !handed(arg)).collect() }
+    }
+
+    /// Starts a dirty arbiter of the same version.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_arbiter(
+        &self,
+        listener: OwnedFd,
+        lifeline: OwnedFd,
+        pid_file: &Path,
+    ) -> io::Result<i32> {
+        let handed = [fd_of(&listener), fd_of(&lifeline), pid_file.as_os_str().to_owned()];
+        process::fork_self(Program {
+            file: Path::new(SELF),
+            name: &self.name,
+            args: self.args_with(SUPERVISED, &handed),
+            inherits: vec![listener, lifeline],
+            speaks_to_systemd: false,
+        })
+    }
+
+    /// Starts the binary that stands where this one was called.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_successor(
+        &self,
+        listener: OwnedFd,
+        report: OwnedFd,
+        owns_socket_file: bool,
+    ) -> io::Result<i32> {
+        let owns = if owns_socket_file { "1" } else { "0" };
+        let handed = [fd_of(&listener), fd_of(&report), owns.into()];
+        process::fork_self(Program {
+            file: &self.file,
+            name: &self.name,
+            args: self.args_with(SUCCEED, &handed),
+            inherits: vec![listener, report],
+            speaks_to_systemd: true,
+        })
+    }
+
+    fn args_with(&self, flag: &str, handed: &[OsString]) -> Vec<OsString> {
+        let mut last = OsString::from(format!("{flag}="));
+        last.push(handed.join(OsStr::new(",")));
+        self.args.iter().cloned().chain([last]).collect()
+    }
+}
+
+fn fd_of(fd: &OwnedFd) -> OsString {
+    number(std::os::fd::AsRawFd::as_raw_fd(fd))
+}
+
+/// The absolute path of a program that was called as `name`.
+fn called_as(name: &OsStr) -> Option<PathBuf> {
+    if name.to_string_lossy().contains('/') {
+        return std::path::absolute(name).ok();
+    }
+    let path = env::var_os("PATH")?;
+    env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+}
+
+/// What a dirty arbiter is handed by its main arbiter.
+#[derive(Debug, Clone)]
+pub struct Supervision {
+    /// The listening socket.
+    pub listener: RawFd,
+    /// Its end of the lifeline.
+    pub lifeline: RawFd,
+    /// Its PID file.
+    pub pid_file: PathBuf,
+}
+
+impl FromStr for Supervision {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(3, ',');
+        let listener = number_in(parts.next())?;
+        let lifeline = number_in(parts.next())?;
+        let pid_file = parts.next().ok_or("the PID file is missing")?.into();
+        Ok(Self { listener, lifeline, pid_file })
+    }
+}
+
+/// What a main arbiter is handed by the one that it shall succeed.
+#[derive(Debug, Clone)]
+pub struct Succession {
+    /// The listening socket.
+    pub listener: RawFd,
+    report: RawFd,
+    /// Whether the socket's file goes with the socket.
+    pub owns_socket_file: bool,
+}
+
+impl FromStr for Succession {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.splitn(3, ',');
+        let listener = number_in(parts.next())?;
+        let report = number_in(parts.next())?;
+        Ok(Self { listener, report, owns_socket_file: parts.next() == Some("1") })
+    }
+}
+
+fn number_in(part: Option<&str>) -> Result<RawFd, String> {
+    part.and_then(|part| part.parse().ok()).ok_or_else(|| "no descriptor number".to_owned())
+}
+
+/// The main arbiter that this one is to succeed.
+#[derive(Debug)]
+pub struct Predecessor {
+    /// Where to report to it.
+    pub report: OwnedFd,
+    /// The process; `None` once it is gone.
+    pub pidfd: Option<OwnedFd>,
+}
+
+impl Succession {
+    /// Finds the process that started this one.
+    ///
+    /// # Errors
+    /// The descriptor that was handed over is not open.
+    pub fn predecessor(&self) -> io::Result<Predecessor> {
+        let report = descriptors::inherited(self.report)?;
+        let parent = getppid();
+        // If it is still the parent after that, the pidfd is the parent's.
+        let pidfd = pidfd::open(parent.as_raw()).ok().filter(|_| getppid() == parent);
+        Ok(Predecessor { report, pidfd })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_handed_over_is_read_back() {
+        let again = Again { name: "dirtyd".into(), file: SELF.into(), args: vec!["serve".into()] };
+        let args = again.args_with(SUPERVISED, &["3".into(), "4".into(), "/run/a,b.pid".into()]);
+        assert_eq!(args[0], "serve");
+        let text = args[1].to_string_lossy();
+        let supervision: Supervision =
+            text.trim_start_matches(SUPERVISED)[1..].parse().expect("readable");
+        assert_eq!((supervision.listener, supervision.lifeline), (3, 4));
+        assert_eq!(supervision.pid_file, Path::new("/run/a,b.pid"));
+        assert!("x,4,p".parse::<Supervision>().is_err());
+        assert!("3".parse::<Succession>().is_err());
+    }
+}

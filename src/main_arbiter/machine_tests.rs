@@ -1,0 +1,208 @@
+use super::*;
+
+const GRACE: Duration = Duration::from_secs(30);
+
+struct Bench {
+    machine: Machine,
+    now: Instant,
+}
+
+impl Bench {
+    fn new(has_predecessor: bool) -> Self {
+        let now = Instant::now();
+        let settings = Settings {
+            graceful_timeout: GRACE,
+            upgrade_timeout: Duration::from_secs(60),
+            watchdog: None,
+            has_predecessor,
+        };
+        Self { machine: Machine::new(settings, now), now }
+    }
+
+    /// One whose dirty arbiter serves.
+    fn serving() -> Self {
+        let mut bench = Self::new(false);
+        assert_eq!(bench.on(Event::Alarm), [Action::Start]);
+        assert_eq!(bench.on(Event::Report(Report::Ready)), [Action::Notify(Notice::Ready)]);
+        bench
+    }
+
+    fn on(&mut self, event: Event) -> Vec<Action> {
+        self.machine.on(event, self.now)
+    }
+
+    fn signal(&mut self, signal: Signal) -> Vec<Action> {
+        self.on(Event::Signal(signal))
+    }
+
+    fn after(&mut self, time: Duration) -> Vec<Action> {
+        self.now += time;
+        self.on(Event::Alarm)
+    }
+
+    /// Goes from one due time to the next until an action comes, pings aside.
+    fn until_action(&mut self) -> (Duration, Vec<Action>) {
+        let start = self.now;
+        loop {
+            self.now = self.machine.due().expect("something is due").max(self.now);
+            let actions = self.on(Event::Alarm);
+            if actions.iter().any(|action| *action != Action::Ping) {
+                return (self.now - start, actions);
+            }
+        }
+    }
+}
+
+#[test]
+fn signals_are_forwarded_as_the_table_says() {
+    let mut bench = Bench::serving();
+    for signal in [Signal::SIGTTIN, Signal::SIGTTOU] {
+        assert_eq!(bench.signal(signal), [Action::Signal(signal)]);
+    }
+    let hup = bench.signal(Signal::SIGHUP);
+    assert_eq!(hup, [Action::Notify(Notice::Reloading), Action::Signal(Signal::SIGHUP)]);
+    assert_eq!(bench.on(Event::Report(Report::Reloaded)), [Action::Notify(Notice::Ready)]);
+    let usr1 = bench.signal(Signal::SIGUSR1);
+    assert_eq!(usr1, [Action::ReopenLog, Action::Signal(Signal::SIGUSR1)]);
+}
+
+#[test]
+fn term_drains_and_the_second_ends_at_once() {
+    for first in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut bench = Bench::serving();
+        let actions = bench.signal(first);
+        assert!(actions.contains(&Action::CloseSocket));
+        assert!(actions.contains(&Action::Signal(Signal::SIGTERM)));
+        assert!(bench.signal(Signal::SIGHUP).is_empty(), "an end cannot be reloaded");
+        assert!(bench.signal(first).contains(&Action::Signal(Signal::SIGQUIT)));
+        let actions = bench.on(Event::ArbiterExited(Exit::Code(0)));
+        assert_eq!(actions, [Action::Sweep { all: true }, Action::Exit(0)]);
+    }
+}
+
+#[test]
+fn a_dirty_arbiter_that_does_not_end_is_killed_and_the_exit_code_tells() {
+    let mut bench = Bench::serving();
+    bench.signal(Signal::SIGTERM);
+    let (waited, actions) = bench.until_action();
+    assert!(waited >= GRACE, "it has its time: {waited:?}");
+    assert_eq!(actions.last(), Some(&Action::Signal(Signal::SIGKILL)));
+    let actions = bench.on(Event::ArbiterExited(Exit::Signal(9)));
+    assert_eq!(actions.last(), Some(&Action::Exit(1)));
+}
+
+#[test]
+fn quit_needs_no_drain() {
+    let mut bench = Bench::serving();
+    assert!(bench.signal(Signal::SIGQUIT).contains(&Action::Signal(Signal::SIGQUIT)));
+    let (waited, actions) = bench.until_action();
+    assert!(waited <= AT_ONCE);
+    assert_eq!(actions, [Action::Signal(Signal::SIGKILL)]);
+    assert_eq!(bench.on(Event::ArbiterExited(Exit::Signal(9))).last(), Some(&Action::Exit(0)));
+}
+
+#[test]
+fn the_first_death_is_replaced_at_once_later_ones_with_growing_pauses() {
+    let mut bench = Bench::serving();
+    let died = Event::ArbiterExited(Exit::Signal(9));
+    assert_eq!(bench.on(died).last(), Some(&Action::Start));
+    let mut pauses = Vec::new();
+    for _ in 0..12 {
+        assert!(!bench.on(died).contains(&Action::Start));
+        let (pause, actions) = bench.until_action();
+        assert_eq!(actions, [Action::Start]);
+        pauses.push(pause);
+    }
+    assert!(pauses.is_sorted(), "{pauses:?}");
+    assert_eq!((pauses[0], pauses[11]), (PAUSE, LONGEST));
+    bench.on(Event::Report(Report::Ready));
+    bench.now += HEALTHY;
+    assert_eq!(bench.on(died).last(), Some(&Action::Start), "it had been healthy");
+}
+
+#[test]
+fn one_that_cannot_even_start_is_tried_again() {
+    let mut bench = Bench::new(false);
+    assert_eq!(bench.on(Event::Alarm), [Action::Start]);
+    assert!(bench.on(Event::StartFailed).is_empty());
+    assert_eq!(bench.until_action().1, [Action::Start]);
+}
+
+#[test]
+fn silence_is_death() {
+    let mut bench = Bench::serving();
+    for _ in 0..10 {
+        assert_eq!(bench.after(PING), [Action::Ping]);
+        assert_eq!(bench.on(Event::Report(Report::Alive)), [Action::Notify(Notice::Watchdog)]);
+    }
+    let (waited, actions) = bench.until_action();
+    assert_eq!(actions, [Action::Signal(Signal::SIGKILL)]);
+    assert!(waited >= SILENCE && waited <= SILENCE + PING, "{waited:?}");
+}
+
+#[test]
+fn an_upgrade_ends_with_the_old_one() {
+    let mut bench = Bench::serving();
+    assert_eq!(bench.signal(Signal::SIGUSR2), [Action::StartSuccessor]);
+    assert!(bench.signal(Signal::SIGUSR2).is_empty(), "one at a time");
+    let actions = bench.on(Event::SuccessorReport(Report::Ready));
+    assert_eq!(actions, [Action::Notify(Notice::SuccessorIsMain(true)), Action::Upgraded(Ok(()))]);
+    assert!(bench.machine.is_succeeded());
+    let actions = bench.signal(Signal::SIGTERM);
+    let spared = |action: &Action| matches!(action, Action::SignalSuccessor(_));
+    assert!(!actions.iter().any(spared), "the successor stays");
+    assert_eq!(bench.on(Event::ArbiterExited(Exit::Code(0))).last(), Some(&Action::Exit(0)));
+}
+
+#[test]
+fn a_bad_successor_leaves_the_old_one_in_charge() {
+    let ends: [fn(&mut Bench) -> Vec<Action>; 3] = [
+        |bench| bench.on(Event::SuccessorExited(Exit::Code(2))),
+        |bench| bench.until_action().1,
+        |bench| bench.on(Event::SuccessorReport(Report::Degraded)),
+    ];
+    for end in ends {
+        let mut bench = Bench::serving();
+        bench.signal(Signal::SIGUSR2);
+        let actions = end(&mut bench);
+        let failed = |action: &Action| matches!(action, Action::Upgraded(Err(_)));
+        assert!(actions.iter().any(failed), "{actions:?}");
+        assert!(!bench.machine.is_succeeded());
+        bench.on(Event::SuccessorExited(Exit::Code(0)));
+        assert_eq!(
+            bench.signal(Signal::SIGUSR2),
+            [Action::StartSuccessor],
+            "it may be tried again"
+        );
+    }
+}
+
+#[test]
+fn a_successor_that_dies_later_gives_the_charge_back() {
+    let mut bench = Bench::serving();
+    bench.signal(Signal::SIGUSR2);
+    bench.on(Event::SuccessorReport(Report::Ready));
+    let actions = bench.on(Event::SuccessorExited(Exit::Signal(9)));
+    assert_eq!(actions[0], Action::Notify(Notice::SuccessorIsMain(false)));
+    assert!(!bench.machine.is_succeeded());
+}
+
+#[test]
+fn the_new_one_tells_the_old_one_and_takes_the_name_when_it_is_gone() {
+    let mut bench = Bench::new(true);
+    assert_eq!(bench.on(Event::Alarm), [Action::Start]);
+    let told = bench.on(Event::Report(Report::Ready));
+    assert_eq!(told, [Action::TellPredecessor(Report::Ready)]);
+    assert!(bench.signal(Signal::SIGUSR2).is_empty(), "not before the old one is gone");
+    let actions = bench.on(Event::PredecessorGone);
+    assert_eq!(actions, [Action::TakeName, Action::Notify(Notice::Ready)]);
+    assert_eq!(bench.signal(Signal::SIGUSR2), [Action::StartSuccessor]);
+}
+
+#[test]
+fn a_new_one_whose_dirty_arbiter_dies_before_it_is_ready_gives_up() {
+    let mut bench = Bench::new(true);
+    bench.on(Event::Alarm);
+    let actions = bench.on(Event::ArbiterExited(Exit::Code(1)));
+    assert_eq!(actions.last(), Some(&Action::Exit(1)));
+}

@@ -1,0 +1,64 @@
+//! The main arbiter: the small process above the dirty arbiter. It owns the
+//! listening socket and the names, and so outlives whatever happens below: as
+//! long as it lives, callers that connect wait in the socket's backlog and are
+//! served by the next dirty arbiter.
+//!
+//! ```text
+//!   signals, ends of children, reports, time
+//!         |  reactor: one thread, one poll(2)
+//!         v
+//!      machine (pure) --actions--> reactor: fork, signal, rename, notify
+//! ```
+//!
+//! It runs no async runtime, no call passes through it, and no work is done in
+//! signal handlers: signals are blocked and read from a descriptor. Beside its
+//! thread there is only the log's, so that a full pipe never stops it.
+
+mod again;
+mod machine;
+mod names;
+mod reactor;
+mod socket;
+mod systemd;
+
+use std::{ffi::OsString, os::fd::RawFd};
+
+pub use again::{Succession, Supervision};
+pub use names::Names;
+pub use socket::Socket;
+
+use again::Again;
+use reactor::{Parts, Reactor};
+
+use crate::{config::Config, logging::Log, process::pidfile::PidFile};
+
+/// Runs the main arbiter until it was told to end, and has. Gives the exit
+/// code: 0 after a clean drain.
+///
+/// # Errors
+/// The name is taken, or the log, the socket or the PID files cannot be used.
+pub fn run(config: &Config, succession: Option<Succession>) -> anyhow::Result<u8> {
+    // Before the log's thread starts, which would take them otherwise.
+    let signals = reactor::signals()?;
+    let log = Log::start(&config.log)?;
+    let names = Names::new(&config.runtime_dir, &config.proc_name);
+    let (file, socket, predecessor) = match succession {
+        None => {
+            let file = names.claim()?;
+            names.end_orphans(config.graceful_timeout)?;
+            (file, Socket::bind_or_inherit(config)?, None)
+        }
+        Some(succession) => {
+            let file = PidFile::take(&names.successor().main())?;
+            let socket = Socket::succeed(&succession, config)?;
+            (file, socket, Some(succession.predecessor()?))
+        }
+    };
+    let parts = Parts { names, again: Again::new(), file, socket, predecessor };
+    Ok(Reactor::new(config, log, signals, parts).run()?)
+}
+
+/// What a descriptor's number is as an argument.
+fn number(fd: RawFd) -> OsString {
+    fd.to_string().into()
+}

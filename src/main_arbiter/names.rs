@@ -1,0 +1,119 @@
+//! The names of an instance: the files that say who it is, and who holds them.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use nix::sys::signal::Signal;
+
+use crate::process::{
+    pidfd,
+    pidfile::{self, Holder, PidFile, PidFileError},
+};
+
+/// How long a killed process may take to be gone.
+const GONE: Duration = Duration::from_secs(10);
+/// How much longer than its drain an orphan may take.
+const STRAGGLERS: Duration = Duration::from_secs(2);
+
+/// Where the files of an instance are.
+#[derive(Debug, Clone)]
+pub struct Names {
+    dir: PathBuf,
+    name: String,
+}
+
+impl Names {
+    /// The names of the instance `name`.
+    pub fn new(dir: &Path, name: &str) -> Self {
+        Self { dir: dir.to_owned(), name: name.to_owned() }
+    }
+
+    /// The PID file of the main arbiter.
+    pub fn main(&self) -> PathBuf {
+        self.dir.join(format!("{}.pid", self.name))
+    }
+
+    /// The PID file of the dirty arbiter.
+    pub fn dirty(&self) -> PathBuf {
+        self.dir.join(format!("{}-dirty.pid", self.name))
+    }
+
+    /// How the last upgrade went, for `dirtyd upgrade`.
+    pub fn upgrade(&self) -> PathBuf {
+        self.dir.join(format!("{}.upgrade", self.name))
+    }
+
+    /// The names during an upgrade, of the new one.
+    pub fn successor(&self) -> Self {
+        Self { dir: self.dir.clone(), name: format!("{}.2", self.name) }
+    }
+
+    /// Takes the name for a fresh start.
+    ///
+    /// # Errors
+    /// A live instance has it; the text says who, and what to do.
+    pub fn claim(&self) -> anyhow::Result<PidFile> {
+        let file = PidFile::take(&self.main()).map_err(|error| self.explain(error))?;
+        if let Some(holder) = pidfile::holder(&self.successor().main())? {
+            let path = self.successor().main();
+            return Err(self.explain(PidFileError::Held { path, pid: holder.pid }));
+        }
+        file.publish()?;
+        Ok(file)
+    }
+
+    fn explain(&self, error: PidFileError) -> anyhow::Error {
+        let PidFileError::Held { pid, path } = &error else { return error.into() };
+        anyhow::anyhow!(
+            "`{}` runs already: process {pid} holds {}; end it (kill -TERM {pid}), upgrade it (dirtyd upgrade), or start this one under another name (--proc-name) with its own socket",
+            self.name,
+            path.display()
+        )
+    }
+
+    /// Ends dirty arbiters that have lost their main arbiter, and their workers
+    /// with them. Whatever a PID file says, only its proven holder is signalled.
+    ///
+    /// # Errors
+    /// One cannot be ended.
+    pub fn end_orphans(&self, patience: Duration) -> anyhow::Result<()> {
+        for path in [self.dirty(), self.successor().dirty()] {
+            match pidfile::holder(&path) {
+                Ok(Some(orphan)) if orphan.published => end(&orphan, &path, patience)?,
+                Ok(Some(other)) => anyhow::bail!(
+                    "{}: process {} holds this PID file, which does not name it; it is not signalled; end it by hand",
+                    path.display(),
+                    other.pid
+                ),
+                Ok(None) => {}
+                Err(error) => tracing::warn!("{}: {error}; nobody is signalled", path.display()),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn end(orphan: &Holder, path: &Path, patience: Duration) -> anyhow::Result<()> {
+    let (pid, pidfd) = (orphan.pid, &orphan.pidfd);
+    tracing::warn!(
+        "{}: dirty arbiter {pid} has lost its main arbiter; it gets TERM and {patience:?} to drain",
+        path.display()
+    );
+    // A stopped process takes no signal but CONT and KILL.
+    let send = |signal: Signal| pidfd::send_signal(pidfd, signal as i32);
+    let _ = send(Signal::SIGTERM).and_then(|()| send(Signal::SIGCONT));
+    if pidfd::wait(pidfd, patience + STRAGGLERS) {
+        tracing::info!("dirty arbiter {pid} has ended, and its workers with it");
+        return Ok(());
+    }
+    tracing::warn!("dirty arbiter {pid} did not end in time; it and its workers are killed");
+    let _ = send(Signal::SIGKILL);
+    if !pidfd::wait(pidfd, GONE) {
+        let stuck = io::Error::other(format!("dirty arbiter {pid} does not even end when killed"));
+        return Err(stuck.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,354 @@
+//! The hands of the main arbiter: it waits in one poll(2), makes events of what
+//! came, and does what the machine decides.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    os::{
+        fd::{AsFd as _, BorrowedFd},
+        unix::net::UnixStream,
+    },
+    time::{Duration, Instant},
+};
+
+use nix::{
+    errno::Errno,
+    poll::{PollFd, PollFlags, PollTimeout, poll},
+    sys::signal::Signal,
+};
+
+use super::{
+    Names,
+    again::{Again, Predecessor},
+    machine::{Action, Event, Machine, Settings},
+    socket::Socket,
+    systemd,
+};
+use crate::{
+    config::Config,
+    lifeline::{Lifeline, Report},
+    logging::Log,
+    process::{
+        children, pidfile,
+        pidfile::PidFile,
+        signals::{self, Signals},
+    },
+};
+
+const SIGNALS: [Signal; 9] = [
+    Signal::SIGTERM,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGHUP,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGTTIN,
+    Signal::SIGTTOU,
+    Signal::SIGCHLD,
+];
+/// What a new binary needs beside the boot of its workers.
+const UPGRADE_MARGIN: Duration = Duration::from_secs(10);
+
+/// A child that reports.
+struct Child {
+    pid: i32,
+    lifeline: Option<Lifeline>,
+}
+
+/// Blocks the signals of the main arbiter, to be read as events.
+///
+/// # Errors
+/// The kernel has no descriptor left.
+pub fn signals() -> io::Result<Signals> {
+    Signals::new(&SIGNALS)
+}
+
+/// What a main arbiter owns.
+pub struct Parts {
+    /// The names to have in the end; an upgrade starts under others.
+    pub names: Names,
+    /// How it starts itself again.
+    pub again: Again,
+    /// Its PID file.
+    pub file: PidFile,
+    /// The listening socket.
+    pub socket: Socket,
+    /// The main arbiter that it is to succeed.
+    pub predecessor: Option<Predecessor>,
+}
+
+/// The main arbiter.
+pub struct Reactor {
+    log: Log,
+    signals: Signals,
+    own: Parts,
+    machine: Machine,
+    arbiter: Option<Child>,
+    successor: Option<Child>,
+    /// The dirty arbiter's PID file still has the name of the upgrade.
+    renames_dirty: bool,
+}
+
+impl Reactor {
+    /// A main arbiter that has its name and its socket.
+    pub fn new(config: &Config, log: Log, signals: Signals, own: Parts) -> Self {
+        children::adopt_orphans();
+        // The first worker finds out what the others load: two boots.
+        let boot = config.pools.iter().map(|pool| 2 * pool.boot_timeout).max();
+        let settings = Settings {
+            graceful_timeout: config.graceful_timeout,
+            upgrade_timeout: boot.unwrap_or_default() + UPGRADE_MARGIN,
+            watchdog: systemd::watchdog(),
+            has_predecessor: own.predecessor.is_some(),
+        };
+        let machine = Machine::new(settings, Instant::now());
+        tracing::info!(
+            pid = std::process::id(),
+            "dirtyd {} `{}`: the main arbiter starts",
+            env!("CARGO_PKG_VERSION"),
+            config.proc_name
+        );
+        let (arbiter, successor) = (None, None);
+        Self { log, signals, own, machine, arbiter, successor, renames_dirty: false }
+    }
+
+    /// Runs until the machine says so. Gives the exit code.
+    ///
+    /// # Errors
+    /// The kernel refuses to wait.
+    pub fn run(mut self) -> io::Result<u8> {
+        loop {
+            let mut events = self.wait()?;
+            events.reverse();
+            while let Some(event) = events.pop() {
+                for action in self.machine.on(event, Instant::now()) {
+                    if let Action::Exit(code) = action {
+                        self.leave();
+                        return Ok(code);
+                    }
+                    // What became of it is looked at before anything else.
+                    events.extend(self.perform(action));
+                }
+            }
+        }
+    }
+
+    /// Waits for what comes first.
+    fn wait(&mut self) -> io::Result<Vec<Event>> {
+        let timeout = match self.machine.due() {
+            // Rounded up, so that the last wait does not spin.
+            Some(due) => {
+                due.checked_duration_since(Instant::now()).map_or(PollTimeout::ZERO, |left| {
+                    PollTimeout::try_from(left + Duration::from_millis(1))
+                        .unwrap_or(PollTimeout::MAX)
+                })
+            }
+            None => PollTimeout::NONE,
+        };
+        let mut fds: Vec<PollFd<'_>> =
+            (self.descriptors().into_iter()).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        match poll(&mut fds, timeout) {
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(self.events())
+    }
+
+    fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        let lifelines = [&self.arbiter, &self.successor].into_iter().flatten();
+        let lifelines = lifelines.filter_map(|child| child.lifeline.as_ref()).map(|l| l.as_fd());
+        let predecessor = self.own.predecessor.as_ref().and_then(|p| p.pidfd.as_ref());
+        (std::iter::once(self.signals.fd()))
+            .chain(lifelines)
+            .chain(predecessor.map(|fd| fd.as_fd()))
+            .collect()
+    }
+
+    /// What has come. Reports rank before the end of who sent them.
+    fn events(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        events.extend(reports(&mut self.arbiter).into_iter().map(Event::Report));
+        events.extend(reports(&mut self.successor).into_iter().map(Event::SuccessorReport));
+        let mut reap = false;
+        while let Some(signal) = self.signals.next() {
+            match signal {
+                Signal::SIGCHLD => reap = true,
+                signal => events.push(Event::Signal(signal)),
+            }
+        }
+        if reap {
+            while let Some((pid, exit)) = children::reap() {
+                events.push(self.buried(pid, exit));
+            }
+        }
+        let is_gone = |p: &Predecessor| {
+            p.pidfd.as_ref().is_none_or(|fd| crate::process::pidfd::wait(fd, Duration::ZERO))
+        };
+        if self.own.predecessor.as_ref().is_some_and(is_gone) {
+            self.own.predecessor = None;
+            events.push(Event::PredecessorGone);
+        }
+        if self.machine.due().is_some_and(|due| due <= Instant::now()) {
+            events.push(Event::Alarm);
+        }
+        events
+    }
+
+    fn buried(&mut self, pid: i32, exit: children::Exit) -> Event {
+        let is = |child: &Option<Child>| child.as_ref().is_some_and(|child| child.pid == pid);
+        if is(&self.arbiter) {
+            self.arbiter = None;
+            Event::ArbiterExited(exit)
+        } else if is(&self.successor) {
+            self.successor = None;
+            Event::SuccessorExited(exit)
+        } else {
+            Event::StrayEnded
+        }
+    }
+
+    /// Does it. Gives what became of it, where that is an event.
+    fn perform(&mut self, action: Action) -> Option<Event> {
+        match action {
+            Action::Start => {
+                let error = self.start().err()?;
+                tracing::error!("the dirty arbiter cannot be started: {error}");
+                return Some(Event::StartFailed);
+            }
+            Action::Signal(signal) => send(&self.arbiter, signal),
+            Action::Ping => {
+                if let Some(lifeline) = self.arbiter.as_ref().and_then(|a| a.lifeline.as_ref()) {
+                    lifeline.ping();
+                }
+                self.rename_dirty();
+            }
+            Action::Sweep { all } => self.sweep(all),
+            Action::ReopenLog => self.log.reopen(),
+            Action::CloseSocket => {
+                let leave = self.machine.is_succeeded() || self.own.predecessor.is_some();
+                self.own.socket.close(leave);
+            }
+            Action::StartSuccessor => {
+                let error = self.start_successor().err()?;
+                tracing::error!("the new binary cannot be started: {error}");
+                return Some(Event::SuccessorExited(children::Exit::Code(127)));
+            }
+            Action::SignalSuccessor(signal) => send(&self.successor, signal),
+            Action::Upgraded(result) => self.tell_upgrade(result),
+            Action::TellPredecessor(report) => self.tell_predecessor(report),
+            Action::TakeName => self.take_name(),
+            Action::Notify(notice) => {
+                systemd::tell(notice, self.successor.as_ref().map(|child| child.pid));
+            }
+            Action::Exit(_) => {}
+        }
+        None
+    }
+
+    fn start(&mut self) -> io::Result<()> {
+        let (lifeline, theirs) = Lifeline::pair()?;
+        let names = match self.own.predecessor {
+            Some(_) => self.own.names.successor(),
+            None => self.own.names.clone(),
+        };
+        let pid = self.own.again.start_arbiter(self.own.socket.share()?, theirs, &names.dirty())?;
+        tracing::info!(pid, "started the dirty arbiter, process {pid}");
+        self.arbiter = Some(Child { pid, lifeline: Some(lifeline) });
+        Ok(())
+    }
+
+    fn start_successor(&mut self) -> io::Result<()> {
+        let _ = fs::remove_file(self.own.names.upgrade());
+        let (lifeline, theirs) = Lifeline::pair()?;
+        let (listener, owns) = (self.own.socket.share()?, self.own.socket.owns_file());
+        let pid = self.own.again.start_successor(listener, theirs, owns)?;
+        tracing::info!(pid, "started the new main arbiter, process {pid}");
+        self.successor = Some(Child { pid, lifeline: Some(lifeline) });
+        Ok(())
+    }
+
+    fn sweep(&self, all: bool) {
+        let known: Vec<i32> =
+            [&self.arbiter, &self.successor].into_iter().flatten().map(|child| child.pid).collect();
+        for stray in children::strays(&known) {
+            if all || !stray.has_leader() {
+                tracing::warn!(
+                    "process {} (`{}`) was left behind by a worker or a dirty arbiter that ended; it is killed",
+                    stray.pid,
+                    stray.name
+                );
+                stray.kill();
+            }
+        }
+    }
+
+    /// Leaves word for `dirtyd upgrade`, in one step.
+    fn tell_upgrade(&self, result: Result<(), String>) {
+        let text = match (result, &self.successor) {
+            (Ok(()), Some(child)) => format!("ready {}\n", child.pid),
+            (Ok(()), None) => "failed the new main arbiter ended\n".to_owned(),
+            (Err(why), _) => format!("failed {why}\n"),
+        };
+        let (path, part) = (self.own.names.upgrade(), self.own.names.successor().upgrade());
+        if let Err(error) = fs::write(&part, text).and_then(|()| fs::rename(&part, &path)) {
+            tracing::warn!("cannot write {}: {error}", path.display());
+        }
+    }
+
+    fn tell_predecessor(&mut self, report: Report) {
+        if let Err(error) = self.own.file.publish() {
+            tracing::warn!("cannot write the PID file: {error}");
+        }
+        let Some(report_to) = self.own.predecessor.as_ref().map(|p| &p.report) else { return };
+        let told = report_to.try_clone().map(UnixStream::from);
+        // If it is gone, that is an event of its own.
+        let _ = told.and_then(|mut stream| stream.write_all(&[report.byte()]));
+    }
+
+    fn take_name(&mut self) {
+        let renamed =
+            self.own.file.rename(&self.own.names.main()).and_then(|()| self.own.file.publish());
+        if let Err(error) = renamed {
+            tracing::error!("cannot take the name {}: {error}", self.own.names.main().display());
+        }
+        let _ = fs::remove_file(self.own.names.upgrade());
+        self.renames_dirty = true;
+        self.rename_dirty();
+    }
+
+    /// Gives the dirty arbiter's PID file its plain name, once the old dirty
+    /// arbiter is gone too: it may outlive its main arbiter by its drain.
+    fn rename_dirty(&mut self) {
+        let (from, to) = (self.own.names.successor().dirty(), self.own.names.dirty());
+        if self.renames_dirty && !matches!(pidfile::holder(&to), Ok(Some(_))) {
+            let _ = fs::rename(from, to);
+            self.renames_dirty = false;
+        }
+    }
+
+    fn leave(&mut self) {
+        let succeeded = self.machine.is_succeeded();
+        self.own.socket.close(succeeded || self.own.predecessor.is_some());
+        if !succeeded && self.own.predecessor.is_none() {
+            let _ = fs::remove_file(self.own.names.upgrade());
+        }
+        tracing::info!("the main arbiter ends");
+    }
+}
+
+fn send(child: &Option<Child>, signal: Signal) {
+    if let Some(child) = child {
+        signals::send(child.pid, signal);
+    }
+}
+
+/// The reports of a child; a lifeline that ended is not looked at again.
+fn reports(child: &mut Option<Child>) -> Vec<Report> {
+    let Some(child) = child else { return Vec::new() };
+    let Some(lifeline) = &child.lifeline else { return Vec::new() };
+    let reports = lifeline.reports();
+    if reports.is_none() {
+        child.lifeline = None;
+    }
+    reports.unwrap_or_default()
+}

@@ -1,0 +1,139 @@
+//! From a request to its one outcome.
+//!
+//! ```text
+//!   value   -> Response
+//!   stream  -> Chunk ... End, within the credit
+//!   error   -> Error
+//!   cancel  -> the future is dropped, Error(CANCELLED)
+//! ```
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use prost::Message as _;
+use tokio::sync::{mpsc, watch};
+
+use super::{
+    AppError, Apps, Call, CancelReason, app::Kind, call::Facts, credit::Credit, worker::Said,
+};
+use crate::{
+    proto::{
+        v1::{ExecuteRequest, ExecuteResponse},
+        worker::{ErrorKind, Request},
+    },
+    value::{Args, Value},
+};
+
+/// How a call ended well.
+#[derive(Debug)]
+pub enum Outcome {
+    /// With one result, encoded.
+    Response(Bytes),
+    /// After its last chunk.
+    End,
+}
+
+/// All that the run of a call needs.
+pub struct Run {
+    /// The frame that started it; its payload is decoded here.
+    pub request: Request,
+    /// When it came.
+    pub arrived: Instant,
+    /// The apps.
+    pub apps: Arc<Apps>,
+    /// How it is cancelled.
+    pub cancel: watch::Receiver<Option<CancelReason>>,
+    /// The credit of a stream; none if one result is expected.
+    pub credit: Option<Arc<Credit>>,
+    /// The largest result or chunk.
+    pub max_message_size: usize,
+    /// Where chunks go.
+    pub said: mpsc::Sender<Said>,
+}
+
+impl Run {
+    /// Runs the call to its end.
+    ///
+    /// # Errors
+    /// Whatever it is to be answered with.
+    pub async fn run(mut self) -> Result<Outcome, AppError> {
+        let (app, action, args) = self.open()?;
+        let call = Call::new(Facts {
+            app,
+            action,
+            request_id: std::mem::take(&mut self.request.request_id),
+            deadline: self.arrived + Duration::from_micros(self.request.timeout_micros),
+            metadata: std::mem::take(&mut self.request.metadata),
+            cancel: self.cancel.clone(),
+        });
+        let cancelled = call.clone();
+        call.clone()
+            .scope(async move {
+                tokio::select! { biased;
+                    error = cancelled.cancelled() => Err(error),
+                    ended = self.follow(&call, args) => ended,
+                }
+            })
+            .await
+    }
+
+    fn open(&mut self) -> Result<(String, String, Args), AppError> {
+        let invalid = |why: String| AppError::refusal(ErrorKind::InvalidRequest, why);
+        let request = ExecuteRequest::decode(std::mem::take(&mut self.request.payload))
+            .map_err(|error| invalid(format!("the request cannot be decoded: {error}")))?;
+        let read = |value| {
+            let value = Value::read(Some(value)).map_err(|error| invalid(error.to_string()))?;
+            value.validate().map_err(|error| invalid(error.to_string()))?;
+            Ok(value)
+        };
+        let args = request.args.into_iter().map(read).collect::<Result<_, AppError>>()?;
+        let kwargs = (request.kwargs.into_iter())
+            .map(|(name, value)| Ok((name, read(value)?)))
+            .collect::<Result<_, AppError>>()?;
+        Ok((request.app, request.action, Args { args, kwargs }))
+    }
+
+    async fn follow(&self, call: &Call, args: Args) -> Result<Outcome, AppError> {
+        if call.action().starts_with('_') {
+            return Err(AppError::unknown_action(call.action()));
+        }
+        let app = self.apps.get(call.app()).ok_or_else(|| {
+            let why = format!("this worker has not loaded the app `{}`", call.app());
+            AppError::refusal(ErrorKind::InvalidRequest, why)
+        })?;
+        let mut chunks = match app.execute(call.action(), args).await?.0 {
+            Kind::Value(value) => return Ok(Outcome::Response(self.seal(value, "result")?)),
+            Kind::Stream(chunks) => chunks,
+        };
+        let credit = self.credit.as_ref().ok_or_else(|| {
+            let why = format!("{} {} streams; use ExecuteStream", call.app(), call.action());
+            AppError::refusal(ErrorKind::ActionStreams, why)
+        })?;
+        while let Some(chunk) = chunks.next().await {
+            // A stream that never awaits gives nobody else a chance to say so.
+            call.check()?;
+            let payload = self.seal(chunk?, "chunk")?;
+            credit.take(payload.len()).await;
+            // The worker's task ends last; without it there is nobody to tell.
+            drop(self.said.send(Said::Chunk(self.request.call_id, payload)).await);
+        }
+        Ok(Outcome::End)
+    }
+
+    /// Encodes a result or a chunk; the two messages are the same on the wire.
+    fn seal(&self, value: Value, what: &str) -> Result<Bytes, AppError> {
+        (value.validate())
+            .map_err(|error| AppError::not_serializable(format!("the {what}: {error}")))?;
+        let message = ExecuteResponse { result: Some(value.into_proto()) };
+        let (size, limit) = (message.encoded_len(), self.max_message_size);
+        if size > limit {
+            let why = format!("the {what} takes {size} bytes, max_message_size is {limit}");
+            return Err(AppError::refusal(ErrorKind::MessageTooLarge, why));
+        }
+        Ok(message.encode_to_vec().into())
+    }
+}

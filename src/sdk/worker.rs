@@ -1,0 +1,318 @@
+//! The life of a worker: one task that owns the socket and the table of calls.
+//!
+//! ```text
+//!   serving --Shutdown, SIGTERM--> stopping --last call ended--> closed --> exit 0
+//!      \________ end of file: calls are cancelled, close() has LINGER ____/
+//!       \_______ malformed frame: the same, and exit 1
+//! ```
+//!
+//! Calls and inits run on threads of their own; all that they do comes back as
+//! [`Said`] through one channel.
+
+use std::{
+    collections::HashMap,
+    io,
+    os::unix::net::UnixStream,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use tokio::{
+    runtime::Handle,
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, watch},
+    task::spawn_blocking,
+    time::timeout,
+};
+
+use super::{
+    AppError, Apps, CancelReason, Worker,
+    action::{Outcome, Run},
+    credit::Credit,
+    panics,
+};
+use crate::{
+    frames::{FrameError, FrameReader, FrameWriter},
+    process::Socket,
+    proto::worker::{
+        AppFailed, AppImported, AppReady, ArbiterFrame, Chunk, End, Error, Hello, Pong, Request,
+        Response, Welcome, WorkerFrame, arbiter_frame::Kind, worker_frame,
+    },
+};
+
+/// The version of the worker protocol that this runtime speaks.
+const PROTOCOL: u32 = 1;
+/// The fields of `WorkerFrame` that carry payloads.
+const RESPONSE: u32 = 5;
+const CHUNK: u32 = 6;
+/// The limit on messages until Welcome names the real one.
+const FIRST_LIMIT: usize = 64 * 1024;
+/// How long a worker without an arbiter may take to clean up.
+const LINGER: Duration = Duration::from_secs(2);
+/// Words on their way to the socket; a call waits when it is full.
+const BACKLOG: usize = 64;
+
+/// What a thread has to say.
+#[derive(Debug)]
+pub enum Said {
+    /// A call made a chunk, encoded, for which it took credit.
+    Chunk(u64, Bytes),
+    /// A call ended.
+    Ended(u64, Result<Outcome, AppError>),
+    /// An init ended.
+    Loaded(String, Result<(), AppError>),
+}
+
+/// Serves the apps over the socket.
+///
+/// # Errors
+/// The arbiter broke the protocol, or the socket cannot be used.
+pub async fn run(apps: Apps, socket: UnixStream) -> io::Result<()> {
+    let mut task = Task::new(apps, Socket::new(socket)?);
+    match task.serve().await {
+        Ok(()) => {
+            task.close().await;
+            Ok(())
+        }
+        Err(fault) => {
+            // A hang in an action or in close() cannot keep the process.
+            let _ = timeout(LINGER, task.abandon()).await;
+            match fault {
+                Fault::ArbiterGone => Ok(()),
+                Fault::Broken(why) => Err(io::Error::other(format!("the arbiter's fault: {why}"))),
+            }
+        }
+    }
+}
+
+/// Why the socket is of no more use.
+enum Fault {
+    ArbiterGone,
+    Broken(String),
+}
+
+impl From<io::Error> for Fault {
+    fn from(_: io::Error) -> Self {
+        Self::ArbiterGone
+    }
+}
+
+impl From<FrameError> for Fault {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::Io(_) => Self::ArbiterGone,
+            error => Self::Broken(error.to_string()),
+        }
+    }
+}
+
+/// A call that runs.
+struct Running {
+    cancel: watch::Sender<Option<CancelReason>>,
+    credit: Option<Arc<Credit>>,
+}
+
+struct Task {
+    apps: Arc<Apps>,
+    reader: FrameReader<ArbiterFrame>,
+    writer: FrameWriter,
+    calls: HashMap<u64, Running>,
+    max_message_size: usize,
+    stopping: bool,
+    said: mpsc::Receiver<Said>,
+    sender: mpsc::Sender<Said>,
+}
+
+impl Task {
+    fn new(apps: Apps, socket: Socket) -> Self {
+        let (read, write) = socket.into_split();
+        let (sender, said) = mpsc::channel(BACKLOG);
+        Self {
+            apps: Arc::new(apps),
+            reader: FrameReader::new(read, FIRST_LIMIT),
+            writer: FrameWriter::new(write),
+            calls: HashMap::new(),
+            max_message_size: FIRST_LIMIT,
+            stopping: false,
+            said,
+            sender,
+        }
+    }
+
+    /// Serves until there is nothing more to do.
+    async fn serve(&mut self) -> Result<(), Fault> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let runtime = concat!("rust dirtyd ", env!("CARGO_PKG_VERSION")).to_owned();
+        // Rust has no signal that prints the stacks of all threads.
+        let hello = Hello { protocol_version: PROTOCOL, runtime, stack_dump_signal: 0 };
+        self.push(worker_frame::Kind::Hello(hello));
+        loop {
+            self.writer.write_now()?;
+            let idle = self.calls.is_empty() && !self.writer.is_pending();
+            if self.stopping && idle {
+                return Ok(());
+            }
+            // What the arbiter asks ranks first, so that a cancel overtakes a
+            // flood of chunks.
+            tokio::select! { biased;
+                frame = self.reader.next() => match frame? {
+                    Some(frame) => self.on_frame(frame)?,
+                    None => return Err(Fault::ArbiterGone),
+                },
+                _ = terminate.recv() => self.stopping = true,
+                done = self.writer.flush(), if self.writer.is_pending() => done?,
+                Some(said) = self.said.recv() => self.on_said(said),
+            }
+        }
+    }
+
+    /// Ends without an arbiter: what runs is cancelled, then closed.
+    async fn abandon(&mut self) {
+        for call in self.calls.values() {
+            call.cancel.send_replace(Some(CancelReason::Timeout));
+        }
+        while !self.calls.is_empty() {
+            if let Some(Said::Ended(id, _)) = self.said.recv().await {
+                self.calls.remove(&id);
+            }
+        }
+        self.close().await;
+    }
+
+    async fn close(&self) {
+        let (apps, handle) = (Arc::clone(&self.apps), Handle::current());
+        let closing = spawn_blocking(move || panics::caught(|| handle.block_on(apps.close())));
+        // A panic was printed where it happened; the exit goes on.
+        drop(closing.await);
+    }
+
+    fn on_frame(&mut self, frame: ArbiterFrame) -> Result<(), Fault> {
+        match frame.kind {
+            Some(Kind::Welcome(welcome)) => return self.on_welcome(welcome),
+            Some(Kind::ImportApp(import)) => self.import(import.app),
+            Some(Kind::InitApp(init)) => {
+                let (apps, app) = (Arc::clone(&self.apps), init.app.clone());
+                self.spawn(async move { apps.load(&app).await }, |done| {
+                    Said::Loaded(init.app, done.flatten())
+                });
+            }
+            Some(Kind::Request(request)) => self.start(request),
+            // A call that is not there has ended; its last frame is under way.
+            Some(Kind::Cancel(cancel)) => {
+                if let Some(call) = self.calls.get(&cancel.call_id) {
+                    call.cancel.send_replace(Some(CancelReason::of(cancel.reason())));
+                }
+            }
+            Some(Kind::Credit(more)) => {
+                let call = self.calls.get(&more.call_id);
+                if let Some(credit) = call.and_then(|call| call.credit.as_ref()) {
+                    credit.add(more);
+                }
+            }
+            Some(Kind::Ping(ping)) => {
+                self.push(worker_frame::Kind::Pong(Pong { nonce: ping.nonce }));
+            }
+            Some(Kind::Shutdown(_)) => self.stopping = true,
+            None => return Err(Fault::Broken("it sent a frame of an unknown kind".to_owned())),
+        }
+        Ok(())
+    }
+
+    fn on_welcome(&mut self, welcome: Welcome) -> Result<(), Fault> {
+        let version = welcome.protocol_version;
+        if version != PROTOCOL {
+            let why =
+                format!("it speaks version {version} of the protocol, this worker {PROTOCOL}");
+            return Err(Fault::Broken(why));
+        }
+        self.max_message_size = usize::try_from(welcome.max_message_size).unwrap_or(usize::MAX);
+        self.reader.set_limit(self.max_message_size);
+        if !welcome.worker_init_hook.is_empty() {
+            let worker = Worker {
+                id: welcome.worker_id,
+                pid: std::process::id(),
+                pool: welcome.pool,
+                threads: welcome.threads,
+            };
+            // A failure was printed where it happened; the apps load all the same.
+            drop(panics::caught(|| self.apps.run_hook(&welcome.worker_init_hook, &worker)));
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, app: String) {
+        self.push(match self.apps.workers(&app) {
+            Ok(workers) => worker_frame::Kind::AppImported(AppImported { app, workers }),
+            Err(error) => app_failed(app, error),
+        });
+    }
+
+    fn start(&mut self, request: Request) {
+        let id = request.call_id;
+        let (cancel, cancelled) = watch::channel(None);
+        let credit =
+            request.stream.then(|| Arc::new(Credit::new(request.credit.unwrap_or_default())));
+        let run = Run {
+            request,
+            arrived: Instant::now(),
+            apps: Arc::clone(&self.apps),
+            cancel: cancelled,
+            credit: credit.clone(),
+            max_message_size: self.max_message_size,
+            said: self.sender.clone(),
+        };
+        self.calls.insert(id, Running { cancel, credit });
+        self.spawn(run.run(), move |ended| Said::Ended(id, ended.flatten()));
+    }
+
+    /// Runs a future on a thread where it may block; a panic is an error.
+    fn spawn<T: Send + 'static>(
+        &self,
+        future: impl Future<Output = T> + Send + 'static,
+        say: impl FnOnce(Result<T, AppError>) -> Said + Send + 'static,
+    ) {
+        let (handle, sender) = (Handle::current(), self.sender.clone());
+        spawn_blocking(move || {
+            let said = say(panics::caught(|| handle.block_on(future)));
+            // This task ends last; without it there is nobody to tell.
+            drop(sender.blocking_send(said));
+        });
+    }
+
+    fn on_said(&mut self, said: Said) {
+        let (id, ended) = match said {
+            Said::Chunk(call_id, payload) => {
+                let head = Chunk { call_id, payload: Bytes::new() };
+                self.writer.push_payload(CHUNK, &head, payload);
+                return;
+            }
+            Said::Loaded(app, Ok(())) => {
+                return self.push(worker_frame::Kind::AppReady(AppReady { app }));
+            }
+            Said::Loaded(app, Err(error)) => return self.push(app_failed(app, error)),
+            Said::Ended(id, ended) => (id, ended),
+        };
+        self.calls.remove(&id);
+        match ended {
+            Ok(Outcome::Response(payload)) => {
+                let head = Response { call_id: id, payload: Bytes::new() };
+                self.writer.push_payload(RESPONSE, &head, payload);
+            }
+            Ok(Outcome::End) => self.push(worker_frame::Kind::End(End { call_id: id })),
+            Err(AppError { kind, failure }) => self.push(worker_frame::Kind::Error(Error {
+                call_id: id,
+                kind: kind.into(),
+                failure: Some(*failure),
+            })),
+        }
+    }
+
+    fn push(&mut self, kind: worker_frame::Kind) {
+        self.writer.push(&WorkerFrame { kind: Some(kind) });
+    }
+}
+
+fn app_failed(app: String, error: AppError) -> worker_frame::Kind {
+    worker_frame::Kind::AppFailed(AppFailed { app, failure: Some(*error.failure) })
+}

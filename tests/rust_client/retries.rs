@@ -1,0 +1,154 @@
+//! What is tried again, and what never: against a scripted arbiter.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use dirtyd::{
+    client::{Client, Error, Reason, Value, args},
+    proto::v1::{
+        ExecuteRequest, ExecuteResponse, ExecuteStreamResponse,
+        arbiter_server::{Arbiter, ArbiterServer},
+    },
+};
+use hyper::server::conn::http2;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    service::TowerToHyperService,
+};
+use tempfile::TempDir;
+use tokio::net::UnixListener;
+use tonic::{Code, Request, Response, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+type Stream<T> = tokio_stream::Iter<std::vec::IntoIter<Result<T, Status>>>;
+
+/// Fails with each status of its script, then answers 7.
+#[derive(Clone)]
+struct Scripted(Arc<Mutex<Vec<Status>>>);
+
+impl Scripted {
+    fn answer(&self) -> Result<Value, Status> {
+        self.0.lock().expect("lock").pop().map_or(Ok(7.into()), Err)
+    }
+}
+
+#[tonic::async_trait]
+impl Arbiter for Scripted {
+    type ExecuteStreamStream = Stream<ExecuteStreamResponse>;
+
+    async fn execute(
+        &self,
+        _: Request<ExecuteRequest>,
+    ) -> Result<Response<ExecuteResponse>, Status> {
+        Ok(Response::new(ExecuteResponse { result: Some(self.answer()?.into_proto()) }))
+    }
+
+    async fn execute_stream(
+        &self,
+        _: Request<ExecuteRequest>,
+    ) -> Result<Response<Self::ExecuteStreamStream>, Status> {
+        let chunk = self.answer().map(|value| value.into_proto());
+        let item = chunk.map(|chunk| ExecuteStreamResponse { chunk: Some(chunk) });
+        Ok(Response::new(tokio_stream::iter(vec![item])))
+    }
+}
+
+/// Serves the script; gives what is left of it.
+fn serve(socket: &PathBuf, script: Vec<Status>) -> Arc<Mutex<Vec<Status>>> {
+    let listener = UnixListener::bind(socket).expect("bind");
+    let left = Arc::new(Mutex::new(script));
+    let service = ArbiterServer::new(Scripted(Arc::clone(&left)));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let service = TowerToHyperService::new(service.clone());
+            let connection = http2::Builder::new(TokioExecutor::new())
+                .serve_connection(TokioIo::new(stream), service);
+            tokio::spawn(connection);
+        }
+    });
+    left
+}
+
+fn status(code: Code, reason: &str, retry_after: Option<Duration>) -> Status {
+    let mut details = ErrorDetails::with_error_info(reason, "dirty.v1", HashMap::new());
+    if retry_after.is_some() {
+        details.set_retry_info(retry_after);
+    }
+    Status::with_error_details(code, "scripted", details)
+}
+
+fn socket() -> (TempDir, PathBuf) {
+    let dir = TempDir::with_prefix("dirtyd-").expect("directory");
+    let socket = dir.path().join("d.sock");
+    (dir, socket)
+}
+
+#[tokio::test]
+async fn calls_that_had_not_started_are_tried_again() {
+    let (_dir, socket) = socket();
+    let wait = Duration::from_millis(120);
+    let unstarted = vec![
+        status(Code::Unavailable, "DRAINING", None),
+        status(Code::Unavailable, "NO_WORKERS", None),
+        status(Code::ResourceExhausted, "QUEUE_FULL", Some(wait)),
+    ];
+    let left = serve(&socket, unstarted.clone());
+    let client = Client::connect(&socket).with_retries(3);
+    let start = Instant::now();
+    assert_eq!(client.execute("a", "b", args![]).await.expect("7"), 7.into());
+    assert!(start.elapsed() >= wait, "it waits as long as the arbiter asks for");
+
+    *left.lock().expect("lock") = unstarted;
+    let mut stream = client.stream("a", "b", args![]).await.expect("a stream");
+    assert_eq!(stream.next().await.expect("a chunk").expect("7"), 7.into());
+    assert!(stream.next().await.is_none());
+}
+
+#[tokio::test]
+async fn calls_that_may_have_started_are_not() {
+    for (code, reason) in [
+        (Code::Aborted, "WORKER_CRASHED"),
+        (Code::Unknown, "APP_ERROR"),
+        (Code::DeadlineExceeded, "EXECUTION_TIMEOUT"),
+    ] {
+        let (_dir, socket) = socket();
+        serve(&socket, vec![status(code, reason, None)]);
+        let client = Client::connect(&socket).with_retries(3);
+        let error = client.execute("a", "b", args![]).await.expect_err("once is enough");
+        assert!(matches!(&error, Error::Call(failure) if failure.code == code), "{error:?}");
+        assert_eq!(client.execute("a", "b", args![]).await.expect("the next call"), 7.into());
+    }
+}
+
+#[tokio::test]
+async fn without_retries_and_beyond_the_deadline_there_is_one_attempt() {
+    let (_dir, socket) = socket();
+    let full = || status(Code::ResourceExhausted, "QUEUE_FULL", Some(Duration::from_secs(60)));
+    serve(&socket, vec![full(), full()]);
+    let client = Client::connect(&socket);
+    let error = client.execute("a", "b", args![]).await.expect_err("full");
+    assert_eq!(error.reason(), Some(&Reason::QueueFull));
+    let hasty = client.with_retries(5).with_timeout(Duration::from_secs(5));
+    let start = Instant::now();
+    let error = hasty.execute("a", "b", args![]).await.expect_err("full");
+    assert_eq!(error.retry_after(), Some(Duration::from_secs(60)));
+    assert!(start.elapsed() < Duration::from_secs(4), "it does not wait for nothing");
+}
+
+#[tokio::test]
+async fn a_connection_that_cannot_be_made_is_tried_again() {
+    let (_dir, socket) = socket();
+    let client = Client::connect(&socket);
+    let error = client.execute("a", "b", args![]).await.expect_err("nobody listens");
+    assert!(matches!(error, Error::Connection { never_sent: true, .. }), "{error:?}");
+    assert!(error.to_string().contains("dirtyd serve"), "{error}");
+
+    let patient = client.with_retries(20);
+    let (result, _left) =
+        tokio::join!(patient.execute("a", "b", args![]), async { serve(&socket, vec![]) });
+    assert_eq!(result.expect("7"), 7.into());
+}

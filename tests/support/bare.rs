@@ -1,0 +1,61 @@
+//! A stock stub on a bare HTTP/2 connection. tonic's channel has a clock of its
+//! own for `grpc-timeout`, which would answer before the daemon does.
+
+use std::path::Path;
+
+use dirtyd::{
+    client::{Error, Value},
+    proto::v1::{ExecuteRequest, arbiter_client::ArbiterClient},
+};
+use http::{Request, Response};
+use hyper::{body::Incoming, client::conn::http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::UnixStream;
+use tonic::{
+    body::Body,
+    client::GrpcService,
+    metadata::{Ascii, MetadataKey},
+};
+
+/// A stub on a connection of its own.
+pub async fn bare(
+    socket: &Path,
+) -> ArbiterClient<
+    impl GrpcService<Body, ResponseBody = Incoming, Error = hyper::Error, Future: Send> + Clone,
+> {
+    let stream = UnixStream::connect(socket).await.expect("the daemon listens");
+    let (sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let mut sender = sender.clone();
+        async move {
+            let response: Result<Response<Incoming>, _> = sender.send_request(request).await;
+            response
+        }
+    });
+    ArbiterClient::with_origin(service, http::Uri::from_static("http://localhost"))
+}
+
+/// Executes an action of `lab:Lab` with metadata as it is.
+pub async fn execute_with(
+    socket: &Path,
+    (key, value): (&'static str, &str),
+    action: &str,
+    args: &[Value],
+) -> Result<Value, Error> {
+    let mut request = tonic::Request::new(ExecuteRequest {
+        app: "lab:Lab".to_owned(),
+        action: action.to_owned(),
+        args: args.iter().cloned().map(Value::into_proto).collect(),
+        ..ExecuteRequest::default()
+    });
+    let key = MetadataKey::<Ascii>::from_static(key);
+    request.metadata_mut().insert(key, value.parse().expect("metadata"));
+    match bare(socket).await.execute(request).await {
+        Ok(response) => {
+            Ok(Value::try_from(response.into_inner().result.expect("result")).expect("a value"))
+        }
+        Err(status) => Err(Error::of(status, socket)),
+    }
+}

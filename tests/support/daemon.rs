@@ -1,0 +1,228 @@
+//! A daemon of one test: its own directory, its own socket, gone with the test.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus},
+    time::Duration,
+};
+
+use dirtyd::{
+    client::{Args, Client, Error, Value},
+    proto::v1::{StatusRequest, StatusResponse, WorkerState, admin_client::AdminClient},
+};
+use nix::sys::signal::Signal;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tonic::transport::Channel;
+
+use super::{
+    LIMIT, Output, eventually,
+    paths::{python, python_path},
+    process,
+};
+
+/// A running `dirtyd serve`. Its directory is the working directory of its
+/// workers and on their import path.
+pub struct Daemon {
+    dir: TempDir,
+    child: Child,
+    client: Client,
+    ended: bool,
+}
+
+impl Daemon {
+    /// Starts one with this configuration, and waits until every app is served
+    /// by every worker that shall have it.
+    pub async fn start(config: &str) -> Self {
+        let daemon = Self::launch(config).await;
+        daemon.ready().await;
+        daemon
+    }
+
+    /// Starts one and waits only until it answers.
+    pub async fn launch(config: &str) -> Self {
+        Self::launch_with(config, &[]).await
+    }
+
+    /// Like [`launch`](Self::launch), with files in its directory.
+    pub async fn launch_with(config: &str, files: &[(&str, &str)]) -> Self {
+        let dir = TempDir::with_prefix("dirtyd-").expect("temporary directory");
+        for (name, text) in files.iter().chain(&[("dirtyd.toml", config)]) {
+            fs::write(dir.path().join(name), text).expect("file");
+        }
+        let log = File::create(dir.path().join("log")).expect("log");
+        let child = command(dir.path())
+            .args(["serve", "--config", "dirtyd.toml"])
+            .stderr(log)
+            .spawn()
+            .expect("dirtyd starts");
+        let client = Client::connect(dir.path().join("d.sock"));
+        let mut daemon = Self { dir, child, client, ended: false };
+        eventually(LIMIT, "the daemon answers", async || {
+            let early = daemon.child.try_wait().expect("a child of ours");
+            assert!(early.is_none(), "the daemon ended: {}", daemon.log());
+            daemon.try_status().await
+        })
+        .await;
+        daemon
+    }
+
+    /// Waits until every app is served by every worker that shall have it.
+    pub async fn ready(&self) {
+        self.until("all apps are served", |status| {
+            status.workers.iter().all(|worker| worker.state() == WorkerState::Ready)
+                && (status.apps.iter())
+                    .all(|app| app.ready_workers > 0 && app.ready_workers == app.allocated_workers)
+        })
+        .await;
+    }
+
+    /// Waits until `status` is as wanted.
+    pub async fn until(
+        &self,
+        what: &str,
+        wanted: impl Fn(&StatusResponse) -> bool,
+    ) -> StatusResponse {
+        eventually(LIMIT, what, async || Some(self.status().await).filter(&wanted)).await
+    }
+
+    /// The status.
+    pub async fn status(&self) -> StatusResponse {
+        self.try_status().await.expect("the daemon answers")
+    }
+
+    async fn try_status(&self) -> Option<StatusResponse> {
+        self.admin().status(StatusRequest {}).await.ok().map(tonic::Response::into_inner)
+    }
+
+    /// A client on the connection of the test.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// A client on a connection of its own.
+    pub fn connect(&self) -> Client {
+        Client::connect(self.socket())
+    }
+
+    /// Starts a call of `lab:Lab` beside the test.
+    pub fn calling(
+        &self,
+        action: &'static str,
+        args: impl Into<Args>,
+    ) -> JoinHandle<Result<Value, Error>> {
+        let (client, args) = (self.client(), args.into());
+        tokio::spawn(async move { client.execute("lab:Lab", action, args).await })
+    }
+
+    /// The stock client of the service Admin.
+    pub fn admin(&self) -> AdminClient<Channel> {
+        AdminClient::new(self.client.channel())
+    }
+
+    /// Its socket.
+    pub fn socket(&self) -> PathBuf {
+        self.path("d.sock")
+    }
+
+    /// A file of its directory.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Makes a file, for which an action waits.
+    pub fn touch(&self, name: &str) {
+        fs::write(self.path(name), "").expect("file");
+    }
+
+    /// Waits for a file that an action makes.
+    pub async fn seen(&self, name: &str) {
+        eventually(LIMIT, name, async || self.path(name).exists().then_some(())).await;
+    }
+
+    /// Its log so far.
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.path("log")).expect("log")).into_owned()
+    }
+
+    /// Waits until the log has a line with `text`.
+    pub async fn logged(&self, text: &str) {
+        eventually(LIMIT, &format!("the log says {text:?}"), async || {
+            self.log().contains(text).then_some(())
+        })
+        .await;
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.child.id() as i32
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        process::signal(self.pid(), signal);
+    }
+
+    /// Waits for its end, which the test has asked for.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        let status = eventually(LIMIT, "the daemon ends", async || {
+            child.try_wait().expect("a child of ours")
+        })
+        .await;
+        self.ended = true;
+        status
+    }
+
+    /// Runs another subcommand of the binary against it.
+    pub async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = self.command(arguments);
+        let run = tokio::task::spawn_blocking(move || command.output().expect("dirtyd runs"));
+        run.await.expect("no panic").into()
+    }
+
+    /// The command for another subcommand.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(self.dir.path());
+        command.args(arguments);
+        command
+    }
+}
+
+/// The binary, with files and imports for a daemon in `dir`.
+fn command(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_dirtyd"));
+    command
+        .current_dir(dir)
+        .env("DIRTYD_PYTHON", python())
+        .env("DIRTYD_SOCKET", dir.join("d.sock"))
+        .env("PYTHONPATH", python_path(dir))
+        .env("PYTHONDONTWRITEBYTECODE", "1");
+    command
+}
+
+impl Drop for Daemon {
+    /// Every daemon must drain, and leave no process behind.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("---- log of the daemon\n{}", self.log());
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            return;
+        }
+        if !self.ended {
+            self.signal(Signal::SIGTERM);
+        }
+        let ended = process::wait(&mut self.child, LIMIT);
+        if ended.is_none() {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+            panic!("TERM did not end the daemon: {}", self.log());
+        }
+        let mark = format!("DIRTYD_SOCKET={}", self.socket().display());
+        let gone = || process::marked(&mark).is_empty().then_some(());
+        let left = process::until(Duration::from_secs(5), gone);
+        assert!(left.is_some(), "processes are left behind: {:?}", process::marked(&mark));
+    }
+}

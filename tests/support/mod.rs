@@ -1,0 +1,17 @@
+//! What every test needs: a daemon, and a way to wait for what it does.
+
+mod bare;
+mod call;
+mod daemon;
+mod paths;
+mod process;
+mod status;
+mod wait;
+
+pub use bare::{bare, execute_with};
+pub use call::{failure, together};
+pub use daemon::Daemon;
+pub use paths::{example, python, python_path, repository};
+pub use process::{Output, signal};
+pub use status::{app, failed_apps, pids, worker_of};
+pub use wait::{LIMIT, eventually};

@@ -1,0 +1,283 @@
+//! A fake arbiter: one worker process, and the frames between.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    io::{Read as _, Write as _},
+    os::{fd::OwnedFd, unix::net::UnixStream, unix::process::ExitStatusExt as _},
+    process::{Child, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use dirtyd::{
+    proto::{
+        v1::{ExecuteRequest, ExecuteResponse},
+        worker::{
+            ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, InitApp, Metadata, Ping,
+            Request, Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
+        },
+    },
+    value::{Args, Value},
+};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use prost::Message as _;
+use tempfile::TempDir;
+
+use crate::runtime::Runtime;
+
+/// The app of the contract; see `apps/`.
+pub const APP: &str = "conformant:App";
+/// The largest message that the worker is told.
+pub const MAX_MESSAGE: u64 = 1_000_000;
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A worker and its arbiter's end of the socket.
+pub struct Arbiter {
+    /// Where the worker's app leaves its marks.
+    pub dir: TempDir,
+    socket: UnixStream,
+    child: Option<Child>,
+    calls: u64,
+    /// The credit that each stream has left, as the protocol counts it.
+    credit: HashMap<u64, (i64, i64)>,
+}
+
+impl Arbiter {
+    /// Starts a worker and reads nothing.
+    pub fn start(runtime: &Runtime) -> Self {
+        let (socket, theirs) = UnixStream::pair().expect("socketpair");
+        socket.set_read_timeout(Some(PATIENCE)).expect("timeout");
+        let dir = TempDir::new().expect("directory");
+        let child = (runtime.command())
+            .env("CONFORMANT_DIR", dir.path())
+            .stdin(Stdio::from(OwnedFd::from(theirs)))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot start {}: {error}", runtime.name));
+        Self { dir, socket, child: Some(child), calls: 0, credit: HashMap::new() }
+    }
+
+    /// A worker that has said hello and was welcomed, with so many threads.
+    pub fn greeted(runtime: &Runtime, threads: u32) -> Self {
+        let mut arbiter = Self::start(runtime);
+        let hello = arbiter.next();
+        assert!(matches!(hello, Kind::Hello(_)), "expected Hello, got {hello:?}");
+        arbiter.send(arbiter_frame::Kind::Welcome(welcome(threads)));
+        arbiter
+    }
+
+    /// A worker whose app is ready.
+    pub fn ready(runtime: &Runtime, threads: u32) -> Self {
+        let mut arbiter = Self::greeted(runtime, threads);
+        let answer = arbiter.init(APP);
+        assert!(matches!(answer, Kind::AppReady(_)), "expected AppReady, got {answer:?}");
+        arbiter
+    }
+
+    /// Asks to load an app; gives the answer.
+    pub fn init(&mut self, app: &str) -> Kind {
+        self.send(arbiter_frame::Kind::InitApp(InitApp { app: app.to_owned() }));
+        self.next()
+    }
+
+    // ---- towards the worker
+
+    pub fn send(&mut self, kind: arbiter_frame::Kind) {
+        self.send_frame(&ArbiterFrame { kind: Some(kind) }.encode_to_vec());
+    }
+
+    /// Any bytes as one frame.
+    pub fn send_frame(&mut self, frame: &[u8]) {
+        let prefix = (frame.len() as u32).to_be_bytes();
+        self.send_bytes(&[&prefix, frame].concat());
+    }
+
+    pub fn send_bytes(&mut self, bytes: &[u8]) {
+        self.socket.write_all(bytes).expect("the worker reads");
+    }
+
+    /// Starts a call for one result.
+    pub fn call(&mut self, action: &str, args: impl Into<Args>) -> u64 {
+        self.request(request(action, args.into()), None)
+    }
+
+    /// Starts a stream with this credit.
+    pub fn stream(&mut self, action: &str, args: impl Into<Args>, chunks: u32, bytes: u64) -> u64 {
+        self.request(request(action, args.into()), Some((chunks, bytes)))
+    }
+
+    pub fn request(&mut self, payload: ExecuteRequest, credit: Option<(u32, u64)>) -> u64 {
+        self.request_bytes(payload.encode_to_vec(), credit)
+    }
+
+    pub fn request_bytes(&mut self, payload: Vec<u8>, credit: Option<(u32, u64)>) -> u64 {
+        self.calls += 1;
+        let (chunks, bytes) = credit.unwrap_or_default();
+        self.credit.insert(self.calls, (chunks.into(), bytes as i64));
+        self.send(arbiter_frame::Kind::Request(Request {
+            call_id: self.calls,
+            stream: credit.is_some(),
+            timeout_micros: 60_000_000,
+            credit: credit.map(|_| Credit { call_id: 0, chunks, bytes }),
+            request_id: format!("request-{}", self.calls),
+            metadata: vec![Metadata { key: "color".into(), value: "blue".into() }],
+            payload: payload.into(),
+        }));
+        self.calls
+    }
+
+    pub fn credit(&mut self, call_id: u64, chunks: u32, bytes: u64) {
+        let left = self.credit.entry(call_id).or_default();
+        *left = (left.0 + i64::from(chunks), left.1 + bytes as i64);
+        self.send(arbiter_frame::Kind::Credit(Credit { call_id, chunks, bytes }));
+    }
+
+    pub fn cancel(&mut self, call_id: u64, reason: CancelReason) {
+        self.send(arbiter_frame::Kind::Cancel(Cancel { call_id, reason: reason.into() }));
+    }
+
+    /// Asks for a sign of life; nothing else may come before it.
+    pub fn ping(&mut self, nonce: u64) {
+        self.send(arbiter_frame::Kind::Ping(Ping { nonce }));
+        match self.next() {
+            Kind::Pong(pong) => assert_eq!(pong.nonce, nonce),
+            other => panic!("expected Pong, got {other:?}"),
+        }
+    }
+
+    // ---- from the worker
+
+    /// The next frame.
+    pub fn next(&mut self) -> Kind {
+        self.try_next().unwrap_or_else(|| panic!("the worker closed its socket"))
+    }
+
+    fn try_next(&mut self) -> Option<Kind> {
+        let (kind, _) = self.read()?;
+        if let Kind::Chunk(chunk) = &kind {
+            let left = self.credit.get_mut(&chunk.call_id).expect("a chunk of a known call");
+            assert!(left.0 > 0 && left.1 > 0, "a chunk without credit: {left:?}");
+            *left = (left.0 - 1, left.1 - chunk.payload.len() as i64);
+        }
+        Some(kind)
+    }
+
+    /// The next frame and its bytes, of a session whose requests were sent by hand.
+    pub fn next_raw(&mut self) -> (Kind, Vec<u8>) {
+        self.read().expect("the worker closed its socket")
+    }
+
+    fn read(&mut self) -> Option<(Kind, Vec<u8>)> {
+        let mut prefix = [0; 4];
+        if let Err(error) = self.socket.read_exact(&mut prefix) {
+            let ended = matches!(
+                error.kind(),
+                std::io::ErrorKind::UnexpectedEof | std::io::ErrorKind::ConnectionReset
+            );
+            assert!(ended, "no frame from the worker: {error}");
+            return None;
+        }
+        let mut frame = vec![0; u32::from_be_bytes(prefix) as usize];
+        self.socket.read_exact(&mut frame).expect("the rest of a frame");
+        let decoded = WorkerFrame::decode(frame.as_slice()).expect("a WorkerFrame");
+        Some((decoded.kind.expect("a frame of a known kind"), frame))
+    }
+
+    /// The result of a call.
+    pub fn result(&mut self, id: u64) -> Value {
+        match self.next() {
+            Kind::Response(response) if response.call_id == id => value(&response.payload),
+            other => panic!("expected the Response of call {id}, got {other:?}"),
+        }
+    }
+
+    /// The failure of a call.
+    pub fn failure(&mut self, id: u64, kind: ErrorKind) -> Error {
+        match self.next() {
+            Kind::Error(error) if error.call_id == id && error.kind() == kind => error,
+            other => panic!("expected {kind:?} of call {id}, got {other:?}"),
+        }
+    }
+
+    /// The next chunk of a stream.
+    pub fn chunk(&mut self, id: u64) -> Value {
+        match self.next() {
+            Kind::Chunk(chunk) if chunk.call_id == id => value(&chunk.payload),
+            other => panic!("expected a Chunk of call {id}, got {other:?}"),
+        }
+    }
+
+    /// The end of a stream.
+    pub fn end(&mut self, id: u64) {
+        match self.next() {
+            Kind::End(end) if end.call_id == id => {}
+            other => panic!("expected the End of call {id}, got {other:?}"),
+        }
+    }
+
+    /// Nobody is at this end of the socket any more.
+    pub fn hang_up(&mut self) {
+        self.socket.shutdown(std::net::Shutdown::Write).expect("shutdown");
+    }
+
+    /// The exit code, once the worker has closed its socket and ended.
+    pub fn exit(mut self) -> i32 {
+        while self.try_next().is_some() {}
+        let mut child = self.child.take().expect("it runs");
+        let (pid, (sender, ended)) = (child.id(), mpsc::channel());
+        thread::spawn(move || sender.send(child.wait()));
+        match ended.recv_timeout(PATIENCE) {
+            Ok(status) => {
+                let status = status.expect("wait");
+                status.code().unwrap_or_else(|| panic!("ended by signal {:?}", status.signal()))
+            }
+            Err(_) => {
+                kill(Pid::from_raw(pid as i32), Signal::SIGKILL).expect("it still runs");
+                panic!("the worker did not exit")
+            }
+        }
+    }
+}
+
+impl Drop for Arbiter {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            drop(child.kill());
+            drop(child.wait());
+        }
+    }
+}
+
+/// The settings of a worker.
+pub fn welcome(threads: u32) -> Welcome {
+    Welcome {
+        protocol_version: 1,
+        worker_id: 7,
+        threads,
+        max_message_size: MAX_MESSAGE,
+        worker_init_hook: String::new(),
+        pool: "default".to_owned(),
+    }
+}
+
+/// A request for an action of [`APP`].
+pub fn request(action: &str, args: Args) -> ExecuteRequest {
+    let kwargs: BTreeMap<_, _> = args.kwargs;
+    ExecuteRequest {
+        app: APP.to_owned(),
+        action: action.to_owned(),
+        args: args.args.into_iter().map(Value::into_proto).collect(),
+        kwargs: kwargs.into_iter().map(|(name, value)| (name, value.into_proto())).collect(),
+    }
+}
+
+fn value(payload: &[u8]) -> Value {
+    let response = ExecuteResponse::decode(payload).expect("an ExecuteResponse");
+    Value::try_from(response.result.expect("a value")).expect("a value of a known kind")
+}

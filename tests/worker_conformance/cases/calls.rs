@@ -1,0 +1,159 @@
+use dirtyd::{
+    proto::{v1, worker::ErrorKind},
+    value::{Args, Tensor, Value},
+};
+
+use crate::{
+    arbiter::{Arbiter, MAX_MESSAGE, request},
+    runtime::Runtime,
+};
+
+pub fn every_kind_of_value_goes_there_and_back(runtime: &Runtime) {
+    let tensor = |dtype: &str, shape: &[i64], data: &'static [u8]| {
+        Value::Tensor(Tensor { dtype: dtype.into(), shape: shape.into(), data: data.into() })
+    };
+    let scalars = vec![
+        Value::Null,
+        true.into(),
+        i64::MIN.into(),
+        i64::MAX.into(),
+        (-0.0).into(),
+        f64::INFINITY.into(),
+        5e-324.into(),
+        1.0.into(),
+        "".into(),
+        "Grüße, 世界, 🦀, \0, \u{10FFFF}".into(),
+        b"".as_slice().into(),
+        b"\x00\xff".as_slice().into(),
+        tensor("uint8", &[2, 2], &[0, 1, 2, 255]),
+        tensor("float32", &[0, 3], &[]),
+        tensor("int64", &[], &[255; 8]),
+        Value::List(vec![]),
+    ];
+    let map: Value =
+        [("", Value::List(scalars.clone())), ("ключ", Value::Null)].into_iter().collect();
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    for value in scalars.into_iter().chain([map]) {
+        let id = arbiter.call("echo", [value.clone()]);
+        let echoed = arbiter.result(id);
+        assert_eq!(echoed, value);
+        assert_eq!(format!("{echoed:?}"), format!("{value:?}"), "the sign of a zero");
+    }
+}
+
+pub fn arguments_by_place_and_name(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("arguments", Args::from([1.into(), "two".into()]).kwarg("three", 3.5));
+    let result = arbiter.result(id);
+    assert_eq!(result.get("args"), Some(&Value::List(vec![1.into(), "two".into()])));
+    assert_eq!(result.get("kwargs").and_then(|kwargs| kwargs.get("three")), Some(&3.5.into()));
+}
+
+pub fn the_action_knows_its_call(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("context", Args::none());
+    let context = arbiter.result(id);
+    assert_eq!(context.get("request_id"), Some(&Value::from("request-1")));
+    assert_eq!(context.get("color"), Some(&Value::from("blue")));
+    assert_eq!(context.get("cancelled"), Some(&Value::from(false)));
+    let left = context.get("time_left").and_then(Value::as_f64).expect("a number");
+    assert!((1.0..=60.0).contains(&left), "{left} seconds are left of 60");
+}
+
+pub fn an_exception_has_type_message_and_traceback(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("fail", ["grüße".into()]);
+    let failure = arbiter.failure(id, ErrorKind::App).failure.expect("a failure");
+    assert!(failure.exception_type.ends_with("ValueError"), "{}", failure.exception_type);
+    assert_eq!((failure.message.as_str(), failure.code), ("grüße", 0));
+    assert!(
+        failure.traceback.contains("conformant.") || failure.traceback.contains("conformance.")
+    );
+}
+
+/// SystemExit, a panic, a string: the worker survives all of it.
+pub fn the_worst_that_an_action_can_throw(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("worst", Args::none());
+    let failure = arbiter.failure(id, ErrorKind::App).failure.expect("a failure");
+    assert!(failure.message.contains("on purpose"), "{}", failure.message);
+    let id = arbiter.call("echo", ["on".into()]);
+    assert_eq!(arbiter.result(id), "on".into());
+}
+
+pub fn an_app_chooses_code_and_metadata(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("chosen", Args::none());
+    let failure = arbiter.failure(id, ErrorKind::App).failure.expect("a failure");
+    assert_eq!((failure.message.as_str(), failure.code), ("no such row", 5));
+    assert_eq!(failure.metadata.get("row").map(String::as_str), Some("7"));
+}
+
+pub fn a_missing_action(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("nonesuch", Args::none());
+    let failure = arbiter.failure(id, ErrorKind::ActionNotFound).failure.expect("a failure");
+    assert!(failure.message.contains("nonesuch"), "{}", failure.message);
+}
+
+pub fn a_private_action(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("_secret", Args::none());
+    arbiter.failure(id, ErrorKind::ActionNotFound);
+}
+
+pub fn a_result_without_a_form(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("unserialisable", Args::none());
+    let failure = arbiter.failure(id, ErrorKind::ResultNotSerializable).failure.expect("a failure");
+    assert!(failure.message.contains("inner"), "{}", failure.message);
+}
+
+pub fn a_result_that_is_too_large(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("repeat", ["x".into(), Value::Int(MAX_MESSAGE as i64)]);
+    let failure = arbiter.failure(id, ErrorKind::MessageTooLarge).failure.expect("a failure");
+    assert!(failure.message.contains(&MAX_MESSAGE.to_string()), "{}", failure.message);
+    let id = arbiter.call("repeat", ["x".into(), Value::Int(MAX_MESSAGE as i64 - 100)]);
+    arbiter.result(id);
+}
+
+pub fn execute_of_a_streaming_action(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("count", [3.into()]);
+    arbiter.failure(id, ErrorKind::ActionStreams);
+}
+
+pub fn a_request_that_is_garbage(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.request_bytes(vec![0xff; 9], None);
+    arbiter.failure(id, ErrorKind::InvalidRequest);
+}
+
+pub fn an_argument_without_a_kind(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let mut payload = request("echo", Args::none());
+    payload.args.push(v1::Value { kind: None });
+    let id = arbiter.request(payload, None);
+    arbiter.failure(id, ErrorKind::InvalidRequest);
+}
+
+pub fn an_app_that_is_not_loaded(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let mut payload = request("echo", Args::none());
+    payload.app = "conformant:Flaky".to_owned();
+    let id = arbiter.request(payload, None);
+    arbiter.failure(id, ErrorKind::InvalidRequest);
+}
+
+pub fn two_calls_at_once(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 2);
+    let held = arbiter.stream("count", [3.into()], 1, 1000);
+    assert_eq!(arbiter.chunk(held), 0.into());
+    // The first call waits for credit; a second one is served meanwhile.
+    let id = arbiter.call("echo", ["meanwhile".into()]);
+    assert_eq!(arbiter.result(id), "meanwhile".into());
+    arbiter.credit(held, 2, 0);
+    assert_eq!([arbiter.chunk(held), arbiter.chunk(held)], [1.into(), 2.into()]);
+    arbiter.end(held);
+}

@@ -1,0 +1,43 @@
+//! What every worker must do, by subject.
+
+mod boot;
+mod calls;
+mod cancel;
+mod ending;
+mod streams;
+
+use crate::runtime::Runtime;
+
+/// One promise; `run` panics where it is broken.
+pub struct Case {
+    pub name: &'static str,
+    pub run: fn(&Runtime),
+}
+
+macro_rules! cases {
+    ($($module:ident: $($name:ident),*;)*) => {
+        pub const CASES: &[Case] = &[$($(
+            Case { name: concat!(stringify!($module), "::", stringify!($name)), run: $module::$name },
+        )*)*];
+    };
+}
+
+cases! {
+    boot: hello_comes_first, import_tells_workers, import_of_a_missing_app_fails, apps_load,
+        failed_init_is_told_and_can_be_retried, ping_is_answered;
+    calls: every_kind_of_value_goes_there_and_back, arguments_by_place_and_name,
+        the_action_knows_its_call, an_exception_has_type_message_and_traceback,
+        an_app_chooses_code_and_metadata, the_worst_that_an_action_can_throw, a_missing_action, a_private_action,
+        a_result_without_a_form, a_result_that_is_too_large, execute_of_a_streaming_action,
+        a_request_that_is_garbage, an_argument_without_a_kind, an_app_that_is_not_loaded,
+        two_calls_at_once;
+    streams: chunks_then_end, an_empty_stream, a_plain_result_is_a_response,
+        chunk_credit_is_kept_and_resumes, byte_credit_is_kept_and_resumes,
+        an_exception_after_chunks, a_chunk_that_is_too_large;
+    cancel: caller_gone_closes_the_generator, caller_gone_ends_an_async_action,
+        deadline_ends_an_async_action, timeout_interrupts, a_harder_cancel_after_a_soft_one,
+        unknown_calls_are_ignored, ping_is_answered_while_busy;
+    ending: shutdown_closes_apps_and_exits_0, shutdown_lets_a_call_finish,
+        end_of_file_ends_the_worker, end_of_file_ends_a_busy_worker, garbage_ends_it,
+        an_unknown_kind_of_frame_ends_it, an_endless_frame_ends_it, another_version_ends_it;
+}

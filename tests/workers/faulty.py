@@ -1,0 +1,97 @@
+"""A worker that serves well, with its process id, until an action names the fault that it shall commit."""
+
+import os
+import subprocess
+import sys
+import time
+
+from wire import SOCKET, answer, chunk, frame, pb, send, serve
+
+
+def exit_mid_call(request):
+    os._exit(3)
+
+
+def half_a_frame(request):
+    whole = frame(response=pb.Response(call_id=request.call_id, payload=bytes(100)))
+    SOCKET.sendall(whole[: len(whole) // 2])
+    os._exit(4)
+
+
+def oversize_frame(request):
+    SOCKET.sendall((1 << 31).to_bytes(4, "big"))
+    time.sleep(60)
+
+
+def garbage(request):
+    SOCKET.sendall((16).to_bytes(4, "big") + b"\xff" * 16)
+    time.sleep(60)
+
+
+def unknown_kind(request):
+    SOCKET.sendall((0).to_bytes(4, "big"))
+    time.sleep(60)
+
+
+def strange_app(request):
+    send(app_ready=pb.AppReady(app="nobody:Asked"))
+    time.sleep(60)
+
+
+def second_hello(request):
+    send(hello=pb.Hello(protocol_version=1))
+    time.sleep(60)
+
+
+def overrun(request):
+    for _ in range(10_000):
+        chunk(request.call_id)
+    time.sleep(60)
+
+
+def end_of_a_plain_call(request):
+    send(end=pb.End(call_id=request.call_id))
+    time.sleep(60)
+
+
+def close_and_live(request):
+    SOCKET.close()
+    time.sleep(60)
+
+
+def late_frames(request):
+    """Answers for calls that nobody made, then twice for the real one."""
+    answer(request.call_id + 1000, 13)
+    chunk(request.call_id + 1001)
+    send(end=pb.End(call_id=request.call_id + 1002))
+    answer(request.call_id, os.getpid())
+    answer(request.call_id, 13)
+
+
+def fork_a_child(request):
+    """The child keeps every descriptor: socket, stdout and stderr."""
+    os.set_inheritable(SOCKET.fileno(), True)
+    subprocess.Popen(["sleep", "60"], close_fds=False)
+    os._exit(5)
+
+
+def flood_stderr(request):
+    for number in range(200_000):
+        sys.stderr.write(f"line {number} of a flood\n")
+    sys.stderr.flush()
+    answer(request.call_id, os.getpid())
+
+
+def on_request(request, action):
+    fault = globals().get(action)
+    if fault is None:
+        answer(request.call_id, os.getpid())
+    else:
+        fault(request)
+
+
+def ignore_shutdown():
+    pass
+
+
+serve(on_request, **({"on_shutdown": ignore_shutdown} if "--stubborn" in sys.argv else {}))
