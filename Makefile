@@ -15,6 +15,7 @@ CHROMIUM ?= /usr/bin/chromium
 
 # What was set up; each is an empty file that a new version or a changed list of pins makes anew.
 VENV := .venv/ready
+BENCH_READY := .venv-bench/ready
 GENERATOR := .tools/generator/ready
 BUF_READY := .tools/npm/ready
 DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
@@ -89,6 +90,21 @@ test-stubs: debug $(VENV) $(GENERATOR)
 test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS)
 	python tests/docs/run_snippets.py $(DEBUG) README.md docs/clients.md
 
+## Measure
+
+.PHONY: bench bench-peers bench-instructions load
+load: # the daemon and the load generator, as they are measured
+	cargo build --locked --release --bin dirtyd --example load
+
+bench: load $(BENCH_READY) ## an echo through a Python worker, next to bare round trips
+	DIRTYD_PYTHON=$(CURDIR)/.venv-bench/bin/python cargo bench --locked --bench echo
+
+bench-peers: load $(BENCH_READY) ## side by side with other systems: writes docs/benchmarks.md (ARGS=--quick to try it)
+	.venv-bench/bin/python benches/peers $(ARGS)
+
+bench-instructions: load $(BENCH_READY) ## instructions of one Execute, against the committed figure; needs valgrind
+	.venv-bench/bin/python benches/instructions/instructions.py
+
 ## Check
 
 .PHONY: lint lint-rust lint-python lint-go lint-proto lint-shell fmt proto
@@ -127,7 +143,7 @@ proto: $(GENERATOR) $(BUF_READY) $(GO_GENERATORS) $(NODE_READY) ## generate the 
 .PHONY: clean
 clean: ## back to a fresh checkout
 	cargo clean
-	rm -rf .venv .tools clients/node/node_modules clients/node/dist tests/stubs/node/node_modules
+	rm -rf .venv .venv-bench .tools clients/node/node_modules clients/node/dist tests/stubs/node/node_modules
 
 ## Set-up
 
@@ -138,6 +154,11 @@ $(VENV): clients/python/pyproject.toml tools/requirements.txt examples/embedding
 	$(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --editable 'clients/python[test]' --requirement tools/requirements.txt
 	.venv/bin/pip install --quiet --no-deps --requirement examples/embeddings/requirements.txt
+	touch $@
+
+$(BENCH_READY): benches/peers/requirements.txt
+	$(PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip install --quiet --requirement $<
 	touch $@
 
 $(GENERATOR): tools/generator.txt

@@ -14,11 +14,16 @@ use std::{
 
 use http::Uri;
 use hyper_util::{
-    client::legacy,
+    client::legacy::{
+        self,
+        connect::{Connected, Connection},
+    },
     rt::{TokioExecutor, TokioIo},
 };
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
+
+use crate::process::Socket;
 
 /// What the calls go over: connects at the first one, and again whenever it
 /// must; all clones share one connection.
@@ -55,7 +60,7 @@ pub fn lazy(path: PathBuf) -> Channel {
 pub struct Connector(PathBuf);
 
 impl tower::Service<Uri> for Connector {
-    type Response = TokioIo<UnixStream>;
+    type Response = TokioIo<Socket>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 
@@ -65,6 +70,12 @@ impl tower::Service<Uri> for Connector {
 
     fn call(&mut self, _: Uri) -> Self::Future {
         let connecting = UnixStream::connect(self.0.clone());
-        Box::pin(async { connecting.await.map(TokioIo::new) })
+        Box::pin(async { Socket::new(connecting.await?.into_std()?).map(TokioIo::new) })
+    }
+}
+
+impl Connection for Socket {
+    fn connected(&self) -> Connected {
+        Connected::new()
     }
 }

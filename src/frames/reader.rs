@@ -4,9 +4,10 @@ use std::{io, marker::PhantomData};
 
 use bytes::{Buf as _, BytesMut};
 use prost::Message;
-use tokio::{io::AsyncReadExt as _, net::unix::OwnedReadHalf};
+use tokio::io::AsyncReadExt as _;
 
 use super::PREFIX;
+use crate::process::SocketReader;
 
 /// What a frame may hold beyond the largest message.
 const OVERHEAD: usize = 1024 * 1024;
@@ -36,7 +37,7 @@ pub enum FrameError {
 /// Reads frames.
 #[derive(Debug)]
 pub struct FrameReader<F> {
-    socket: OwnedReadHalf,
+    socket: SocketReader,
     buffer: BytesMut,
     limit: usize,
     frames: PhantomData<fn() -> F>,
@@ -44,7 +45,7 @@ pub struct FrameReader<F> {
 
 impl<F: Message + Default> FrameReader<F> {
     /// A reader for messages up to `max_message_size` bytes.
-    pub fn new(socket: OwnedReadHalf, max_message_size: usize) -> Self {
+    pub fn new(socket: SocketReader, max_message_size: usize) -> Self {
         let mut reader = Self { socket, buffer: BytesMut::new(), limit: 0, frames: PhantomData };
         reader.set_limit(max_message_size);
         reader

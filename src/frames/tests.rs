@@ -5,11 +5,19 @@ use prost::Message as _;
 use tokio::io::AsyncReadExt as _;
 
 use super::{writer::INLINE, *};
-use crate::proto::worker::{
-    ArbiterFrame, Metadata, Pong, Request, Response, WorkerFrame, arbiter_frame, worker_frame,
+use crate::{
+    process::{Socket, SocketReader, SocketWriter},
+    proto::worker::{
+        ArbiterFrame, Metadata, Pong, Request, Response, WorkerFrame, arbiter_frame, worker_frame,
+    },
 };
 use proptest::prelude::*;
 use tokio::{io::AsyncWriteExt as _, net::UnixStream};
+
+fn split(socket: UnixStream) -> (SocketReader, SocketWriter) {
+    let socket = socket.into_std().expect("not in use");
+    Socket::new(socket).expect("socket").into_split()
+}
 
 fn request(id: u64) -> Request {
     let metadata = vec![Metadata { key: "k".into(), value: Bytes::from_static(b"v") }];
@@ -19,7 +27,7 @@ fn request(id: u64) -> Request {
 #[tokio::test]
 async fn requests_arrive_as_the_protobuf_that_the_contract_names() {
     let (ours, theirs) = UnixStream::pair().expect("socketpair");
-    let (_, write) = ours.into_split();
+    let (_read, write) = split(ours);
     let mut writer = FrameWriter::new(write);
     let sizes = [0, 1, INLINE, INLINE + 1, 300_000, 5];
     for (id, size) in sizes.iter().enumerate() {
@@ -49,7 +57,7 @@ async fn requests_arrive_as_the_protobuf_that_the_contract_names() {
 
 async fn read_all(bytes: Vec<u8>, cut: usize) -> Vec<Result<Option<WorkerFrame>, String>> {
     let (ours, mut theirs) = UnixStream::pair().expect("socketpair");
-    let (read, _write) = ours.into_split();
+    let (read, _write) = split(ours);
     let mut reader = FrameReader::<WorkerFrame>::new(read, 1024);
     let writing = tokio::spawn(async move {
         let cut = cut.min(bytes.len());

@@ -7,9 +7,9 @@ use prost::{
     Message,
     encoding::{WireType, encode_key, encode_varint, encoded_len_varint, key_len},
 };
-use tokio::net::unix::OwnedWriteHalf;
 
 use super::PREFIX;
+use crate::process::SocketWriter;
 
 /// Payloads up to this size are copied into the frame's head: cheaper than a
 /// further element of writev.
@@ -25,7 +25,7 @@ const MAX_SLICES: usize = 16;
 /// credit, and a few small frames per running call.
 #[derive(Debug)]
 pub struct FrameWriter {
-    socket: OwnedWriteHalf,
+    socket: SocketWriter,
     /// Complete buffers, oldest first.
     full: VecDeque<Bytes>,
     /// Small frames that still grow.
@@ -36,7 +36,7 @@ pub struct FrameWriter {
 
 impl FrameWriter {
     /// A writer with nothing to write.
-    pub fn new(socket: OwnedWriteHalf) -> Self {
+    pub fn new(socket: SocketWriter) -> Self {
         let (full, tail) = (VecDeque::new(), BytesMut::new());
         Self { socket, full, tail, queued: 0, written: 0 }
     }
@@ -105,14 +105,11 @@ impl FrameWriter {
     /// # Errors
     /// As [`write_now`](Self::write_now).
     pub async fn flush(&mut self) -> io::Result<()> {
-        self.socket.writable().await?;
+        std::future::poll_fn(|cx| self.socket.poll_room(cx)).await?;
         self.write_now()
     }
 
-    fn write_once(&self) -> io::Result<usize> {
-        if self.full.is_empty() {
-            return self.socket.try_write(&self.tail);
-        }
+    fn write_once(&mut self) -> io::Result<usize> {
         let mut slices = [IoSlice::new(&[]); MAX_SLICES];
         let buffers = self.full.iter().map(Bytes::as_ref).chain([self.tail.as_ref()]);
         let mut used = 0;
@@ -120,7 +117,7 @@ impl FrameWriter {
             *slice = IoSlice::new(buffer);
             used += 1;
         }
-        self.socket.try_write_vectored(&slices[..used])
+        self.socket.try_write(&slices[..used])
     }
 
     fn advance(&mut self, mut written: usize) {

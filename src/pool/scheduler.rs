@@ -8,7 +8,7 @@
 //! - a slot that frees takes the oldest waiting call that its worker can serve.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet},
     time::Instant,
 };
 
@@ -46,7 +46,7 @@ struct Slots {
     load: u32,
     /// When it was last given a call, in turns.
     last_turn: u64,
-    apps: HashSet<AppId>,
+    apps: BTreeSet<AppId>,
     accepting: bool,
 }
 
@@ -57,7 +57,7 @@ pub struct Scheduler<T> {
     /// The oldest call of every queue that is not empty.
     heads: BTreeSet<(CallId, AppId)>,
     deadlines: BTreeSet<(Instant, CallId, AppId)>,
-    workers: HashMap<WorkerId, Slots>,
+    workers: BTreeMap<WorkerId, Slots>,
     /// Workers that take calls and have a free slot, best choice first.
     free: BTreeSet<(u32, u64, WorkerId)>,
     turn: u64,
@@ -69,7 +69,7 @@ impl<T> Default for Scheduler<T> {
             queues: BTreeMap::new(),
             heads: BTreeSet::new(),
             deadlines: BTreeSet::new(),
-            workers: HashMap::new(),
+            workers: BTreeMap::new(),
             free: BTreeSet::new(),
             turn: 0,
         }
@@ -98,7 +98,8 @@ impl<T> Scheduler<T> {
 
     /// Adds a worker with so many slots; it has no app yet.
     pub fn add_worker(&mut self, worker: WorkerId, threads: u32) {
-        let slots = Slots { threads, load: 0, last_turn: 0, apps: HashSet::new(), accepting: true };
+        let slots =
+            Slots { threads, load: 0, last_turn: 0, apps: BTreeSet::new(), accepting: true };
         self.workers.insert(worker, slots);
         self.update_free(worker, |_| ());
     }

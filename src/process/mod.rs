@@ -11,9 +11,11 @@ pub mod memory;
 pub mod pidfd;
 pub mod pidfile;
 pub mod signals;
+mod socket;
 mod spawn;
 
 pub use bounded::run_bounded;
 pub use fork::{Program, fork_self};
 pub use inherited::take_worker_socket;
+pub use socket::{Socket, SocketReader, SocketWriter};
 pub use spawn::{WorkerCommand, WorkerProcess};

@@ -34,6 +34,7 @@ use super::{
 };
 use crate::{
     frames::{FrameError, FrameReader, FrameWriter},
+    process::Socket,
     proto::worker::{
         AppFailed, AppImported, AppReady, ArbiterFrame, Chunk, End, Error, Hello, Pong, Request,
         Response, Welcome, WorkerFrame, arbiter_frame::Kind, worker_frame,
@@ -68,8 +69,7 @@ pub enum Said {
 /// # Errors
 /// The arbiter broke the protocol, or the socket cannot be used.
 pub async fn run(apps: Apps, socket: UnixStream) -> io::Result<()> {
-    socket.set_nonblocking(true)?;
-    let mut task = Task::new(apps, tokio::net::UnixStream::from_std(socket)?);
+    let mut task = Task::new(apps, Socket::new(socket)?);
     match task.serve().await {
         Ok(()) => {
             task.close().await;
@@ -125,7 +125,7 @@ struct Task {
 }
 
 impl Task {
-    fn new(apps: Apps, socket: tokio::net::UnixStream) -> Self {
+    fn new(apps: Apps, socket: Socket) -> Self {
         let (read, write) = socket.into_split();
         let (sender, said) = mpsc::channel(BACKLOG);
         Self {

@@ -9,12 +9,11 @@ use hyper_util::{
     server::graceful::Watcher,
     service::TowerToHyperService,
 };
-use tokio::net::UnixStream;
 use tonic::{Status, body::Body};
 use tower::Service;
 
 use super::authority::AuthorityRepair;
-use crate::config::Limits;
+use crate::{config::Limits, process::Socket};
 
 /// Flow-control windows: large enough that a payload of some MiB needs few
 /// round trips, small enough to bound what a connection may hold.
@@ -24,7 +23,7 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 const REFUSAL: Duration = Duration::from_secs(5);
 
 /// Serves a connection until its client leaves or `watcher` asks it to end.
-pub async fn serve<S>(stream: UnixStream, service: S, limits: Limits, watcher: Watcher)
+pub async fn serve<S>(stream: Socket, service: S, limits: Limits, watcher: Watcher)
 where
     S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
         + Clone
@@ -41,7 +40,7 @@ where
 }
 
 /// Answers whatever a client asks with `status`, for a while.
-pub async fn refuse(stream: UnixStream, status: Status, limits: Limits) {
+pub async fn refuse(stream: Socket, status: Status, limits: Limits) {
     let service = tower::service_fn(move |_: Request<Incoming>| {
         std::future::ready(Ok::<_, Infallible>(status.clone().into_http::<Body>()))
     });

@@ -32,6 +32,7 @@ use super::{
 use crate::{
     config::{Config, Limits},
     pool::PoolHandle,
+    process::Socket,
     proto::{DESCRIPTORS, v1::admin_server::AdminServer},
 };
 
@@ -180,7 +181,12 @@ impl Edge {
 
     fn open(&self, stream: UnixStream, graceful: &GracefulShutdown) {
         let (limits, stats) = (self.limits, Arc::clone(&self.stats));
-        if let Some(status) = self.refusal(&stream) {
+        let refusal = self.refusal(&stream);
+        let stream = match stream.into_std().and_then(Socket::new) {
+            Ok(stream) => stream,
+            Err(error) => return tracing::warn!("dropping a connection: {error}"),
+        };
+        if let Some(status) = refusal {
             tracing::warn!("refusing a connection: {}", status.message());
             if stats.refusals.load(Ordering::Relaxed) < MAX_REFUSALS {
                 tokio::spawn(async move {

@@ -35,7 +35,7 @@ use tokio::sync::mpsc;
 use crate::{
     call::{AppFailure, Call, CallId, EndedBy, WorkerRef},
     config::{PoolConfig, Window},
-    process::{WorkerCommand, WorkerProcess},
+    process::{Socket, WorkerCommand, WorkerProcess},
 };
 
 /// What a worker needs to know from the configuration.
@@ -135,7 +135,7 @@ impl WorkerHandle {
         // Room for a Start and a Cancel per slot, and then some. The pool never
         // waits: to find it full means that the task is stuck.
         let (control, receiver) = mpsc::channel(4 * pool.threads.get() as usize + 16);
-        let socket = tokio::net::UnixStream::from_std(socket)?;
+        let socket = Socket::new(socket)?;
         tokio::spawn(
             task::Task::new(spec, worker, process, socket, receiver, events)
                 .with_stderr(stderr, last_words)

@@ -3,14 +3,13 @@
 mod clock;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     pin::Pin,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
 use tokio::{
-    net::UnixStream,
     sync::mpsc,
     task::JoinHandle,
     time::{Sleep, sleep_until},
@@ -25,7 +24,7 @@ use crate::{
         AppFailure, Call, CallError, CallId, CreditReturn, EndedBy, Reply, StreamItem, WorkerRef,
     },
     frames::{FrameError, FrameReader, FrameWriter},
-    process::WorkerProcess,
+    process::{Socket, WorkerProcess},
     proto::worker::{
         ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Request, Shutdown,
         Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
@@ -65,7 +64,7 @@ pub(super) struct Task {
     events: mpsc::Sender<(u64, Event)>,
     credits: mpsc::Receiver<(CallId, u32, u64)>,
     credit_sender: mpsc::Sender<(CallId, u32, u64)>,
-    calls: HashMap<CallId, Running>,
+    calls: BTreeMap<CallId, Running>,
     loading: Loading,
     pulse: Pulse,
     /// Rings at `armed`, which is never later than what is due first. It may be
@@ -94,7 +93,7 @@ impl Task {
         spec: WorkerSpec,
         worker: WorkerRef,
         process: WorkerProcess,
-        socket: UnixStream,
+        socket: Socket,
         control: mpsc::Receiver<Control>,
         events: mpsc::Sender<(u64, Event)>,
     ) -> Self {
@@ -109,7 +108,7 @@ impl Task {
             pulse: Pulse::new(spec.pool.heartbeat, spec.pool.kill_grace, now),
             alarm: Box::pin(sleep_until(armed.into())),
             armed,
-            calls: HashMap::new(),
+            calls: BTreeMap::new(),
             stack_dump_signal: 0,
             unsent: 0,
             draining: false,

@@ -8,6 +8,7 @@ payload of megabytes is written from where it lies.
 import os
 import select
 import socket
+import struct
 import threading
 from contextlib import suppress
 
@@ -22,6 +23,9 @@ LARGEST = 2**31 - 1
 # Tag bytes of the length-delimited fields that are written by hand, see `_envelope`.
 RESPONSE = b"\x2a"  # WorkerFrame.response = 5
 CHUNK = b"\x32"  # WorkerFrame.chunk = 6
+
+
+_LENGTH = struct.Struct(">I")
 
 
 class ProtocolError(Exception):
@@ -67,7 +71,8 @@ class Link:
                 os.read(fd, 4096)
                 return []
         try:
-            count = self._sock.recv_into(memoryview(self._buffer)[self._end :])
+            free = memoryview(self._buffer)[self._end :] if self._end else self._buffer
+            count = self._sock.recv_into(free)
         except ConnectionError:
             count = 0
         if not count:
@@ -79,7 +84,7 @@ class Link:
         frames, needed = [], 4
         buffer, start, end = self._buffer, self._start, self._end
         while end - start >= 4:
-            size = int.from_bytes(buffer[start : start + 4], "big")
+            (size,) = _LENGTH.unpack_from(buffer, start)
             if size > self.limit:
                 raise ProtocolError(f"a frame of {size} bytes is over the limit of {self.limit}")
             needed = 4 + size
@@ -111,13 +116,16 @@ class Link:
         self._write(tag + _varint(len(inner) + len(payload)) + inner, payload)
 
     def _write(self, head: bytes, payload: bytes = b"") -> None:
-        head = (len(head) + len(payload)).to_bytes(4, "big") + head
-        with suppress(ConnectionError), self._sending:
-            if len(payload) < CAPACITY:
-                self._sock.sendall(head + payload)
-                return
-            sent = self._sock.sendmsg((head, payload))
-            self._sock.sendall(memoryview(payload)[sent - len(head) :] if sent >= len(head) else head[sent:] + payload)
+        head = _LENGTH.pack(len(head) + len(payload)) + head
+        try:
+            with self._sending:
+                if len(payload) < CAPACITY:
+                    return self._sock.sendall(head + payload)
+                sent = self._sock.sendmsg((head, payload))
+                rest = memoryview(payload)[sent - len(head) :] if sent >= len(head) else head[sent:] + payload
+                return self._sock.sendall(rest)
+        except ConnectionError:
+            return None
 
 
 def _parse(data: bytes) -> ArbiterFrame:

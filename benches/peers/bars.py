@@ -1,0 +1,77 @@
+"""What must hold: ratios within one run."""
+
+import statistics
+
+from scenarios import PYTHON, STOCK
+from systems import Dirtyd, Gunicorn, Mosec
+
+
+class Figures:
+    """Looks figures up by scenario, system and client."""
+
+    def __init__(self, results):
+        self.results = results
+
+    def __call__(self, key, scenario, system=Dirtyd, client="native", setup=None):
+        for case, runs in self.results.items():
+            found = (case.scenario, case.system, case.client) == (scenario, system, client)
+            if found and setup in (None, case.setup):
+                values = [run[key] for run in runs if run.get(key) is not None]
+                return statistics.median(values) if values else None
+        return None
+
+    def failures(self, scenario):
+        return sum(
+            run["failures"] for case, runs in self.results.items()
+            if case.scenario == scenario and case.system is Dirtyd for run in runs
+        )  # fmt: skip
+
+
+def judge(results, held, floors):
+    """Each bar whose figures were measured: its name, what is wanted, what was reached, whether it holds."""
+    figure = Figures(results)
+    ratios = [
+        ("1 one caller, Rust client: p50 to two socketpair round trips", "≤", 1.3,
+         figure("p50_us", "echo 100 B, 1 caller"), 2 * statistics.median(floors["native"] or [0])),
+        ("1 one caller, stock grpcio: p50 to gunicorn's client and arbiter", "≤", 0.7,
+         figure("p50_us", "echo 100 B, 1 caller", Dirtyd, STOCK),
+         figure("p50_us", "echo 100 B, 1 caller", Gunicorn, PYTHON)),
+        ("2 64 callers: calls per second to gunicorn's", "≥", 3.5,
+         figure("per_second", "echo 100 B, 64 callers"), figure("per_second", "echo 100 B, 64 callers", Gunicorn)),
+        ("2 64 callers: calls per second to mosec's", "≥", 1.25,
+         figure("per_second", "echo 100 B, 64 callers"), figure("per_second", "echo 100 B, 64 callers", Mosec)),
+        ("3 throughput_10ms: calls per second to 400", "≥", 0.98, figure("per_second", "throughput_10ms"), 400),
+        ("3 throughput_10ms: p99 to p50", "≤", 1.1,
+         figure("p99_us", "throughput_10ms"), figure("p50_us", "throughput_10ms")),
+        ("3 overload_10ms: calls per second to 400", "≥", 0.98, figure("per_second", "overload_10ms"), 400),
+        ("3 overload_10ms: p99 to p50", "≤", 1.1, figure("p99_us", "overload_10ms"), figure("p50_us", "overload_10ms")),
+        ("4 1 MiB results: calls per second to gunicorn's", "≥", 5,
+         figure("per_second", "1 MiB results"), figure("per_second", "1 MiB results", Gunicorn)),
+        ("5 8 streams: chunks per second to gunicorn's", "≥", 4,
+         figure("chunks_per_second", "streams of 200 tokens, 8 at once"),
+         figure("chunks_per_second", "streams of 200 tokens, 8 at once", Gunicorn)),
+        ("5 one stream: first chunk to an Execute", "≤", 2,
+         figure("first_p50_us", "streams of 200 tokens, 1 at once"), figure("p50_us", "echo 100 B, 1 caller")),
+        ("7 8 threads on 10 ms sleeps to 1 thread", "≥", 7.5,
+         figure("per_second", "10 ms sleeps in one worker", setup=(("workers", 1), ("threads", 8))),
+         figure("per_second", "10 ms sleeps in one worker", setup=(("workers", 1), ("threads", 1)))),
+        ("8 64 workers: arbiter CPU per call to 4 workers", "≤", 1.1, *cost(figure, (("workers", 64),))),
+        ("8 100 apps: arbiter CPU per call to 1 app", "≤", 1.1, *cost(figure, (("workers", 4), ("apps", 100)))),
+        ("6 10,000 callers at once: arbiter CPU per call to 64", "≤", 1.1,
+         figure("front_cpu_us", "10000 callers at once"), figure("front_cpu_us", "64 callers at once")),
+    ]  # fmt: skip
+    for name, relation, limit, reached, base in sorted(ratios):
+        if reached and base:
+            ratio = reached / base
+            holds = ratio <= limit if relation == "≤" else ratio >= limit
+            yield name, f"{relation} {limit} ×", f"{ratio:.2f} ×", holds
+    for name, key, limit in (("6 arbiter at rest", "idle_memory", 20), ("6 under 1,000 idle streams", "memory", 60)):
+        if held:
+            yield name, f"≤ {limit} MiB", f"{held[key] / 2**20:.1f} MiB", held[key] <= limit * 2**20
+    failed = sum(map(figure.failures, ("throughput_10ms", "overload_10ms")))
+    yield "3 failures of throughput_10ms and overload_10ms", "0", str(failed), not failed
+
+
+def cost(figure, setup):
+    name = "cost per call of more workers and apps"
+    return figure("front_cpu_us", name, setup=setup), figure("front_cpu_us", name, setup=(("workers", 4),))

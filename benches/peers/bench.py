@@ -1,0 +1,61 @@
+"""The actions of the benchmarks, the same code for every system.
+
+The sleeping, computing and mixed ones do what gunicorn's own benchmark
+(benchmarks/dirty_bench_app.py) does under the same scenario names.
+"""
+
+import asyncio
+import time
+
+
+class Bench:
+    """A duck-typed app: dirtyd serves it as it is."""
+
+    def init(self):
+        pass
+
+    def close(self):
+        pass
+
+    def __call__(self, action, *args, **kwargs):
+        return getattr(self, action)(*args, **kwargs)
+
+    def echo(self, value):
+        return value
+
+    def produce(self, size):
+        return bytes(size)
+
+    def consume(self, value):
+        return len(value)
+
+    def sleep(self, milliseconds):
+        time.sleep(milliseconds / 1000)
+        return milliseconds
+
+    def compute(self, milliseconds):
+        end, rounds = time.perf_counter() + milliseconds / 1000, 0
+        while time.perf_counter() < end:
+            x = 0.0
+            for i in range(1000):
+                x += i * 0.001
+            rounds += 1
+        return rounds
+
+    def mixed(self, sleep, compute):
+        self.sleep(sleep)
+        return self.compute(compute)
+
+    def tokens(self, count):
+        for _ in range(count):
+            yield "token"
+
+    async def idle(self):
+        """One chunk at once, then nothing for as long as it is read."""
+        yield "first"
+        await asyncio.sleep(3600)
+
+
+# The same under other names, to see what many apps cost.
+globals().update({f"App{number}": type(f"App{number}", (Bench,), {}) for number in range(1, 100)})
+

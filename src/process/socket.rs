@@ -1,0 +1,217 @@
+//! A Unix stream socket that wakes its task only for what the task waits for.
+//!
+//! tokio's own socket is registered for reading and writing alike. On a Unix
+//! socket the kernel reports "writable" whenever the *peer reads*: each message
+//! sent would cost its sender a second wake-up, as dear as that of the answer,
+//! and for nothing. This one is registered for reading; for writing only while
+//! a write waits for room.
+
+use std::{
+    io::{self, IoSlice, Write as _},
+    net::Shutdown,
+    os::{fd::AsRawFd as _, unix::net::UnixStream},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use nix::{errno::Errno, libc};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd};
+
+/// Both directions of a socket.
+#[derive(Debug)]
+pub struct Socket {
+    read: SocketReader,
+    write: SocketWriter,
+}
+
+/// The direction towards this process.
+#[derive(Debug)]
+pub struct SocketReader {
+    socket: AsyncFd<Arc<UnixStream>>,
+}
+
+/// The direction to the peer.
+#[derive(Debug)]
+pub struct SocketWriter {
+    socket: Arc<UnixStream>,
+    /// A second descriptor of the socket, there only while a write waits.
+    room: Option<AsyncFd<Arc<UnixStream>>>,
+}
+
+impl Socket {
+    /// Takes a connected socket to the reactor.
+    ///
+    /// # Errors
+    /// The reactor does not take it.
+    pub fn new(socket: UnixStream) -> io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let socket = Arc::new(socket);
+        let write = SocketWriter { socket: Arc::clone(&socket), room: None };
+        let socket = watch(socket, Interest::READABLE)?;
+        Ok(Self { read: SocketReader { socket }, write })
+    }
+
+    /// The two directions, each with an owner of its own.
+    pub fn into_split(self) -> (SocketReader, SocketWriter) {
+        (self.read, self.write)
+    }
+}
+
+impl SocketWriter {
+    /// Writes what the socket takes now.
+    ///
+    /// # Errors
+    /// `WouldBlock` if it takes nothing: [`poll_room`](Self::poll_room) waits.
+    pub fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let written = match slices {
+            [one] => (&*self.socket).write(one)?,
+            more => (&*self.socket).write_vectored(more)?,
+        };
+        if written == slices.iter().map(|slice| slice.len()).sum::<usize>() {
+            self.room = None;
+        }
+        Ok(written)
+    }
+
+    /// Waits for room, after [`try_write`](Self::try_write) found none.
+    ///
+    /// # Errors
+    /// There is no descriptor for the wait.
+    pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let room = match &mut self.room {
+            Some(room) => room,
+            none => none.insert(watch(Arc::new(self.socket.try_clone()?), Interest::WRITABLE)?),
+        };
+        ready!(room.poll_write_ready(cx))?.clear_ready();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_slices(
+        &mut self,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        loop {
+            match self.try_write(slices) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    ready!(self.poll_room(cx))?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                done => return Poll::Ready(done),
+            }
+        }
+    }
+}
+
+impl AsyncRead for SocketReader {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let mut ready = ready!(self.socket.poll_read_ready(cx))?;
+            match receive(ready.get_inner(), buffer) {
+                Ok(count) => {
+                    // What leaves room in the buffer has emptied the socket; an
+                    // end of file stays known to the reactor.
+                    if count > 0 && buffer.remaining() > 0 {
+                        ready.clear_ready();
+                    }
+                    return Poll::Ready(Ok(()));
+                }
+                Err(Errno::EAGAIN) => ready.clear_ready(),
+                Err(Errno::EINTR) => {}
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+    }
+}
+
+/// Registers one direction of a socket with the reactor.
+#[allow(unsafe_code)]
+fn watch(socket: Arc<UnixStream>, interest: Interest) -> io::Result<AsyncFd<Arc<UnixStream>>> {
+    // SAFETY: the descriptor must stay open and the same while it is
+    // registered; the `AsyncFd` holds an owner of it, which gives it to nobody.
+    Ok(unsafe { AsyncFd::register_with_interest(socket, interest) }?)
+}
+
+/// Reads into memory that nobody has to clear first.
+#[allow(unsafe_code)]
+fn receive(socket: &UnixStream, buffer: &mut ReadBuf<'_>) -> Result<usize, Errno> {
+    // SAFETY: nothing is written to the buffer but by `recv`, which initialises
+    // what it fills: never a byte is de-initialised.
+    let room = unsafe { buffer.unfilled_mut() };
+    // SAFETY: pointer and length are those of memory that is ours to write.
+    let count = unsafe { libc::recv(socket.as_raw_fd(), room.as_mut_ptr().cast(), room.len(), 0) };
+    let count = Errno::result(count)? as usize;
+    // SAFETY: `recv` has just initialised that many bytes.
+    unsafe { buffer.assume_init(count) };
+    buffer.advance(count);
+    Ok(count)
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.read).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.write.poll_slices(cx, &[IoSlice::new(bytes)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write.poll_slices(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(())) // nothing is kept back
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.write.socket.shutdown(Shutdown::Write))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[tokio::test]
+    async fn large_payloads_pass_both_ways_at_once_and_the_end_is_seen() {
+        let (ours, theirs) = UnixStream::pair().expect("socketpair");
+        let side = |socket| async {
+            let (mut read, mut write) = tokio::io::split(Socket::new(socket).expect("socket"));
+            let sent: Vec<u8> = (0..3_000_000u32).map(|n| n as u8).collect();
+            let writing = async {
+                write.write_all(&sent).await.expect("write");
+                write.shutdown().await.expect("shutdown");
+            };
+            let mut received = Vec::new();
+            let (_, read) = tokio::join!(writing, read.read_to_end(&mut received));
+            assert_eq!(read.expect("read"), sent.len());
+            assert!(received == sent, "the bytes arrive as they left");
+        };
+        tokio::join!(side(ours), side(theirs));
+    }
+}
