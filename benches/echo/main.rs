@@ -4,6 +4,8 @@
 //!
 //! `DIRTYD_PYTHON` names a Python with protobuf.
 
+#![allow(dead_code, reason = "it shares the parts of the load generator and uses some")]
+
 #[path = "../load/floor.rs"]
 mod floor;
 #[path = "../load/http.rs"]

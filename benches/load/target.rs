@@ -44,7 +44,8 @@ pub struct Ask {
     pub args: Vec<Value>,
 }
 
-/// One caller.
+/// One caller. There are at most some hundreds.
+#[allow(clippy::large_enum_variant)]
 pub enum Caller {
     Dirtyd { client: Client, ask: Ask },
     Replay(Replay),

@@ -78,9 +78,7 @@ def run(page: Path, dirtyd: Path) -> bool:
         finally:
             os.killpg(shell.pid, signal.SIGTERM)
             shell.wait()
-        print(
-            f"{'PASS' if shell.returncode == 0 else 'FAIL'} {page.name}: {runs} blocks"
-        )
+        print(f"{'PASS' if shell.returncode == 0 else 'FAIL'} {page.name}: {runs} blocks")
         return shell.returncode == 0
 
 

@@ -62,18 +62,10 @@ def encode(tagged):
         case "list":
             return pb.Value(list_value=pb.ListValue(values=map(encode, inner)))
         case "map":
-            return pb.Value(
-                map_value=pb.MapValue(
-                    entries={key: encode(value) for key, value in inner.items()}
-                )
-            )
+            return pb.Value(map_value=pb.MapValue(entries={key: encode(value) for key, value in inner.items()}))
         case "tensor":
             data = base64.b64decode(inner["data"])
-            return pb.Value(
-                tensor_value=pb.Tensor(
-                    dtype=inner["dtype"], shape=inner["shape"], data=data
-                )
-            )
+            return pb.Value(tensor_value=pb.Tensor(dtype=inner["dtype"], shape=inner["shape"], data=data))
         case "string_repeat":
             return pb.Value(string_value=inner["text"] * inner["count"])
         case "bytes_repeat":
@@ -110,9 +102,7 @@ class Case:
         self.closed_file = None
         arguments = [encode(self._own_path(argument)) for argument in case["args"]]
         kwargs = {key: encode(value) for key, value in case.get("kwargs", {}).items()}
-        self.request = pb.ExecuteRequest(
-            app=case["app"], action=case["action"], args=arguments, kwargs=kwargs
-        )
+        self.request = pb.ExecuteRequest(app=case["app"], action=case["action"], args=arguments, kwargs=kwargs)
 
     def _own_path(self, argument):
         if "closed_file" not in argument:
@@ -131,13 +121,9 @@ class Case:
             return self._check_error(self.expect["error"], values, error)
         if error is not None:
             raise AssertionError(f"{error.code()}: {error.details()}")
-        wanted = self.expect.get(
-            "chunks", self.expect.get("first_chunks", [self.expect.get("result")])
-        )
+        wanted = self.expect.get("chunks", self.expect.get("first_chunks", [self.expect.get("result")]))
         got = [comparable(value) for value in values]
-        assert got == [comparable(encode(value)) for value in wanted], (
-            f"got {str(got)[:200]}"
-        )
+        assert got == [comparable(encode(value)) for value in wanted], f"got {str(got)[:200]}"
         if self.closed_file:
             end = time.monotonic() + 2
             while not self.closed_file.exists():
@@ -145,25 +131,17 @@ class Case:
                 time.sleep(0.01)
         return None
 
-    def _check_error(
-        self, wanted: dict, values: list, error: grpc.RpcError | None
-    ) -> None:
+    def _check_error(self, wanted: dict, values: list, error: grpc.RpcError | None) -> None:
         assert error is not None, "no error came"
         assert error.code().name == wanted["code"], f"{error.code()}: {error.details()}"
         trailers = dict(error.trailing_metadata() or ())
         details = trailers.get("grpc-status-details-bin", b"")
         # Without googleapis' own classes: the reason and the rest stand in the details as plain text.
         if not (wanted.get("client_may_refuse") and not details):
-            assert wanted["reason"].encode() in details, (
-                f"reason {wanted['reason']} is not in the details"
-            )
-        assert wanted.get("message_contains", "") in (error.details() or ""), (
-            error.details()
-        )
+            assert wanted["reason"].encode() in details, f"reason {wanted['reason']} is not in the details"
+        assert wanted.get("message_contains", "") in (error.details() or ""), error.details()
         for key in ("remote_type", "traceback_contains"):
-            assert wanted.get(key, "").encode() in details, (
-                f"{key} is not in the details"
-            )
+            assert wanted.get(key, "").encode() in details, f"{key} is not in the details"
         if "after_chunks" in wanted:
             assert len(values) == wanted["after_chunks"]
 
@@ -189,9 +167,7 @@ async def run_async(case: Case, stub) -> None:
     values, error = [], None
     try:
         if not case.streams:
-            values.append(
-                (await stub.Execute(case.request, timeout=case.timeout)).result
-            )
+            values.append((await stub.Execute(case.request, timeout=case.timeout)).result)
         else:
             stream = stub.ExecuteStream(case.request, timeout=case.timeout)
             async for response in stream:
@@ -208,11 +184,7 @@ async def run(mode: str, cases: list[dict]) -> dict[str, int]:
     from dirty.v1 import arbiter_pb2_grpc
 
     target = f"unix:{os.environ['DIRTYD_SOCKET']}"
-    channel = (
-        grpc.insecure_channel(target)
-        if mode == "sync"
-        else grpc.aio.insecure_channel(target)
-    )
+    channel = grpc.insecure_channel(target) if mode == "sync" else grpc.aio.insecure_channel(target)
     stub = arbiter_pb2_grpc.ArbiterStub(channel)
     counts = {"PASS": 0, "FAIL": 0, "SKIP": 0}
     for case in map(Case, cases):

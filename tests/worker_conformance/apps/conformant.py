@@ -5,9 +5,9 @@ import os
 import time
 from pathlib import Path
 
-from conformance import Conformance
-
 import dirtyd
+
+from conformance import Conformance
 
 DIRECTORY = Path(os.environ["CONFORMANT_DIR"])
 
