@@ -25,16 +25,35 @@ CALLS, TOLERANCE, PATIENCE = 400, 0.05, 90
 def count(calls):
     """Instructions of a whole life of the arbiter with so many calls."""
     with tempfile.TemporaryDirectory(prefix="count-") as directory:
-        socket, log = f"{directory}/s", open(f"{directory}/log", "wb")
-        serve = [DIRTYD, "serve", *single(), "--app", "bench:Bench:1", "--socket", socket]
-        callgrind = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={directory}/counts.%p", *serve]
+        socket, log = f"{directory}/s", Path(directory, "log")
+        serve = [
+            DIRTYD,
+            "serve",
+            *single(),
+            "--app",
+            "bench:Bench:1",
+            "--socket",
+            socket,
+        ]
+        callgrind = [
+            "valgrind",
+            "--tool=callgrind",
+            f"--callgrind-out-file={directory}/counts.%p",
+            *serve,
+        ]
         path = os.pathsep.join([str(ROOT / "benches/peers"), str(ROOT / "clients/python/src")])
         shim = f"{directory}/pidfd.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", shim, SHIM], check=True)
-        environment = {**os.environ, "PYTHONPATH": path, "DIRTYD_PYTHON": sys.executable, "LD_PRELOAD": shim}
-        arbiter = subprocess.Popen(callgrind, stdout=log, stderr=log, env=environment)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": path,
+            "DIRTYD_PYTHON": sys.executable,
+            "LD_PRELOAD": shim,
+        }
+        with log.open("wb") as output:
+            arbiter = subprocess.Popen(callgrind, stdout=output, stderr=output, env=environment)
         try:
-            wait_for(socket, arbiter, log.name)
+            wait_for(socket, arbiter, log)
             call(socket, calls)
         finally:
             arbiter.send_signal(signal.SIGQUIT)  # at once: there is no word of the worker's exit to wait for
@@ -53,7 +72,7 @@ def wait_for(socket, arbiter, log):
     deadline = time.monotonic() + PATIENCE
     while not Path(socket).exists():
         if arbiter.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"dirtyd does not serve: {Path(log).read_text()[-2000:]}")
+            raise RuntimeError(f"dirtyd does not serve: {log.read_text()[-2000:]}")
         time.sleep(0.1)
 
 

@@ -18,7 +18,11 @@ from systems import HERE, LOAD, ROOT, environment
 
 def main():
     parser = argparse.ArgumentParser(prog="benches/peers", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one short round: to see that it works, not to quote")
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="one short round: to see that it works, not to quote",
+    )
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--only", default="", help="cases whose scenario or system contains this")
     parser.add_argument("--output", type=Path, default=ROOT / "docs/benchmarks.md")
@@ -28,7 +32,11 @@ def main():
     results = defaultdict(list)
     for number in range(rounds):
         for (system, setup), group in groupby(sorted(wanted, key=start_key), key=start_of):
-            print(f"round {number + 1}/{rounds}: {system.name} {dict(setup) or ''}", file=sys.stderr, flush=True)
+            print(
+                f"round {number + 1}/{rounds}: {system.name} {dict(setup) or ''}",
+                file=sys.stderr,
+                flush=True,
+            )
             with system(**dict(setup)) as running:
                 for case in group:
                     results[case].append(run(case, running))
@@ -54,11 +62,26 @@ def run(case, system):
     cost = Cost(system)
     if case.client == NATIVE:
         target = system.load(case.action, case.ints, case.size)
-        command = [LOAD, "streams" if case.streams else "calls", target, f"--connections={case.connections}"]
+        command = [
+            LOAD,
+            "streams" if case.streams else "calls",
+            target,
+            f"--connections={case.connections}",
+        ]
     else:
         kind = "grpcio" if case.client == STOCK else system.python
-        command = [sys.executable, HERE / "callers.py", kind, system.socket, *(["--stream"] if case.streams else [])]
-    command += [f"--callers={case.callers}", f"--seconds={case.seconds}", f"--action={case.action}"]
+        command = [
+            sys.executable,
+            HERE / "callers.py",
+            kind,
+            system.socket,
+            *(["--stream"] if case.streams else []),
+        ]
+    command += [
+        f"--callers={case.callers}",
+        f"--seconds={case.seconds}",
+        f"--action={case.action}",
+    ]
     command += [f"--int={number}" for number in case.ints]
     command += [f"--size={case.size}"] if case.size is not None else []
     command = [str(part) for part in command]

@@ -14,7 +14,11 @@ class Figures:
 
     def __call__(self, key, scenario, system=Dirtyd, client="native", setup=None):
         for case, runs in self.results.items():
-            found = (case.scenario, case.system, case.client) == (scenario, system, client)
+            found = (case.scenario, case.system, case.client) == (
+                scenario,
+                system,
+                client,
+            )
             if found and setup in (None, case.setup):
                 values = [run[key] for run in runs if run.get(key) is not None]
                 return statistics.median(values) if values else None
@@ -65,11 +69,24 @@ def judge(results, held, floors):
             ratio = reached / base
             holds = ratio <= limit if relation == "≤" else ratio >= limit
             yield name, f"{relation} {limit} ×", f"{ratio:.2f} ×", holds
-    for name, key, limit in (("6 arbiter at rest", "idle_memory", 20), ("6 under 1,000 idle streams", "memory", 60)):
+    for name, key, limit in (
+        ("6 arbiter at rest", "idle_memory", 20),
+        ("6 under 1,000 idle streams", "memory", 60),
+    ):
         if held:
-            yield name, f"≤ {limit} MiB", f"{held[key] / 2**20:.1f} MiB", held[key] <= limit * 2**20
+            yield (
+                name,
+                f"≤ {limit} MiB",
+                f"{held[key] / 2**20:.1f} MiB",
+                held[key] <= limit * 2**20,
+            )
     failed = sum(map(figure.failures, ("throughput_10ms", "overload_10ms")))
-    yield "3 failures of throughput_10ms and overload_10ms", "0", str(failed), not failed
+    yield (
+        "3 failures of throughput_10ms and overload_10ms",
+        "0",
+        str(failed),
+        not failed,
+    )
 
 
 def cost(figure, setup):

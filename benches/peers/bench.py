@@ -58,4 +58,3 @@ class Bench:
 
 # The same under other names, to see what many apps cost.
 globals().update({f"App{number}": type(f"App{number}", (Bench,), {}) for number in range(1, 100)})
-

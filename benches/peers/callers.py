@@ -29,8 +29,11 @@ def dirtyd(options):
 def grpcio(options):
     """A stub as anyone would write it: generated messages, no channel options but the limits."""
     import grpc
-
-    from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest, ExecuteResponse, ExecuteStreamResponse
+    from dirtyd._proto.dirty.v1.arbiter_pb2 import (
+        ExecuteRequest,
+        ExecuteResponse,
+        ExecuteStreamResponse,
+    )
 
     channel = grpc.insecure_channel(f"unix:{options.socket}", [("grpc.max_receive_message_length", -1)])
     path, encode = "/dirty.v1.Arbiter/", ExecuteRequest.SerializeToString
@@ -90,7 +93,13 @@ KINDS = {kind.__name__: kind for kind in (dirtyd, grpcio, gunicorn, http, execut
 
 class Seen:
     def __init__(self):
-        self.latencies, self.firsts, self.chunks, self.made, self.failures = [], [], 0, 0, []
+        self.latencies, self.firsts, self.chunks, self.made, self.failures = (
+            [],
+            [],
+            0,
+            0,
+            [],
+        )
 
     def run(self, call, options, begin, end):
         while (start := time.perf_counter()) < end and len(self.failures) < 20:
@@ -130,7 +139,8 @@ def measure(options):
     failures = [failure for seen in all_seen for failure in seen.failures]
     chunks = sum(seen.chunks for seen in all_seen)
     return {
-        "calls": len(latencies), "made": sum(seen.made for seen in all_seen), "seconds": seconds, "per_second": len(latencies) / seconds,
+        "calls": len(latencies), "made": sum(seen.made for seen in all_seen),
+        "seconds": seconds, "per_second": len(latencies) / seconds,
         "p50_us": percentile(latencies, 50), "p99_us": percentile(latencies, 99),
         "chunks": chunks, "chunks_per_second": chunks / seconds,
         "first_p50_us": percentile(firsts, 50), "first_p99_us": percentile(firsts, 99),
@@ -152,11 +162,18 @@ def main():
     parser.add_argument("--int", dest="ints", type=int, action="append", default=[])
     parser.add_argument("--size", type=int)
     parser.add_argument("--stream", action="store_true")
-    parser.add_argument("--probe", action="store_true", help="one echo, to see whether the system serves")
+    parser.add_argument(
+        "--probe",
+        action="store_true",
+        help="one echo, to see whether the system serves",
+    )
     options = parser.parse_args()
     if options.probe:
         options.size = 1
-    options.args = [*options.ints, *([b"Z" * options.size] if options.size is not None else [])]
+    options.args = [
+        *options.ints,
+        *([b"Z" * options.size] if options.size is not None else []),
+    ]
     if options.probe:
         KINDS[options.kind](options)()()
     else:

@@ -5,10 +5,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
-
-from bench import Bench
 from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest, ExecuteResponse
 from dirtyd.values import decode, encode
+
+from bench import Bench
 
 bench = Bench()
 
@@ -31,9 +31,15 @@ def stream(request, _context):
 def main():
     server = grpc.server(
         ThreadPoolExecutor(int(sys.argv[2])),
-        options=[("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)],
+        options=[
+            ("grpc.max_receive_message_length", -1),
+            ("grpc.max_send_message_length", -1),
+        ],
     )
-    decode_request, encode_response = ExecuteRequest.FromString, ExecuteResponse.SerializeToString
+    decode_request, encode_response = (
+        ExecuteRequest.FromString,
+        ExecuteResponse.SerializeToString,
+    )
     unary = grpc.unary_unary_rpc_method_handler(execute, decode_request, encode_response)
     streaming = grpc.unary_stream_rpc_method_handler(stream, decode_request, encode_response)
     handlers = {"Execute": unary, "ExecuteStream": streaming}

@@ -13,8 +13,21 @@ def streams():
     with Dirtyd(workers=4, threads=STREAMS // 4) as system:
         idle = Cost(system).per_call(1)["front_memory"]
         target = system.load("idle", (), None)
-        command = [LOAD, "hold", target, f"--callers={STREAMS}", "--action=idle", "--connections=10"]
-        holding = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment())
+        command = [
+            LOAD,
+            "hold",
+            target,
+            f"--callers={STREAMS}",
+            "--action=idle",
+            "--connections=10",
+        ]
+        holding = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=environment(),
+        )
         held = int(holding.stdout.readline() or 0)
         loaded = Cost(system).per_call(1)["front_memory"]
         holding.communicate()

@@ -28,7 +28,10 @@ def tree(pid, depth=0):
         return []
     cpu = (int(stat[11]) + int(stat[12])) * TICK
     own = Process(pid, depth, command, cpu, pages * os.sysconf("SC_PAGE_SIZE"))
-    return [own, *(found for child in children for found in tree(int(child), depth + 1))]
+    return [
+        own,
+        *(found for child in children for found in tree(int(child), depth + 1)),
+    ]
 
 
 class Cost:

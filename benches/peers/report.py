@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
+from pathlib import Path
 
 from systems import HERE, LOAD, ROOT, Dirtyd
 
@@ -25,7 +26,12 @@ def floors(_results, _round):
 
     peers = {"native": [], "python": ["--peer", sys.executable, str(HERE / "pong.py")]}
     for name, peer in peers.items():
-        done = subprocess.run([LOAD, "pingpong", "--seconds=0.5", *peer], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [LOAD, "pingpong", "--seconds=0.5", *peer],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         FLOORS[name].append(json.loads(done.stdout)["p50_us"])
 
 
@@ -57,9 +63,17 @@ def render(results, held, rounds, seconds, quick):
 def head(rounds, seconds, quick):
     names = ("gunicorn", "mosec", "grpcio", "protobuf", "numpy")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
-    dirtyd = subprocess.run([ROOT / "target/release/dirtyd", "--version"], capture_output=True, text=True).stdout.strip()
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, cwd=ROOT).stdout
-    model = next((line.split(": ")[1] for line in open("/proc/cpuinfo") if line.startswith("model name")), "").strip()
+    dirtyd = subprocess.run(
+        [ROOT / "target/release/dirtyd", "--version"], capture_output=True, text=True
+    ).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    ).stdout
+    facts = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((fact.split(": ")[1] for fact in facts if fact.startswith("model name")), "an unknown processor")
     warning = "\n\n**A quick run: one short round. Not to be quoted.**" if quick else ""
     return f"""# Benchmarks
 
@@ -67,8 +81,8 @@ Written by `make bench-peers` on {time.strftime("%Y-%m-%d")}; do not edit. Each 
 interleaved rounds, ± half their range; the run took {seconds / 60:.0f} minutes. Ratios are to dirtyd in the same
 table: above 1, dirtyd has more calls a second.{warning}
 
-{dirtyd} ({commit.strip()}), {versions}, Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()}
-× {model}, load {os.getloadavg()[1]:.1f} at the end.
+{dirtyd} ({commit.strip()}), {versions}, Python {platform.python_version()}, Linux {platform.release()},
+{os.cpu_count()} × {model}, load {os.getloadavg()[1]:.1f} at the end.
 
 The native client is `benches/load`, one thread, one connection for all its callers where the protocol lets them share;
 to gunicorn it repeats the bytes that gunicorn's own client sends, to mosec it speaks HTTP/1.1 with keep-alive. Python
@@ -83,7 +97,10 @@ def floors_text():
 
 def table(name, rows):
     columns = [column for column in COLUMNS if any(median(runs, column[1]) for _, runs in rows)]
-    own = next((median(runs, "per_second") for case, runs in rows if case.system is Dirtyd), None)
+    own = next(
+        (median(runs, "per_second") for case, runs in rows if case.system is Dirtyd),
+        None,
+    )
     lines = [f"## {name}", ""]
     lines.append("| system | " + " | ".join(title for title, _, _ in columns) + " | ± % | failures | dirtyd is |")
     lines.append("| --- " * (len(columns) + 4) + "|")
@@ -92,7 +109,9 @@ def table(name, rows):
         rate = median(runs, "per_second")
         ratio = f"{own / rate:.2f} ×" if own and rate and case.system is not Dirtyd else ""
         failures = sum(run["failures"] for run in runs)
-        lines.append(f"| {case.label} | {' | '.join(cells)} | {spread(runs, 'per_second'):.0f} | {failures} | {ratio} |")
+        lines.append(
+            f"| {case.label} | {' | '.join(cells)} | {spread(runs, 'per_second'):.0f} | {failures} | {ratio} |"
+        )
     return "\n".join(lines)
 
 

@@ -60,8 +60,20 @@ def _payloads(sizes):
     for size in sizes:
         callers, text = (1 if size > 1 << 20 else 4), _text(size)
         for system in SERVERS:
-            yield Case(f"{text} results", system, action="produce", ints=(size,), callers=callers)
-            yield Case(f"{text} arguments", system, action="consume", size=size, callers=callers)
+            yield Case(
+                f"{text} results",
+                system,
+                action="produce",
+                ints=(size,),
+                callers=callers,
+            )
+            yield Case(
+                f"{text} arguments",
+                system,
+                action="consume",
+                size=size,
+                callers=callers,
+            )
 
 
 def _text(size):
@@ -74,7 +86,13 @@ def _streams(counts):
             name = f"streams of 200 tokens, {count} at once"
             # A slot for each: what is compared is streaming, not the queue.
             setup = (("workers", 4), ("threads", max(1, count // 4)))
-            ask = {"action": "tokens", "ints": (200,), "streams": True, "setup": setup, "callers": count}
+            ask = {
+                "action": "tokens",
+                "ints": (200,),
+                "streams": True,
+                "setup": setup,
+                "callers": count,
+            }
             yield Case(name, system, **ask)
 
 
@@ -98,9 +116,33 @@ def _scaling():
     """dirtyd alone: what must not cost more when there is more of it."""
     for threads in (1, 8):
         setup = (("workers", 1), ("threads", threads))
-        yield Case("10 ms sleeps in one worker", Dirtyd, action="sleep", ints=(10,), callers=32, setup=setup)
-    for setup in ((("workers", 4),), (("workers", 64),), (("workers", 4), ("apps", 100))):
-        yield Case("cost per call of more workers and apps", Dirtyd, size=100, callers=4, setup=setup)
+        yield Case(
+            "10 ms sleeps in one worker",
+            Dirtyd,
+            action="sleep",
+            ints=(10,),
+            callers=32,
+            setup=setup,
+        )
+    for setup in (
+        (("workers", 4),),
+        (("workers", 64),),
+        (("workers", 4), ("apps", 100)),
+    ):
+        yield Case(
+            "cost per call of more workers and apps",
+            Dirtyd,
+            size=100,
+            callers=4,
+            setup=setup,
+        )
     for callers in (64, 10_000):
         setup = (("workers", 4), ("max_queue", 10_240))
-        yield Case(f"{callers} callers at once", Dirtyd, size=100, callers=callers, seconds=2.0, setup=setup)
+        yield Case(
+            f"{callers} callers at once",
+            Dirtyd,
+            size=100,
+            callers=callers,
+            seconds=2.0,
+            setup=setup,
+        )

@@ -48,13 +48,23 @@ class System:
         return process.depth == 0
 
     def is_ready(self) -> bool:
-        probe = [sys.executable, HERE / "callers.py", self.python, self.socket, "--probe"]
+        probe = [
+            sys.executable,
+            HERE / "callers.py",
+            self.python,
+            self.socket,
+            "--probe",
+        ]
         return subprocess.run(probe, capture_output=True, env=environment()).returncode == 0
 
     def __enter__(self):
         log = open(f"{self.directory.name}/log", "wb")
         self.process = subprocess.Popen(
-            [str(part) for part in self.command()], stdout=log, stderr=log, env={**environment(), "BENCH_WORKERS": str(self.workers)}, start_new_session=True
+            [str(part) for part in self.command()],
+            stdout=log,
+            stderr=log,
+            env={**environment(), "BENCH_WORKERS": str(self.workers)},
+            start_new_session=True,
         )
         deadline = time.monotonic() + 60
         while not self.is_ready():
@@ -86,7 +96,13 @@ class Dirtyd(System):
         lines += [f'[[app]]\npath = "{path}"' for path in ["bench:Bench"] + [f"bench:App{n}" for n in range(1, apps)]]
         Path(f"{self.directory.name}/dirtyd.toml").write_text("\n".join(lines))
         single = [] if "--single" not in serve_help() else ["--single"]
-        return [DIRTYD, "serve", *single, "--config", f"{self.directory.name}/dirtyd.toml"]
+        return [
+            DIRTYD,
+            "serve",
+            *single,
+            "--config",
+            f"{self.directory.name}/dirtyd.toml",
+        ]
 
     def load(self, action, ints, size):
         return f"dirtyd:{self.socket}"
@@ -95,7 +111,11 @@ class Dirtyd(System):
         return "dirtyd.worker" not in process.command
 
     def is_ready(self):
-        status = subprocess.run([DIRTYD, "status", "--json", "--socket", self.socket], capture_output=True, text=True)
+        status = subprocess.run(
+            [DIRTYD, "status", "--json", "--socket", self.socket],
+            capture_output=True,
+            text=True,
+        )
         if status.returncode:
             return False
         workers = json.loads(status.stdout)["workers"]
@@ -106,7 +126,13 @@ class Gunicorn(System):
     name, python, streams = "gunicorn", "gunicorn", True
 
     def command(self):
-        return [sys.executable, HERE / "gunicorn_arbiter.py", self.socket, self.workers, self.threads]
+        return [
+            sys.executable,
+            HERE / "gunicorn_arbiter.py",
+            self.socket,
+            self.workers,
+            self.threads,
+        ]
 
     def load(self, action, ints, size):
         recorded = Path(f"{self.directory.name}/request")
@@ -144,7 +170,12 @@ class Grpcio(System):
     name, python, streams = "grpcio in process", "grpcio", True
 
     def command(self):
-        return [sys.executable, HERE / "grpcio_server.py", self.socket, self.workers * self.threads]
+        return [
+            sys.executable,
+            HERE / "grpcio_server.py",
+            self.socket,
+            self.workers * self.threads,
+        ]
 
     def load(self, action, ints, size):
         return f"dirtyd:{self.socket}"

@@ -41,6 +41,7 @@ pub fn transport(path: &Path) -> Transport {
         .pool_idle_timeout(None)
         .http2_initial_stream_window_size(1024 * 1024)
         .http2_initial_connection_window_size(4 * 1024 * 1024)
+        .http2_max_frame_size(256 * 1024)
         .build(Connector(path.to_owned()))
 }
 

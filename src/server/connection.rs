@@ -19,6 +19,9 @@ use crate::{config::Limits, process::Socket};
 /// round trips, small enough to bound what a connection may hold.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// Frames about as large as what a Unix socket takes at once: with HTTP/2's
+/// default of 16 KiB, a payload of 1 MiB would take 64 writes and reads.
+const FRAME: u32 = 256 * 1024;
 /// How long a refused client may take to read why.
 const REFUSAL: Duration = Duration::from_secs(5);
 
@@ -60,6 +63,7 @@ fn builder(limits: Limits) -> http2::Builder<TokioExecutor> {
         .max_header_list_size(limits.max_header_size)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
         .auto_date_header(false);
     builder
 }

@@ -112,8 +112,8 @@ class Link:
 
     def send_payload(self, tag: bytes, call_id: int, payload: bytes) -> None:
         """Send a Response or Chunk, whose payload is encoded already and may be large."""
-        inner = b"\x08" + _varint(call_id) + b"\x7a" + _varint(len(payload))  # call_id = 1, payload = 15
-        self._write(tag + _varint(len(inner) + len(payload)) + inner, payload)
+        inner = b"\x08" + varint(call_id) + b"\x7a" + varint(len(payload))  # call_id = 1, payload = 15
+        self._write(tag + varint(len(inner) + len(payload)) + inner, payload)
 
     def _write(self, head: bytes, payload: bytes = b"") -> None:
         head = _LENGTH.pack(len(head) + len(payload)) + head
@@ -135,7 +135,8 @@ def _parse(data: bytes) -> ArbiterFrame:
         raise ProtocolError(f"a frame cannot be decoded: {error}") from None
 
 
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """Encode a number as protobuf does."""
     if number < 0x80:
         return bytes((number,))
     out = bytearray()
