@@ -11,10 +11,7 @@ use dirtyd::{
     client::{Args, Client, Error, Value},
     proto::v1::{StatusRequest, StatusResponse, WorkerState, admin_client::AdminClient},
 };
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use nix::sys::signal::Signal;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
@@ -77,6 +74,13 @@ impl Daemon {
             .expect("dirtyd starts");
         let client = Client::connect(dir.path().join("d.sock"));
         let channel = client.channel();
+        // A call that never ends must not hang the whole suite: it fails when
+        // its daemon is gone. The runtime of the test ends this task.
+        let mark = mark(dir.path());
+        tokio::spawn(async move {
+            tokio::time::sleep(LIMIT * 3).await;
+            process::kill_all(&mark);
+        });
         Self { dir, child, client, channel, ended: false }
     }
 
@@ -194,14 +198,12 @@ impl Daemon {
 
     /// Its processes: all that have the environment that only it was given.
     fn processes(&self) -> Vec<i32> {
-        process::marked(&format!("DIRTYD_SOCKET={}", self.socket().display()))
+        process::marked(&mark(self.dir.path()))
     }
 
     /// Ends them all, where the test has failed already.
     fn end(&mut self) {
-        for pid in self.processes() {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
+        process::kill_all(&mark(self.dir.path()));
         let _ = self.child.wait();
     }
 
@@ -218,6 +220,11 @@ impl Daemon {
         command.args(arguments);
         command
     }
+}
+
+/// The entry of the environment that only the processes of this daemon have.
+fn mark(dir: &Path) -> String {
+    format!("DIRTYD_SOCKET={}", dir.join("d.sock").display())
 }
 
 /// The binary, with files and imports for a daemon in `dir`.

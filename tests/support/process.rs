@@ -66,3 +66,11 @@ pub fn marked(mark: &str) -> Vec<i32> {
     })
     .collect()
 }
+
+/// Kills the processes whose environment holds `mark`.
+pub fn kill_all(mark: &str) {
+    for pid in marked(mark) {
+        // One that is gone already is what is wanted.
+        let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+    }
+}
