@@ -1,9 +1,10 @@
 //! How a daemon ends, by signal.
 
-use dirtyd::client::{Error, Value, args};
+use dirtyd::client::{Error, Reason, Value, args};
 use nix::sys::signal::Signal;
+use tonic::Code;
 
-use crate::support::Daemon;
+use crate::support::{Daemon, failure};
 
 const APP: &str = "[[app]]\npath = \"lab:Lab\"";
 
@@ -61,6 +62,21 @@ async fn graceful_timeout_bounds_the_drain() {
     assert!(daemon.ended().await.success());
     assert!(running.await.expect("no panic").is_err());
     assert!(daemon.log().contains("graceful_timeout passed"), "{}", daemon.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_the_drain_never_started_is_safe_to_retry() {
+    let mut daemon = Daemon::start(&format!("graceful_timeout = \"500ms\"\n{APP}")).await;
+    let running = daemon.calling("hold", args!["never"]);
+    daemon.seen("never.started").await;
+    let waiting = daemon.calling("echo", args![1]);
+    daemon.until("it waits", |status| status.apps[0].queued == 1).await;
+    daemon.signal(Signal::SIGTERM);
+    let refused = failure(waiting.await.expect("no panic"), Code::Unavailable, Reason::Draining);
+    assert!(refused.retry_after.is_some());
+    let lost = running.await.expect("no panic");
+    failure(lost, Code::Aborted, Reason::WorkerCrashed);
+    assert!(daemon.ended().await.success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

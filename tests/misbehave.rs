@@ -2,9 +2,10 @@
 //! is replaced, the log says why, and the arbiter serves on.
 
 use dirtyd::client::{Client, Error, Reason, Stream, Value, args};
+use nix::sys::signal::Signal;
 use tonic::Code;
 
-use crate::support::{Daemon, failure, pids, python, repository};
+use crate::support::{Daemon, failure, pids, python, repository, signal};
 
 /// A pool of one worker that commits faults.
 fn faulty(arguments: &str, settings: &str) -> String {
@@ -177,4 +178,15 @@ async fn speaks_another_version() {
 #[tokio::test(flavor = "multi_thread")]
 async fn speaks_another_protocol() {
     never_boots("noise", "it sent a frame of").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn stops_answering_though_it_is_idle() {
+    let settings = "heartbeat = \"200ms\"\nkill_grace = \"200ms\"\n[[app]]\npath = \"lab:Lab\"";
+    let daemon = Daemon::start(settings).await;
+    let stopped = pids(&daemon.status().await)[0];
+    signal(stopped, Signal::SIGSTOP);
+    daemon.logged("it did not answer the heartbeat").await;
+    daemon.until("another serves", |status| status.apps[0].ready_workers == 1).await;
+    assert_ne!(pids(&daemon.status().await)[0], stopped);
 }
