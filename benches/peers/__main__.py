@@ -85,9 +85,12 @@ def run(case, system):
     command += [f"--int={number}" for number in case.ints]
     command += [f"--size={case.size}"] if case.size is not None else []
     command = [str(part) for part in command]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=120)
-    if done.returncode:
-        return {"failures": 1, "failure": done.stderr.strip()[-200:]}
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment(), timeout=60)
+    except subprocess.TimeoutExpired:
+        return {"failures": 1, "failure": "it hung"}
+    except subprocess.CalledProcessError as error:
+        return {"failures": 1, "failure": error.stderr.strip()[-200:]}
     seen = json.loads(done.stdout)
     return seen | cost.per_call(seen["made"])
 

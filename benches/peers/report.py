@@ -112,6 +112,8 @@ def table(name, rows):
         lines.append(
             f"| {case.label} | {' | '.join(cells)} | {spread(runs, 'per_second'):.0f} | {failures} | {ratio} |"
         )
+    reasons = {run["failure"] for _, runs in rows for run in runs if run.get("failure")}
+    lines += [f"\nA failure: `{reason}`" for reason in sorted(reasons)]
     return "\n".join(lines)
 
 

@@ -83,7 +83,8 @@ impl SocketWriter {
             Some(room) => room,
             none => none.insert(watch(Arc::new(self.socket.try_clone()?), Interest::WRITABLE)?),
         };
-        ready!(room.poll_write_ready(cx))?.clear_ready();
+        drop(ready!(room.poll_write_ready(cx))?);
+        self.room = None;
         Poll::Ready(Ok(()))
     }
 
@@ -92,6 +93,12 @@ impl SocketWriter {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // Who was told to wait is owed a wake-up: a write that succeeds before it
+        // came would take the wait away. h2 does try twice, and reads only if
+        // the first try succeeds.
+        if self.room.is_some() {
+            ready!(self.poll_room(cx))?;
+        }
         loop {
             match self.try_write(slices) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -195,6 +202,7 @@ impl AsyncWrite for Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{future::poll_fn, io::Read as _, time::Duration};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     #[tokio::test]
@@ -213,5 +221,21 @@ mod tests {
             assert!(received == sent, "the bytes arrive as they left");
         };
         tokio::join!(side(ours), side(theirs));
+    }
+
+    #[tokio::test]
+    async fn a_write_that_waits_is_woken_even_if_another_try_comes_first() {
+        let (ours, mut theirs) = UnixStream::pair().expect("socketpair");
+        let mut ours = Socket::new(ours).expect("socket");
+        let message = vec![0; 64 * 1024];
+        let once = |ours: &mut Socket, cx: &mut Context<'_>| {
+            Poll::Ready(Pin::new(ours).poll_write(cx, &message).is_ready())
+        };
+        while poll_fn(|cx| once(&mut ours, cx)).await {}
+        theirs.set_nonblocking(true).expect("nonblocking");
+        while theirs.read(&mut [0; 64 * 1024]).is_ok() {}
+        assert!(!poll_fn(|cx| once(&mut ours, cx)).await, "the wake-up is still to come");
+        let woken = tokio::time::timeout(Duration::from_secs(10), ours.write(&message)).await;
+        woken.expect("woken").expect("written");
     }
 }
