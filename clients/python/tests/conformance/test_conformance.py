@@ -91,8 +91,9 @@ def run(mode, case, args, kwargs):
     return asyncio.run(one())
 
 
-@pytest.mark.parametrize("mode", ["sync", "async"])
+# The cases of a mode one after the other, as they stand: a case may leave the one worker busy for its successor.
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+@pytest.mark.parametrize("mode", ["sync", "async"])
 def test_case(case, mode, tmp_path):
     closed = tmp_path / "closed"
     args = [str(closed) if "closed_file" in argument else native(argument) for argument in case["args"]]

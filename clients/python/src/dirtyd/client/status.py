@@ -37,8 +37,9 @@ BY_CODE: dict[str, type[errors.DirtyError]] = {
 def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> errors.DirtyError:
     """Translate a grpc.RpcError, sync or aio, of a call of `action` of `app`."""
     code: str = error.code().name
-    message: str = error.details() or code
-    info, facts = _details(error.trailing_metadata() or ())
+    info, facts, said = _details(error.trailing_metadata() or ())
+    # grpcio gives its own text percent-encoded where a deadline races with the answer; the details have it as it was.
+    message: str = said or error.details() or code
     kind = BY_REASON.get(info.reason) or BY_CODE.get(code, errors.DirtyError)
     if kind is errors.DirtyConnectionError:
         message = f"cannot reach dirtyd at {socket_path}: {message}; is dirtyd running? start it with `dirtyd serve`"
@@ -57,12 +58,13 @@ def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> error
     )
 
 
-def _details(trailers: Iterable[Any]) -> tuple[ErrorInfo, dict[str, Any]]:
-    """The ErrorInfo of our domain, and what RetryInfo and DebugInfo say."""
+def _details(trailers: Iterable[Any]) -> tuple[ErrorInfo, dict[str, Any], str]:
+    """The ErrorInfo of our domain, what RetryInfo and DebugInfo say, and the message."""
     info, facts = ErrorInfo(), dict[str, Any]()
     data = next((value for key, value in trailers if key == DETAILS), b"")
     try:
-        for detail in Status.FromString(data).details:
+        status = Status.FromString(data)
+        for detail in status.details:
             match detail.type_url.rpartition("/")[2]:
                 case "google.rpc.ErrorInfo":
                     found = ErrorInfo.FromString(detail.value)
@@ -74,8 +76,8 @@ def _details(trailers: Iterable[Any]) -> tuple[ErrorInfo, dict[str, Any]]:
                     debug = DebugInfo.FromString(detail.value)
                     facts["remote_traceback"] = "\n".join(debug.stack_entries) or debug.detail
     except Exception:  # Details that do not parse must not hide the error that they belong to.
-        return ErrorInfo(), {}
-    return info, facts
+        return ErrorInfo(), {}, ""
+    return info, facts, status.message
 
 
 def _number(text: str) -> int | None:
