@@ -16,7 +16,7 @@ COLUMNS = (
     ("calls/s", "per_second", 1), ("p50 ms", "p50_us", 1e-3), ("p99 ms", "p99_us", 1e-3),
     ("chunks/s", "chunks_per_second", 1), ("first chunk p50 ms", "first_p50_us", 1e-3),
     ("front CPU µs/call", "front_cpu_us", 1), ("workers CPU µs/call", "workers_cpu_us", 1),
-    ("front MiB", "front_memory", 2**-20), ("all MiB", "workers_memory", 2**-20),
+    ("front MiB", "front_memory", 2**-20), ("workers MiB", "workers_memory", 2**-20),
 )  # fmt: skip
 
 
