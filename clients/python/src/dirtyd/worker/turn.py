@@ -22,8 +22,11 @@ from dirtyd.worker.credit import Credit
 from dirtyd.worker.link import Link
 
 TICK = 0.005
-# So many ticks without a new job send the watcher to sleep.
-QUIET_TICKS = 20
+# While it finds the main thread waiting, jobs are short, and the ticks grow to this: with many workers on few cores,
+# ticks of all of them would cost more than the jobs.
+LONGEST_TICK = 0.02
+# So long without a new job sends the watcher to sleep.
+QUIET = 0.1
 
 NOBODY, MAIN, WATCHER = range(3)
 
@@ -123,13 +126,15 @@ class Turn:
                     self._awake.set()
 
     def _tick_while_busy(self) -> None:
-        seen, quiet = -1, 0
-        while quiet < QUIET_TICKS:
-            time.sleep(TICK)
+        seen, quiet, tick = -1, 0.0, TICK
+        while quiet < QUIET:
+            time.sleep(tick)
             with self._changed:
                 same = self._serial == seen
                 seen = self._serial
-                quiet = quiet + 1 if same and self._reader == MAIN else 0
+                waits = self._reader == MAIN
+                quiet = quiet + tick if same and waits else 0.0
+                tick = min(2 * tick, LONGEST_TICK) if waits else TICK
                 take = same and self._reader == NOBODY and not self._ended
                 if take:
                     self._reader = WATCHER
