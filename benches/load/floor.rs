@@ -65,6 +65,7 @@ pub fn ping(size: usize, duration: Duration, peer: &[String]) -> anyhow::Result<
     other.wait()?;
     Ok(json!({
         "calls": times.len(),
+        "per_second": times.len() as f64 / duration.as_secs_f64(),
         "p50_us": percentile(&mut times.clone(), 50),
         "p99_us": percentile(&mut times, 99),
     }))
