@@ -30,7 +30,7 @@ const HEALTHY: Duration = Duration::from_secs(10);
 /// for one that becomes ready and one that never does.
 const PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_IF_READY: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(5);
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
