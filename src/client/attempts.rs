@@ -43,6 +43,10 @@ impl Deadline {
 
 /// Makes a call, and so many times again if it certainly had not started.
 ///
+/// One attempt comes on top, for a call that a closing connection refused
+/// unseen: an arbiter that is upgraded or reloaded crosses such a call on the
+/// wire, and nobody should hear of it. gRPC names it a transparent retry.
+///
 /// # Errors
 /// Those of the last attempt.
 pub async fn attempt<T, F: Future<Output = Result<T, Error>>>(
@@ -50,9 +54,13 @@ pub async fn attempt<T, F: Future<Output = Result<T, Error>>>(
     deadline: Deadline,
     mut call: impl FnMut() -> F,
 ) -> Result<T, Error> {
-    let mut made = 0;
+    let (mut made, mut refused) = (0, false);
     loop {
         let error = match deadline.bound(call()).await.flatten() {
+            Err(error) if !refused && error.is_refused() => {
+                refused = true;
+                continue;
+            }
             Err(error) if made < retries && error.is_unstarted() => error,
             ended => return ended,
         };

@@ -45,10 +45,41 @@ pub fn transport(path: &Path) -> Transport {
         .build(Connector(path.to_owned()))
 }
 
-/// Whether a call that failed so never left: there was no connection.
-pub fn never_sent(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source())
-        .any(|error| error.downcast_ref::<legacy::Error>().is_some_and(legacy::Error::is_connect))
+/// How far a call got that failed without an answer of the arbiter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sent {
+    /// There was no connection to send it over.
+    Never,
+    /// It left, but the arbiter's end of the connection was closing and says
+    /// that it has not looked at it (RFC 9113, 6.8 and 8.7).
+    Refused,
+    /// Nobody knows; the action may have run.
+    Perhaps,
+}
+
+impl Sent {
+    /// Reads it from the causes of a transport's error.
+    pub(super) fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        std::iter::successors(Some(error), |error| error.source())
+            .find_map(|error| {
+                let connect =
+                    error.downcast_ref::<legacy::Error>().is_some_and(legacy::Error::is_connect);
+                let refused = error.downcast_ref::<h2::Error>().is_some_and(is_refusal);
+                connect.then_some(Self::Never).or(refused.then_some(Self::Refused))
+            })
+            .unwrap_or(Self::Perhaps)
+    }
+}
+
+/// Whether the peer named the stream as one that it will not process. h2 gives
+/// a GOAWAY only to streams above its last one; those below it that the end of
+/// the connection cut off get an I/O error.
+fn is_refusal(error: &h2::Error) -> bool {
+    let reason = match error.is_go_away() {
+        true => h2::Reason::NO_ERROR,
+        false => h2::Reason::REFUSED_STREAM,
+    };
+    error.is_remote() && error.reason() == Some(reason)
 }
 
 /// A channel of tonic's own.

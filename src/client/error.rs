@@ -5,7 +5,7 @@ use std::{collections::HashMap, path::Path, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
-use super::channel::never_sent;
+use super::channel::Sent;
 use crate::value::ValueError;
 
 /// Why a call failed, as the arbiter's ErrorInfo says.
@@ -82,8 +82,8 @@ pub enum Error {
         socket: String,
         /// Why.
         message: String,
-        /// The call certainly never left.
-        never_sent: bool,
+        /// How far the call got.
+        sent: Sent,
     },
     /// An argument cannot be sent.
     #[error("{0}")]
@@ -103,7 +103,7 @@ impl Error {
                 _ => Self::Connection {
                     socket: socket.display().to_string(),
                     message: cause(&status),
-                    never_sent: never_sent(&status),
+                    sent: Sent::of(&status),
                 },
             };
         };
@@ -135,9 +135,15 @@ impl Error {
             Self::Call(failure) => {
                 matches!(failure.reason, Reason::QueueFull | Reason::NoWorkers | Reason::Draining)
             }
-            Self::Connection { never_sent, .. } => *never_sent,
+            Self::Connection { sent, .. } => *sent != Sent::Perhaps,
             Self::DeadlineExceeded | Self::InvalidArgument(_) | Self::Value(_) => false,
         }
+    }
+
+    /// Whether the arbiter's closing connection refused the call unseen, so that
+    /// a new connection is all that it needs.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(self, Self::Connection { sent: Sent::Refused, .. })
     }
 
     /// How long to wait before a retry, where the arbiter says so.

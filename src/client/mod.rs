@@ -34,6 +34,7 @@ use tonic::{
 };
 
 pub use crate::value::{Args, InvalidValue, Tensor, Value, ValueError};
+pub use channel::Sent;
 pub use error::{CallFailure, Error, Reason};
 pub use stream::Stream;
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use dirtyd::{
-    client::{Client, Error, Reason, Value, args},
+    client::{Client, Error, Reason, Sent, Value, args},
     proto::v1::{
         ExecuteRequest, ExecuteResponse, ExecuteStreamResponse,
         arbiter_server::{Arbiter, ArbiterServer},
@@ -20,7 +20,10 @@ use hyper_util::{
     service::TowerToHyperService,
 };
 use tempfile::TempDir;
-use tokio::net::UnixListener;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixListener,
+};
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
@@ -59,7 +62,10 @@ impl Arbiter for Scripted {
 
 /// Serves the script; gives what is left of it.
 fn serve(socket: &PathBuf, script: Vec<Status>) -> Arc<Mutex<Vec<Status>>> {
-    let listener = UnixListener::bind(socket).expect("bind");
+    serve_on(UnixListener::bind(socket).expect("bind"), script)
+}
+
+fn serve_on(listener: UnixListener, script: Vec<Status>) -> Arc<Mutex<Vec<Status>>> {
     let left = Arc::new(Mutex::new(script));
     let service = ArbiterServer::new(Scripted(Arc::clone(&left)));
     tokio::spawn(async move {
@@ -144,11 +150,78 @@ async fn a_connection_that_cannot_be_made_is_tried_again() {
     let (_dir, socket) = socket();
     let client = Client::connect(&socket);
     let error = client.execute("a", "b", args![]).await.expect_err("nobody listens");
-    assert!(matches!(error, Error::Connection { never_sent: true, .. }), "{error:?}");
+    assert!(matches!(error, Error::Connection { sent: Sent::Never, .. }), "{error:?}");
     assert!(error.to_string().contains("dirtyd serve"), "{error}");
 
     let patient = client.with_retries(20);
     let (result, _left) =
         tokio::join!(patient.execute("a", "b", args![]), async { serve(&socket, vec![]) });
     assert_eq!(result.expect("7"), 7.into());
+}
+
+/// A frame of HTTP/2 on stream `id`.
+fn frame(kind: u8, id: u8, payload: &[u8]) -> Vec<u8> {
+    let head = [0, 0, payload.len() as u8, kind, 0, 0, 0, 0, id];
+    [&head, payload].concat()
+}
+
+/// GOAWAY without an error: nothing above stream `last` was looked at.
+fn goaway(last: u8) -> Vec<u8> {
+    frame(7, 0, &[0, 0, 0, last, 0, 0, 0, 0])
+}
+
+/// Answers the first call with `frames` and the end of the connection; the next
+/// connections are served.
+fn end_the_first(socket: &PathBuf, frames: Vec<u8>) {
+    const PREFACE: usize = 24;
+    let listener = UnixListener::bind(socket).expect("bind");
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("accept");
+        stream.write_all(&frame(4, 0, &[])).await.expect("SETTINGS");
+        let mut preface = [0; PREFACE];
+        stream.read_exact(&mut preface).await.expect("a preface");
+        loop {
+            let mut head = [0; 9];
+            stream.read_exact(&mut head).await.expect("a frame");
+            let mut payload = vec![0; u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize];
+            stream.read_exact(&mut payload).await.expect("its payload");
+            let (kind, ends_stream) = (head[3], head[4] & 1 == 1);
+            if kind == 0 && ends_stream {
+                break;
+            }
+        }
+        stream.write_all(&frames).await.expect("the end");
+        drop(stream);
+        serve_on(listener, vec![]);
+    });
+}
+
+#[tokio::test]
+async fn a_call_that_a_closing_connection_refused_is_sent_again_unasked() {
+    let refusals = [goaway(0), frame(3, 1, &[0, 0, 0, 7])];
+    for refusal in refusals {
+        let (_dir, socket) = socket();
+        end_the_first(&socket, refusal.clone());
+        let client = Client::connect(&socket);
+        assert_eq!(client.execute("a", "b", args![]).await.expect("7"), 7.into());
+
+        let (_dir, socket) = self::socket();
+        end_the_first(&socket, refusal);
+        let client = Client::connect(&socket);
+        let mut stream = client.stream("a", "b", args![]).await.expect("a stream");
+        assert_eq!(stream.next().await.expect("a chunk").expect("7"), 7.into());
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_a_closing_connection_had_taken_is_not() {
+    let internal_error = frame(3, 1, &[0, 0, 0, 2]);
+    for end in [goaway(1), internal_error, vec![]] {
+        let (_dir, socket) = socket();
+        end_the_first(&socket, end);
+        let client = Client::connect(&socket).with_retries(3);
+        let error = client.execute("a", "b", args![]).await.expect_err("it may have run");
+        assert!(matches!(error, Error::Connection { sent: Sent::Perhaps, .. }), "{error:?}");
+        assert_eq!(client.execute("a", "b", args![]).await.expect("the next call"), 7.into());
+    }
 }

@@ -41,11 +41,7 @@ impl Load {
                 let tally = Rc::clone(&tally);
                 tokio::task::spawn_local(async move {
                     while !*stopped.borrow() {
-                        let mut outcome = call(&client, n as i64).await;
-                        if outcome.as_ref().is_err_and(is_refused) {
-                            outcome = call(&client, n as i64).await;
-                        }
-                        match outcome {
+                        match call(&client, n as i64).await {
                             Ok(()) => tally.served.set(tally.served.get() + 1),
                             Err(error) => tally.failed.borrow_mut().push(error.to_string()),
                         }
@@ -87,13 +83,6 @@ impl Load {
 
 async fn call(client: &Client, n: i64) -> Result<(), Error> {
     if n % 2 == 0 { short(client, n).await } else { stream(client).await }
-}
-
-/// A GOAWAY without an error (RFC 9113, 6.8): the arbiter drains, and the call
-/// was given to a connection that takes no more. grpc-core and grpc-go send it
-/// again by themselves; tonic leaves that to its user.
-fn is_refused(error: &Error) -> bool {
-    error.to_string().contains("connection error received: not a result of an error")
 }
 
 async fn short(client: &Client, n: i64) -> Result<(), Error> {
