@@ -5,13 +5,15 @@
 //!   dirty arbiter:  down --start_at--> up (booting) --Ready--> up (serving)
 //!                    ^------------------ it exits ---------------/
 //!   this one:       serving --TERM--> stopping --it exited--> Exit
-//!   upgrade:        none --USR2--> booting --Ready--> serving --TERM--> Exit
 //! ```
+//!
+//! The part of it that starts and judges a successor is [`Upgrade`].
 
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
+use super::upgrade::Upgrade;
 use crate::{lifeline::Report, process::children::Exit};
 
 /// How often the dirty arbiter is asked for a sign of life, at most.
@@ -143,18 +145,6 @@ struct Stopping {
     killed: bool,
 }
 
-/// An upgrade, as seen by the old main arbiter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Upgrade {
-    None,
-    Booting {
-        give_up_at: Instant,
-    },
-    /// It was told to end.
-    Refused,
-    Serving,
-}
-
 /// The state of the main arbiter.
 #[derive(Debug)]
 pub struct Machine {
@@ -196,11 +186,7 @@ impl Machine {
             Arbiter::Up(up) => Some(up.ping_at),
         };
         let stopping = self.stopping.filter(|stop| !stop.killed).map(|stop| stop.kill_at);
-        let upgrade = match self.upgrade {
-            Upgrade::Booting { give_up_at } => Some(give_up_at),
-            Upgrade::None | Upgrade::Refused | Upgrade::Serving => None,
-        };
-        [arbiter, stopping, upgrade].into_iter().flatten().min()
+        [arbiter, stopping, self.upgrade.due()].into_iter().flatten().min()
     }
 
     /// Takes an event; gives what to do, in this order.
@@ -210,8 +196,11 @@ impl Machine {
             Event::Report(report) => self.on_report(report, now),
             Event::ArbiterExited(exit) => self.on_exit(exit, now),
             Event::StartFailed => self.on_start_failed(now),
-            Event::SuccessorReport(report) => self.on_successor(report),
-            Event::SuccessorExited(exit) => self.on_successor_exit(exit),
+            Event::SuccessorReport(report) => {
+                let serves_all = self.notice() == Notice::Ready;
+                self.upgrade.on_report(report, serves_all)
+            }
+            Event::SuccessorExited(exit) => self.upgrade.on_exit(exit),
             Event::PredecessorGone => self.on_predecessor_gone(),
             Event::StrayEnded => vec![Action::Sweep { all: false }],
             Event::Alarm => self.on_alarm(now),
@@ -272,10 +261,7 @@ impl Machine {
         let mut actions = Vec::new();
         if first {
             actions.extend([Action::Notify(Notice::Stopping), Action::CloseSocket]);
-            if let Upgrade::Booting { .. } = self.upgrade {
-                let why = "the old main arbiter was told to end".to_owned();
-                actions.extend(self.refuse_upgrade(why));
-            }
+            actions.extend(self.upgrade.on_stop());
         }
         if !self.is_up() {
             actions.push(Action::Exit(0));
@@ -417,12 +403,7 @@ impl Machine {
             tracing::error!("the dirty arbiter did not end in time; it is killed");
             actions.push(Action::Signal(Signal::SIGKILL));
         }
-        if let Upgrade::Booting { give_up_at } = self.upgrade
-            && give_up_at <= now
-        {
-            let limit = self.settings.upgrade_timeout;
-            actions.extend(self.refuse_upgrade(format!("it was not ready within {limit:?}")));
-        }
+        actions.extend(self.upgrade.on_alarm(self.settings.upgrade_timeout, now));
         actions
     }
 
@@ -443,68 +424,17 @@ impl Machine {
         vec![Action::Ping]
     }
 
-    // ---- upgrade, the old side
+    // ---- upgrade
 
     fn begin_upgrade(&mut self, now: Instant) -> Vec<Action> {
-        let why = if self.predecessor {
-            "this main arbiter is itself new; end the old one first"
-        } else if self.upgrade != Upgrade::None {
-            "an upgrade is under way"
-        } else {
-            tracing::info!("SIGUSR2: starting the new binary on the same socket");
-            let give_up_at = now + self.settings.upgrade_timeout;
-            self.upgrade = Upgrade::Booting { give_up_at };
-            return vec![Action::StartSuccessor];
-        };
-        tracing::error!("SIGUSR2: no upgrade: {why}");
-        Vec::new()
-    }
-
-    fn on_successor(&mut self, report: Report) -> Vec<Action> {
-        let Upgrade::Booting { .. } = self.upgrade else { return Vec::new() };
-        let healthy = matches!(self.arbiter, Arbiter::Up(Up { health: Some(Report::Ready), .. }));
-        match report {
-            Report::Degraded if healthy => {
-                self.refuse_upgrade("it cannot serve every app, as the old one can".to_owned())
-            }
-            Report::Ready | Report::Degraded => {
-                tracing::info!(
-                    "the new main arbiter serves beside this one; TERM to this one finishes the upgrade"
-                );
-                self.upgrade = Upgrade::Serving;
-                vec![Action::Notify(Notice::SuccessorIsMain(true)), Action::Upgraded(Ok(()))]
-            }
-            Report::Reloaded | Report::WorkerDied | Report::Alive => Vec::new(),
+        if self.predecessor {
+            tracing::error!(
+                "SIGUSR2: no upgrade: this main arbiter is itself new; end the old one first"
+            );
+            return Vec::new();
         }
+        self.upgrade.begin(now + self.settings.upgrade_timeout)
     }
-
-    fn refuse_upgrade(&mut self, why: String) -> Vec<Action> {
-        tracing::error!("the upgrade failed, this main arbiter stays in charge: {why}");
-        self.upgrade = Upgrade::Refused;
-        vec![
-            Action::Upgraded(Err(why)),
-            Action::SignalSuccessor(Signal::SIGTERM),
-            Action::SignalSuccessor(Signal::SIGCONT),
-        ]
-    }
-
-    fn on_successor_exit(&mut self, exit: Exit) -> Vec<Action> {
-        match std::mem::replace(&mut self.upgrade, Upgrade::None) {
-            Upgrade::None => Vec::new(),
-            Upgrade::Refused => vec![Action::Sweep { all: false }],
-            Upgrade::Booting { .. } => {
-                let why = format!("the new main arbiter {exit} before it was ready");
-                tracing::error!("the upgrade failed, this main arbiter stays in charge: {why}");
-                vec![Action::Upgraded(Err(why)), Action::Sweep { all: false }]
-            }
-            Upgrade::Serving => {
-                tracing::error!("the new main arbiter {exit}; this one stays in charge");
-                vec![Action::Notify(Notice::SuccessorIsMain(false)), Action::Sweep { all: false }]
-            }
-        }
-    }
-
-    // ---- upgrade, the new side
 
     fn on_predecessor_gone(&mut self) -> Vec<Action> {
         if !std::mem::take(&mut self.predecessor) {

@@ -186,6 +186,16 @@ fn a_bad_successor_leaves_the_old_one_in_charge() {
 }
 
 #[test]
+fn a_successor_that_still_boots_ends_with_the_old_one() {
+    let mut bench = Bench::serving();
+    bench.signal(Signal::SIGUSR2);
+    let actions = bench.signal(Signal::SIGTERM);
+    assert!(actions.contains(&Action::SignalSuccessor(Signal::SIGTERM)), "{actions:?}");
+    assert!(bench.on(Event::SuccessorReport(Report::Ready)).is_empty(), "too late");
+    assert!(!bench.machine.is_succeeded());
+}
+
+#[test]
 fn a_successor_that_dies_later_gives_the_charge_back() {
     let mut bench = Bench::serving();
     bench.signal(Signal::SIGUSR2);

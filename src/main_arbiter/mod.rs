@@ -20,6 +20,7 @@ mod names;
 mod reactor;
 mod socket;
 mod systemd;
+mod upgrade;
 
 use std::{ffi::OsString, os::fd::RawFd};
 

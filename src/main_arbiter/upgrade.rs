@@ -1,0 +1,118 @@
+//! An upgrade, as the old main arbiter sees it. Pure, as the machine that it is
+//! a part of: reports, exits and the time go in, actions come out.
+//!
+//! ```text
+//!   none --USR2--> booting --it serves--> serving --TERM to this one--> (gone)
+//!    ^               | too late, worse than the old one, TERM to this one
+//!    |               v
+//!    +--it exited-- refused
+//! ```
+//!
+//! Whichever state its successor exits in, this one is in charge again.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use super::machine::{Action, Notice};
+use crate::{lifeline::Report, process::children::Exit};
+
+/// Where the upgrade stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Upgrade {
+    /// There is none.
+    None,
+    /// The new binary was started.
+    Booting {
+        /// When to refuse it.
+        give_up_at: Instant,
+    },
+    /// It was told to end.
+    Refused,
+    /// It serves, and is to outlive this one.
+    Serving,
+}
+
+impl Upgrade {
+    /// When [`on_alarm`](Self::on_alarm) is due.
+    pub fn due(self) -> Option<Instant> {
+        match self {
+            Self::Booting { give_up_at } => Some(give_up_at),
+            Self::None | Self::Refused | Self::Serving => None,
+        }
+    }
+
+    /// Starts the new binary, which may take until `give_up_at`.
+    pub fn begin(&mut self, give_up_at: Instant) -> Vec<Action> {
+        if *self != Self::None {
+            tracing::error!("SIGUSR2: no upgrade: an upgrade is under way");
+            return Vec::new();
+        }
+        tracing::info!("SIGUSR2: starting the new binary on the same socket");
+        *self = Self::Booting { give_up_at };
+        vec![Action::StartSuccessor]
+    }
+
+    /// The successor told something. `healthy` says whether this one serves
+    /// every app: then the new one must, too.
+    pub fn on_report(&mut self, report: Report, healthy: bool) -> Vec<Action> {
+        let Self::Booting { .. } = self else { return Vec::new() };
+        match report {
+            Report::Degraded if healthy => {
+                self.refuse("it cannot serve every app, as the old one can".to_owned())
+            }
+            Report::Ready | Report::Degraded => {
+                tracing::info!(
+                    "the new main arbiter serves beside this one; TERM to this one finishes the upgrade"
+                );
+                *self = Self::Serving;
+                vec![Action::Notify(Notice::SuccessorIsMain(true)), Action::Upgraded(Ok(()))]
+            }
+            Report::Reloaded | Report::WorkerDied | Report::Alive => Vec::new(),
+        }
+    }
+
+    /// The successor ended.
+    pub fn on_exit(&mut self, exit: Exit) -> Vec<Action> {
+        match std::mem::replace(self, Self::None) {
+            Self::None => Vec::new(),
+            Self::Refused => vec![Action::Sweep { all: false }],
+            Self::Booting { .. } => {
+                let why = format!("the new main arbiter {exit} before it was ready");
+                tracing::error!("the upgrade failed, this main arbiter stays in charge: {why}");
+                vec![Action::Upgraded(Err(why)), Action::Sweep { all: false }]
+            }
+            Self::Serving => {
+                tracing::error!("the new main arbiter {exit}; this one stays in charge");
+                vec![Action::Notify(Notice::SuccessorIsMain(false)), Action::Sweep { all: false }]
+            }
+        }
+    }
+
+    /// Time has passed; the successor had `limit` to become ready.
+    pub fn on_alarm(&mut self, limit: Duration, now: Instant) -> Vec<Action> {
+        match self.due() {
+            Some(due) if due <= now => self.refuse(format!("it was not ready within {limit:?}")),
+            _ => Vec::new(),
+        }
+    }
+
+    /// This main arbiter was told to end: a successor that does not serve yet
+    /// ends with it.
+    pub fn on_stop(&mut self) -> Vec<Action> {
+        match self {
+            Self::Booting { .. } => self.refuse("the old main arbiter was told to end".to_owned()),
+            Self::None | Self::Refused | Self::Serving => Vec::new(),
+        }
+    }
+
+    fn refuse(&mut self, why: String) -> Vec<Action> {
+        tracing::error!("the upgrade failed, this main arbiter stays in charge: {why}");
+        *self = Self::Refused;
+        vec![
+            Action::Upgraded(Err(why)),
+            Action::SignalSuccessor(Signal::SIGTERM),
+            Action::SignalSuccessor(Signal::SIGCONT),
+        ]
+    }
+}
