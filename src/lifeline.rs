@@ -1,5 +1,6 @@
-//! The socket between the main arbiter and its dirty arbiter. Its end tells
-//! either that the other is gone; a byte tells a fact.
+//! The socket between the main arbiter and a child of it: its dirty arbiter, or
+//! in an upgrade the new main arbiter. Its end tells either that the other is
+//! gone; a byte tells a fact.
 //!
 //! A leaf: both sides use it, it knows neither.
 
@@ -46,6 +47,29 @@ impl Report {
     }
 }
 
+/// What the main arbiter says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Give a sign of life.
+    Ping,
+    /// Take connections.
+    Admit,
+}
+
+impl Word {
+    const fn byte(self) -> u8 {
+        match self {
+            Self::Ping => b'P',
+            Self::Admit => b'S',
+        }
+    }
+
+    /// Whether it is among the bytes that came.
+    pub fn is_in(self, bytes: &[u8]) -> bool {
+        bytes.contains(&self.byte())
+    }
+}
+
 /// The main arbiter's end.
 #[derive(Debug)]
 pub struct Lifeline(UnixStream);
@@ -66,10 +90,11 @@ impl Lifeline {
         UnixStream::from(fd)
     }
 
-    /// Asks for a sign of life. A full socket means that earlier ones are
-    /// unanswered; one more would not help.
-    pub fn ping(&self) {
-        let _ = (&self.0).write(b"P");
+    /// Says it. A full socket means that hundreds of pings are unanswered; one
+    /// more would not help, and no child that is to be admitted was ever pinged
+    /// so often.
+    pub fn say(&self, word: Word) {
+        let _ = (&self.0).write(&[word.byte()]);
     }
 
     /// The reports that have come; `None` once the other end is gone.
@@ -105,6 +130,12 @@ mod tests {
         assert_eq!(main.reports(), Some(reports));
         dirty.write_all(b"?").expect("room");
         assert_eq!(main.reports(), Some(vec![]), "a later version's report is skipped");
+        main.say(Word::Ping);
+        main.say(Word::Admit);
+        let mut said = [0; 2];
+        dirty.read_exact(&mut said).expect("two words");
+        assert!(Word::Ping.is_in(&said) && Word::Admit.is_in(&said));
+        assert!(!Word::Admit.is_in(&said[..1]));
         drop(dirty);
         assert_eq!(main.reports(), None);
     }

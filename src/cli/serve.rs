@@ -128,7 +128,8 @@ impl Serve {
         let lifeline = descriptors::inherited(supervision.lifeline)?;
         let file = PidFile::take(&supervision.pid_file)?;
         file.publish()?;
-        let upstream = Upstream::Main(Lifeline::inherited(lifeline));
+        let lifeline = Lifeline::inherited(lifeline);
+        let upstream = Upstream::Main { lifeline, admitted: supervision.admitted };
         self.arbiter(config, listener, log, upstream).run()?;
         Ok(ExitCode::SUCCESS)
     }

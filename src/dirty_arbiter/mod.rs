@@ -65,8 +65,10 @@ impl DirtyArbiter {
         hooks.follow(pool.events());
         let edge = Edge::new(self.listener, &self.config, &pool, self.reload.clone())?;
         let (stop, stopped) = oneshot::channel::<()>();
-        let mut edge_task = tokio::spawn(edge.serve(async { drop(stopped.await) }));
         let link = upstream::start(self.upstream, &pool)?;
+        let (admitted, stopped) =
+            (async { drop(link.admitted.await) }, async { drop(stopped.await) });
+        let mut edge_task = tokio::spawn(edge.serve(admitted, stopped));
         let reloads = reload_when_asked(pool.clone(), self.reload, link.reports);
         let mut lost = link.lost;
         tracing::info!(

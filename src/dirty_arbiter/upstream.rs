@@ -13,15 +13,20 @@ use tokio::{
 };
 
 use crate::{
-    lifeline::Report,
+    lifeline::{Report, Word},
     pool::{Event, EventKind, Health, PoolHandle, WorkerState},
 };
 
 /// Who is above.
 #[derive(Debug)]
 pub enum Upstream {
-    /// A main arbiter, by its lifeline.
-    Main(StdStream),
+    /// A main arbiter.
+    Main {
+        /// The lifeline.
+        lifeline: StdStream,
+        /// Whether connections may be taken before it gives the word.
+        admitted: bool,
+    },
     /// Nobody.
     Nobody,
 }
@@ -32,6 +37,8 @@ pub struct Link {
     pub reports: mpsc::Sender<Report>,
     /// Resolves when the main arbiter is gone; never without one.
     pub lost: oneshot::Receiver<()>,
+    /// Resolves when connections may be taken.
+    pub admitted: oneshot::Receiver<()>,
 }
 
 /// Starts the task that tells.
@@ -41,17 +48,23 @@ pub struct Link {
 pub fn start(upstream: Upstream, pool: &PoolHandle) -> io::Result<Link> {
     let (reports, receiver) = mpsc::channel(16);
     let (gone, lost) = oneshot::channel();
-    let (read, sink) = match upstream {
-        Upstream::Main(stream) => {
-            stream.set_nonblocking(true)?;
-            let (read, write) = UnixStream::from_std(stream)?.into_split();
-            (Some(read), Sink::Main(write))
+    let (admit, may_admit) = oneshot::channel();
+    let (read, sink, admitted) = match upstream {
+        Upstream::Main { lifeline, admitted } => {
+            lifeline.set_nonblocking(true)?;
+            let (read, write) = UnixStream::from_std(lifeline)?.into_split();
+            (Some(read), Sink::Main(write), admitted)
         }
-        Upstream::Nobody => (None, Sink::Systemd { told: false }),
+        Upstream::Nobody => (None, Sink::Systemd { told: false }, true),
     };
+    let mut admit = Some(admit);
+    if admitted {
+        admit.take().map(|admit| admit.send(()));
+    }
     let task = Task {
         sink,
         gone,
+        admit,
         reports: receiver,
         events: pool.events(),
         health: pool.health(),
@@ -59,13 +72,14 @@ pub fn start(upstream: Upstream, pool: &PoolHandle) -> io::Result<Link> {
         booted: false,
     };
     tokio::spawn(task.run(read));
-    Ok(Link { reports, lost })
+    Ok(Link { reports, lost, admitted: may_admit })
 }
 
 struct Task {
     sink: Sink,
     /// Dropped unsent without a main arbiter, when the pool has ended.
     gone: oneshot::Sender<()>,
+    admit: Option<oneshot::Sender<()>>,
     reports: mpsc::Receiver<Report>,
     events: broadcast::Receiver<Event>,
     health: watch::Receiver<Health>,
@@ -77,15 +91,22 @@ struct Task {
 impl Task {
     async fn run(mut self, mut read: Option<OwnedReadHalf>) {
         self.tell_health_once_booted().await;
-        let mut pings = [0; 64];
+        let mut words = [0; 64];
         loop {
             tokio::select! {
-                read = heard(&mut read, &mut pings) => match read {
+                read = heard(&mut read, &mut words) => match read {
                     Ok(0) | Err(_) => {
                         let _ = self.gone.send(());
                         return;
                     }
-                    Ok(_) => self.sink.tell(Report::Alive).await,
+                    Ok(n) => {
+                        if Word::Admit.is_in(&words[..n]) {
+                            self.admit.take().map(|admit| admit.send(()));
+                        }
+                        if Word::Ping.is_in(&words[..n]) {
+                            self.sink.tell(Report::Alive).await;
+                        }
+                    }
                 },
                 Some(report) = self.reports.recv() => self.sink.tell(report).await,
                 event = self.events.recv() => match event.map(|event| event.kind) {
@@ -123,10 +144,10 @@ impl Task {
     }
 }
 
-/// What the main arbiter asks; nobody asks nothing.
-async fn heard(read: &mut Option<OwnedReadHalf>, pings: &mut [u8]) -> io::Result<usize> {
+/// What the main arbiter says; nobody says nothing.
+async fn heard(read: &mut Option<OwnedReadHalf>, words: &mut [u8]) -> io::Result<usize> {
     match read {
-        Some(read) => read.read(pings).await,
+        Some(read) => read.read(words).await,
         None => std::future::pending().await,
     }
 }

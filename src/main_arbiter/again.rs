@@ -3,8 +3,11 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    io,
-    os::fd::{OwnedFd, RawFd},
+    io::{self, Read as _},
+    os::{
+        fd::{OwnedFd, RawFd},
+        unix::net::UnixStream,
+    },
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -12,7 +15,10 @@ use std::{
 use nix::unistd::getppid;
 
 use super::number;
-use crate::process::{self, Program, descriptors, pidfd};
+use crate::{
+    lifeline::{Lifeline, Word},
+    process::{self, Program, descriptors, pidfd},
+};
 
 /// The flag of `serve` by which a main arbiter starts its dirty arbiter.
 pub const SUPERVISED: &str = "--supervised-by-main";
@@ -51,9 +57,11 @@ impl Again {
         &self,
         listener: OwnedFd,
         lifeline: OwnedFd,
+        admitted: bool,
         pid_file: &Path,
     ) -> io::Result<i32> {
-        let handed = [fd_of(&listener), fd_of(&lifeline), pid_file.as_os_str().to_owned()];
+        let (listens, lives) = (fd_of(&listener), fd_of(&lifeline));
+        let handed = [listens, lives, flag(admitted), pid_file.as_os_str().to_owned()];
         process::fork_self(Program {
             file: Path::new(SELF),
             name: &self.name,
@@ -73,8 +81,7 @@ impl Again {
         report: OwnedFd,
         owns_socket_file: bool,
     ) -> io::Result<i32> {
-        let owns = if owns_socket_file { "1" } else { "0" };
-        let handed = [fd_of(&listener), fd_of(&report), owns.into()];
+        let handed = [fd_of(&listener), fd_of(&report), flag(owns_socket_file)];
         process::fork_self(Program {
             file: &self.file,
             name: &self.name,
@@ -95,6 +102,10 @@ fn fd_of(fd: &OwnedFd) -> OsString {
     number(std::os::fd::AsRawFd::as_raw_fd(fd))
 }
 
+fn flag(is_set: bool) -> OsString {
+    if is_set { "1" } else { "0" }.into()
+}
+
 /// The absolute path of a program that was called as `name`.
 fn called_as(name: &OsStr) -> Option<PathBuf> {
     if name.to_string_lossy().contains('/') {
@@ -111,6 +122,8 @@ pub struct Supervision {
     pub listener: RawFd,
     /// Its end of the lifeline.
     pub lifeline: RawFd,
+    /// Whether it may take connections; if not, it waits for the word.
+    pub admitted: bool,
     /// Its PID file.
     pub pid_file: PathBuf,
 }
@@ -119,11 +132,12 @@ impl FromStr for Supervision {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut parts = text.splitn(3, ',');
+        let mut parts = text.splitn(4, ',');
         let listener = number_in(parts.next())?;
         let lifeline = number_in(parts.next())?;
+        let admitted = parts.next() == Some("1");
         let pid_file = parts.next().ok_or("the PID file is missing")?.into();
-        Ok(Self { listener, lifeline, pid_file })
+        Ok(Self { listener, lifeline, admitted, pid_file })
     }
 }
 
@@ -155,10 +169,24 @@ fn number_in(part: Option<&str>) -> Result<RawFd, String> {
 /// The main arbiter that this one is to succeed.
 #[derive(Debug)]
 pub struct Predecessor {
-    /// Where to report to it.
-    pub report: OwnedFd,
+    /// Where to report to it, and to hear from it; `None` once that has ended.
+    pub lifeline: Option<UnixStream>,
     /// The process; `None` once it is gone.
     pub pidfd: Option<OwnedFd>,
+}
+
+impl Predecessor {
+    /// Whether it has let this one take connections since the last look.
+    pub fn has_admitted(&mut self) -> bool {
+        let Some(lifeline) = &mut self.lifeline else { return false };
+        let mut bytes = [0; 16];
+        match lifeline.read(&mut bytes) {
+            Ok(n) if n > 0 => return Word::Admit.is_in(&bytes[..n]),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+            Ok(_) | Err(_) => self.lifeline = None,
+        }
+        false
+    }
 }
 
 impl Succession {
@@ -167,11 +195,12 @@ impl Succession {
     /// # Errors
     /// The descriptor that was handed over is not open.
     pub fn predecessor(&self) -> io::Result<Predecessor> {
-        let report = descriptors::inherited(self.report)?;
+        let lifeline = Lifeline::inherited(descriptors::inherited(self.report)?);
+        lifeline.set_nonblocking(true)?;
         let parent = getppid();
         // If it is still the parent after that, the pidfd is the parent's.
         let pidfd = pidfd::open(parent.as_raw()).ok().filter(|_| getppid() == parent);
-        Ok(Predecessor { report, pidfd })
+        Ok(Predecessor { lifeline: Some(lifeline), pidfd })
     }
 }
 
@@ -182,14 +211,16 @@ mod tests {
     #[test]
     fn what_is_handed_over_is_read_back() {
         let again = Again { name: "dirtyd".into(), file: SELF.into(), args: vec!["serve".into()] };
-        let args = again.args_with(SUPERVISED, &["3".into(), "4".into(), "/run/a,b.pid".into()]);
+        let args = again
+            .args_with(SUPERVISED, &["3".into(), "4".into(), "1".into(), "/run/a,b.pid".into()]);
         assert_eq!(args[0], "serve");
         let text = args[1].to_string_lossy();
         let supervision: Supervision =
             text.trim_start_matches(SUPERVISED)[1..].parse().expect("readable");
         assert_eq!((supervision.listener, supervision.lifeline), (3, 4));
+        assert!(supervision.admitted);
         assert_eq!(supervision.pid_file, Path::new("/run/a,b.pid"));
-        assert!("x,4,p".parse::<Supervision>().is_err());
+        assert!("x,4,1,p".parse::<Supervision>().is_err());
         assert!("3".parse::<Succession>().is_err());
     }
 }

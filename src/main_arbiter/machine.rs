@@ -49,7 +49,10 @@ pub enum Event {
     SuccessorReport(Report),
     /// It ended.
     SuccessorExited(Exit),
-    /// The old main arbiter of the upgrade that started this one is gone.
+    /// The old main arbiter of the upgrade that started this one is content:
+    /// callers may come.
+    Admitted,
+    /// That old main arbiter is gone.
     PredecessorGone,
     /// An adopted process ended; its children are ours now.
     StrayEnded,
@@ -77,6 +80,10 @@ pub enum Action {
     StartSuccessor,
     /// Send the new main arbiter a signal.
     SignalSuccessor(Signal),
+    /// Let the new main arbiter take connections.
+    AdmitSuccessor,
+    /// Let the dirty arbiter take connections.
+    Admit,
     /// Tell whoever asked how the upgrade went: the successor serves, or why not.
     Upgraded(Result<(), String>),
     /// Tell the old main arbiter.
@@ -153,6 +160,7 @@ pub struct Machine {
     stopping: Option<Stopping>,
     upgrade: Upgrade,
     predecessor: bool,
+    admitted: bool,
     failures: u32,
     was_ready: bool,
     reloading: bool,
@@ -167,6 +175,7 @@ impl Machine {
             stopping: None,
             upgrade: Upgrade::None,
             predecessor: settings.has_predecessor,
+            admitted: !settings.has_predecessor,
             failures: 0,
             was_ready: false,
             reloading: false,
@@ -177,6 +186,11 @@ impl Machine {
     /// the owner of names and socket.
     pub fn is_succeeded(&self) -> bool {
         self.upgrade == Upgrade::Serving
+    }
+
+    /// Whether the dirty arbiter may take connections as soon as it is up.
+    pub fn is_admitted(&self) -> bool {
+        self.admitted
     }
 
     /// When the next [`Event::Alarm`] is due.
@@ -200,7 +214,10 @@ impl Machine {
                 let serves_all = self.notice() == Notice::Ready;
                 self.upgrade.on_report(report, serves_all)
             }
-            Event::SuccessorExited(exit) => self.upgrade.on_exit(exit),
+            Event::SuccessorExited(exit) => {
+                self.upgrade.on_exit(exit, now + self.settings.upgrade_timeout)
+            }
+            Event::Admitted => self.admit(),
             Event::PredecessorGone => self.on_predecessor_gone(),
             Event::StrayEnded => vec![Action::Sweep { all: false }],
             Event::Alarm => self.on_alarm(now),
@@ -441,11 +458,17 @@ impl Machine {
             return Vec::new();
         }
         tracing::info!("the old main arbiter is gone; this one takes its name");
-        let mut actions = vec![Action::TakeName];
+        let mut actions = self.admit();
+        actions.push(Action::TakeName);
         if self.is_up() {
             actions.push(Action::Notify(self.notice()));
         }
         actions
+    }
+
+    fn admit(&mut self) -> Vec<Action> {
+        let was = std::mem::replace(&mut self.admitted, true);
+        if was || !self.is_up() { Vec::new() } else { vec![Action::Admit] }
     }
 }
 

@@ -154,8 +154,11 @@ fn an_upgrade_ends_with_the_old_one() {
     assert_eq!(bench.signal(Signal::SIGUSR2), [Action::StartSuccessor]);
     assert!(bench.signal(Signal::SIGUSR2).is_empty(), "one at a time");
     let actions = bench.on(Event::SuccessorReport(Report::Ready));
-    assert_eq!(actions, [Action::Notify(Notice::SuccessorIsMain(true)), Action::Upgraded(Ok(()))]);
+    let notice = Action::Notify(Notice::SuccessorIsMain(true));
+    assert_eq!(actions, [Action::AdmitSuccessor, notice, Action::Upgraded(Ok(()))]);
     assert!(bench.machine.is_succeeded());
+    let asked_again = bench.signal(Signal::SIGUSR2);
+    assert_eq!(asked_again, [Action::Upgraded(Ok(()))], "who asks now hears it, too");
     let actions = bench.signal(Signal::SIGTERM);
     let spared = |action: &Action| matches!(action, Action::SignalSuccessor(_));
     assert!(!actions.iter().any(spared), "the successor stays");
@@ -186,6 +189,22 @@ fn a_bad_successor_leaves_the_old_one_in_charge() {
 }
 
 #[test]
+fn an_upgrade_that_is_asked_for_while_a_refused_one_ends_begins_after_it() {
+    let mut bench = Bench::serving();
+    bench.signal(Signal::SIGUSR2);
+    bench.on(Event::SuccessorReport(Report::Degraded));
+    assert!(bench.signal(Signal::SIGUSR2).is_empty(), "one at a time");
+    let actions = bench.on(Event::SuccessorExited(Exit::Code(0)));
+    assert_eq!(actions, [Action::Sweep { all: false }, Action::StartSuccessor]);
+
+    bench.on(Event::SuccessorReport(Report::Degraded));
+    bench.signal(Signal::SIGUSR2);
+    bench.signal(Signal::SIGTERM);
+    let actions = bench.on(Event::SuccessorExited(Exit::Code(0)));
+    assert_eq!(actions, [Action::Sweep { all: false }], "none after the end");
+}
+
+#[test]
 fn a_successor_that_still_boots_ends_with_the_old_one() {
     let mut bench = Bench::serving();
     bench.signal(Signal::SIGUSR2);
@@ -211,10 +230,21 @@ fn the_new_one_tells_the_old_one_and_takes_the_name_when_it_is_gone() {
     assert_eq!(bench.on(Event::Alarm), [Action::Start]);
     let told = bench.on(Event::Report(Report::Ready));
     assert_eq!(told, [Action::TellPredecessor(Report::Ready)]);
+    assert!(!bench.machine.is_admitted());
+    assert_eq!(bench.on(Event::Admitted), [Action::Admit]);
+    assert!(bench.machine.is_admitted());
     assert!(bench.signal(Signal::SIGUSR2).is_empty(), "not before the old one is gone");
     let actions = bench.on(Event::PredecessorGone);
     assert_eq!(actions, [Action::TakeName, Action::Notify(Notice::Ready)]);
     assert_eq!(bench.signal(Signal::SIGUSR2), [Action::StartSuccessor]);
+}
+
+#[test]
+fn a_new_one_that_the_old_one_leaves_alone_admits_itself() {
+    let mut bench = Bench::new(true);
+    bench.on(Event::Alarm);
+    let actions = bench.on(Event::PredecessorGone);
+    assert_eq!(actions[..2], [Action::Admit, Action::TakeName]);
 }
 
 #[test]

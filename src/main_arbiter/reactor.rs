@@ -4,10 +4,7 @@
 use std::{
     fs,
     io::{self, Write as _},
-    os::{
-        fd::{AsFd as _, BorrowedFd},
-        unix::net::UnixStream,
-    },
+    os::fd::{AsFd as _, BorrowedFd},
     time::{Duration, Instant},
 };
 
@@ -26,7 +23,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    lifeline::{Lifeline, Report},
+    lifeline::{Lifeline, Report, Word},
     logging::Log,
     process::{
         children, pidfile,
@@ -157,10 +154,11 @@ impl Reactor {
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let lifelines = [&self.arbiter, &self.successor].into_iter().flatten();
         let lifelines = lifelines.filter_map(|child| child.lifeline.as_ref()).map(|l| l.as_fd());
-        let predecessor = self.own.predecessor.as_ref().and_then(|p| p.pidfd.as_ref());
+        let predecessor = self.own.predecessor.as_ref();
         (std::iter::once(self.signals.fd()))
             .chain(lifelines)
-            .chain(predecessor.map(|fd| fd.as_fd()))
+            .chain(predecessor.and_then(|p| p.lifeline.as_ref()).map(|fd| fd.as_fd()))
+            .chain(predecessor.and_then(|p| p.pidfd.as_ref()).map(|fd| fd.as_fd()))
             .collect()
     }
 
@@ -180,6 +178,9 @@ impl Reactor {
             while let Some((pid, exit)) = children::reap() {
                 events.push(self.buried(pid, exit));
             }
+        }
+        if self.own.predecessor.as_mut().is_some_and(Predecessor::has_admitted) {
+            events.push(Event::Admitted);
         }
         let is_gone = |p: &Predecessor| {
             p.pidfd.as_ref().is_none_or(|fd| crate::process::pidfd::wait(fd, Duration::ZERO))
@@ -217,11 +218,11 @@ impl Reactor {
             }
             Action::Signal(signal) => send(&self.arbiter, signal),
             Action::Ping => {
-                if let Some(lifeline) = self.arbiter.as_ref().and_then(|a| a.lifeline.as_ref()) {
-                    lifeline.ping();
-                }
+                say(&self.arbiter, Word::Ping);
                 self.rename_dirty();
             }
+            Action::Admit => say(&self.arbiter, Word::Admit),
+            Action::AdmitSuccessor => say(&self.successor, Word::Admit),
             Action::Sweep { all } => self.sweep(all),
             Action::ReopenLog => self.log.reopen(),
             Action::CloseSocket => {
@@ -251,7 +252,8 @@ impl Reactor {
             Some(_) => self.own.names.successor(),
             None => self.own.names.clone(),
         };
-        let pid = self.own.again.start_arbiter(self.own.socket.share()?, theirs, &names.dirty())?;
+        let (listener, admitted) = (self.own.socket.share()?, self.machine.is_admitted());
+        let pid = self.own.again.start_arbiter(listener, theirs, admitted, &names.dirty())?;
         tracing::info!(pid, "started the dirty arbiter, process {pid}");
         self.arbiter = Some(Child { pid, lifeline: Some(lifeline) });
         Ok(())
@@ -299,10 +301,10 @@ impl Reactor {
         if let Err(error) = self.own.file.publish() {
             tracing::warn!("cannot write the PID file: {error}");
         }
-        let Some(report_to) = self.own.predecessor.as_ref().map(|p| &p.report) else { return };
-        let told = report_to.try_clone().map(UnixStream::from);
-        // If it is gone, that is an event of its own.
-        let _ = told.and_then(|mut stream| stream.write_all(&[report.byte()]));
+        if let Some(lifeline) = self.own.predecessor.as_mut().and_then(|p| p.lifeline.as_mut()) {
+            // If it is gone, that is an event of its own.
+            let _ = lifeline.write_all(&[report.byte()]);
+        }
     }
 
     fn take_name(&mut self) {
@@ -333,6 +335,12 @@ impl Reactor {
             let _ = fs::remove_file(self.own.names.upgrade());
         }
         tracing::info!("the main arbiter ends");
+    }
+}
+
+fn say(child: &Option<Child>, word: Word) {
+    if let Some(lifeline) = child.as_ref().and_then(|child| child.lifeline.as_ref()) {
+        lifeline.say(word);
     }
 }
 

@@ -2,13 +2,15 @@
 //! a part of: reports, exits and the time go in, actions come out.
 //!
 //! ```text
-//!   none --USR2--> booting --it serves--> serving --TERM to this one--> (gone)
+//!   none --USR2--> booting --it can serve--> serving --TERM to this one--> (gone)
 //!    ^               | too late, worse than the old one, TERM to this one
 //!    |               v
-//!    +--it exited-- refused
+//!    +--it exited-- refused --USR2, it exited--> booting
 //! ```
 //!
-//! Whichever state its successor exits in, this one is in charge again.
+//! Whichever state its successor exits in, this one is in charge again. Until it
+//! is admitted, the successor takes no connection: no caller meets one that is
+//! going to be refused.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +30,10 @@ pub enum Upgrade {
         give_up_at: Instant,
     },
     /// It was told to end.
-    Refused,
+    Refused {
+        /// The next was asked for meanwhile.
+        again: bool,
+    },
     /// It serves, and is to outlive this one.
     Serving,
 }
@@ -38,19 +43,35 @@ impl Upgrade {
     pub fn due(self) -> Option<Instant> {
         match self {
             Self::Booting { give_up_at } => Some(give_up_at),
-            Self::None | Self::Refused | Self::Serving => None,
+            Self::None | Self::Refused { .. } | Self::Serving => None,
         }
     }
 
-    /// Starts the new binary, which may take until `give_up_at`.
+    /// Starts the new binary, which may take until `give_up_at`. Whoever asks
+    /// during an upgrade hears how that one ends; there is never a second.
     pub fn begin(&mut self, give_up_at: Instant) -> Vec<Action> {
-        if *self != Self::None {
-            tracing::error!("SIGUSR2: no upgrade: an upgrade is under way");
-            return Vec::new();
+        match self {
+            Self::None => {
+                tracing::info!("SIGUSR2: starting the new binary on the same socket");
+                *self = Self::Booting { give_up_at };
+                vec![Action::StartSuccessor]
+            }
+            Self::Booting { .. } => {
+                tracing::warn!("SIGUSR2: an upgrade is under way; the new binary boots");
+                Vec::new()
+            }
+            Self::Refused { again } => {
+                tracing::info!("SIGUSR2: the next upgrade begins when the refused one has ended");
+                *again = true;
+                Vec::new()
+            }
+            Self::Serving => {
+                tracing::warn!(
+                    "SIGUSR2: the new main arbiter serves already; TERM to this one finishes the upgrade"
+                );
+                vec![Action::Upgraded(Ok(()))]
+            }
         }
-        tracing::info!("SIGUSR2: starting the new binary on the same socket");
-        *self = Self::Booting { give_up_at };
-        vec![Action::StartSuccessor]
     }
 
     /// The successor told something. `healthy` says whether this one serves
@@ -66,17 +87,27 @@ impl Upgrade {
                     "the new main arbiter serves beside this one; TERM to this one finishes the upgrade"
                 );
                 *self = Self::Serving;
-                vec![Action::Notify(Notice::SuccessorIsMain(true)), Action::Upgraded(Ok(()))]
+                vec![
+                    Action::AdmitSuccessor,
+                    Action::Notify(Notice::SuccessorIsMain(true)),
+                    Action::Upgraded(Ok(())),
+                ]
             }
             Report::Reloaded | Report::WorkerDied | Report::Alive => Vec::new(),
         }
     }
 
-    /// The successor ended.
-    pub fn on_exit(&mut self, exit: Exit) -> Vec<Action> {
+    /// The successor ended; another one may take until `give_up_at`.
+    pub fn on_exit(&mut self, exit: Exit, give_up_at: Instant) -> Vec<Action> {
         match std::mem::replace(self, Self::None) {
             Self::None => Vec::new(),
-            Self::Refused => vec![Action::Sweep { all: false }],
+            Self::Refused { again } => {
+                let mut actions = vec![Action::Sweep { all: false }];
+                if again {
+                    actions.extend(self.begin(give_up_at));
+                }
+                actions
+            }
             Self::Booting { .. } => {
                 let why = format!("the new main arbiter {exit} before it was ready");
                 tracing::error!("the upgrade failed, this main arbiter stays in charge: {why}");
@@ -102,13 +133,17 @@ impl Upgrade {
     pub fn on_stop(&mut self) -> Vec<Action> {
         match self {
             Self::Booting { .. } => self.refuse("the old main arbiter was told to end".to_owned()),
-            Self::None | Self::Refused | Self::Serving => Vec::new(),
+            Self::Refused { again } => {
+                *again = false;
+                Vec::new()
+            }
+            Self::None | Self::Serving => Vec::new(),
         }
     }
 
     fn refuse(&mut self, why: String) -> Vec<Action> {
         tracing::error!("the upgrade failed, this main arbiter stays in charge: {why}");
-        *self = Self::Refused;
+        *self = Self::Refused { again: false };
         vec![
             Action::Upgraded(Err(why)),
             Action::SignalSuccessor(Signal::SIGTERM),

@@ -154,11 +154,17 @@ impl Edge {
         })
     }
 
-    /// Serves until `stop` resolves; then takes no further connection, asks the
-    /// open ones to end after their calls, and returns when they have.
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
+    /// Takes connections once `admitted` resolves, and serves until `stop` does;
+    /// then takes no further connection, asks the open ones to end after their
+    /// calls, and returns when they have.
+    pub async fn serve(self, admitted: impl Future<Output = ()>, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
         tokio::pin!(stop);
+        // Others may take them meanwhile: the old arbiter of an upgrade.
+        tokio::select! {
+            () = &mut stop => return self.close(graceful).await,
+            () = admitted => {}
+        }
         loop {
             let accepted = tokio::select! {
                 () = &mut stop => break,
@@ -174,9 +180,13 @@ impl Edge {
                 }
             }
         }
+        self.close(graceful).await;
+    }
+
+    async fn close(self, connections: GracefulShutdown) {
         self.draining.send_replace(true);
         drop(self.listener);
-        graceful.shutdown().await;
+        connections.shutdown().await;
     }
 
     fn open(&self, stream: UnixStream, graceful: &GracefulShutdown) {

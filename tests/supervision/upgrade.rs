@@ -1,6 +1,6 @@
 //! Upgrades: two generations on one socket, and then only the new one.
 
-use std::{fs, os::unix::fs::symlink};
+use std::{convert::Infallible, fs, os::unix::fs::symlink};
 
 use nix::sys::signal::Signal;
 use tokio::task::LocalSet;
@@ -76,7 +76,11 @@ async fn a_new_binary_that_fails_leaves_the_old_one_in_charge() {
 }
 
 async fn refused(family: &Family, why: &str) {
-    let upgrade = family.run(&["upgrade"]).await;
+    // No caller may meet the new one, not even on a connection of its own.
+    let upgrade = tokio::select! {
+        upgrade = family.run(&["upgrade"]) => upgrade,
+        never = served(family) => match never {},
+    };
     assert_eq!(upgrade.code, Some(1), "{}", upgrade.stdout);
     assert!(upgrade.stderr.contains(why), "{}", upgrade.stderr);
     let client = family.connect();
@@ -88,6 +92,14 @@ async fn refused(family: &Family, why: &str) {
             .then_some(())
     })
     .await;
+}
+
+/// Calls on one connection after the other, for as long as it is polled.
+async fn served(family: &Family) -> Infallible {
+    loop {
+        let call = family.connect().execute("life:Moody", "pid", dirtyd::client::args![]).await;
+        call.expect("the old one serves");
+    }
 }
 
 /// The old main arbiter dies in the middle: the new one carries on alone.

@@ -22,8 +22,9 @@ class App(dirtyd.DirtyApp):
         self.started()
         while True: pass
     def swallows_once(self):
-        self.started()
-        with contextlib.suppress(dirtyd.CallTimeout): self.wait_long()
+        with contextlib.suppress(dirtyd.CallTimeout):
+            self.started()
+            self.wait_long()
         return "survived"
     def wait_long(self):
         end = time.monotonic() + 100
