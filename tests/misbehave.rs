@@ -142,11 +142,11 @@ async fn ignores_shutdown() {
 }
 
 /// A worker that never boots: calls are refused with why, others are served.
-async fn never_boots(how: &str, why: &str) {
-    let settings = "boot_timeout = \"400ms\"\n[[app]]\npath = \"lab:Lab\"";
+async fn never_boots(how: &str, boot_timeout: &str, why: &str) {
+    let settings = "[[app]]\npath = \"lab:Lab\"";
     let config = pool(&format!("\"bad_boot.py\", {how:?}"), settings);
-    let config = config.replace("app = [{ path", "boot_timeout = \"400ms\"\napp = [{ path");
-    let config = config.replacen("boot_timeout = \"400ms\"\n", "", 1);
+    let own = format!("boot_timeout = {boot_timeout:?}\napp = [{{ path");
+    let config = config.replace("app = [{ path", &own);
     let daemon = Daemon::launch(&config).await;
     let outcome = daemon.client().execute("Faulty", "work", args![]).await;
     let refused = failure(outcome, Code::Unavailable, Reason::NoWorkers);
@@ -162,22 +162,22 @@ async fn never_boots(how: &str, why: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exits_before_hello() {
-    never_boots("exit", "exited with code 9").await;
+    never_boots("exit", "60s", "exited with code 9").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn never_says_hello() {
-    never_boots("silent", "it did not say hello").await;
+    never_boots("silent", "400ms", "it did not say hello").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn speaks_another_version() {
-    never_boots("version", "protocol version 99").await;
+    never_boots("version", "60s", "protocol version 99").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn speaks_another_protocol() {
-    never_boots("noise", "it sent a frame of").await;
+    never_boots("noise", "60s", "it sent a frame of").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

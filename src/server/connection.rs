@@ -1,18 +1,19 @@
 //! One connection: HTTP/2 over a repaired Unix stream.
 
-use std::{convert::Infallible, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use http::{Request, Response};
-use hyper::{body::Incoming, server::conn::http2};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::graceful::Watcher,
-    service::TowerToHyperService,
 };
-use tonic::{Status, body::Body};
-use tower::Service;
+use tonic::Status;
 
-use super::authority::AuthorityRepair;
+use super::{
+    authority::AuthorityRepair,
+    router::{Router, refusal},
+};
 use crate::{config::Limits, process::Socket};
 
 /// Flow-control windows: large enough that a payload of some MiB needs few
@@ -26,16 +27,13 @@ const FRAME: u32 = 256 * 1024;
 const REFUSAL: Duration = Duration::from_secs(5);
 
 /// Serves a connection until its client leaves or `watcher` asks it to end.
-pub async fn serve<S>(stream: Socket, service: S, limits: Limits, watcher: Watcher)
-where
-    S: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send + 'static,
-{
+pub async fn serve(stream: Socket, router: Arc<Router>, limits: Limits, watcher: Watcher) {
     let io = TokioIo::new(AuthorityRepair::new(stream));
-    let connection = builder(limits).serve_connection(io, TowerToHyperService::new(service));
+    let service = service_fn(move |request| {
+        let router = Arc::clone(&router);
+        async move { router.serve(request).await }
+    });
+    let connection = builder(limits).serve_connection(io, service);
     if let Err(error) = watcher.watch(connection).await {
         // A client that vanishes is no fault; one that speaks no HTTP/2 is its own.
         tracing::debug!("connection ended: {error}");
@@ -44,11 +42,11 @@ where
 
 /// Answers whatever a client asks with `status`, for a while.
 pub async fn refuse(stream: Socket, status: Status, limits: Limits) {
-    let service = tower::service_fn(move |_: Request<Incoming>| {
-        std::future::ready(Ok::<_, Infallible>(status.clone().into_http::<Body>()))
+    let service = service_fn(move |_: Request<Incoming>| {
+        std::future::ready(Ok::<_, Infallible>(refusal(status.clone())))
     });
     let io = TokioIo::new(AuthorityRepair::new(stream));
-    let connection = builder(limits).serve_connection(io, TowerToHyperService::new(service));
+    let connection = builder(limits).serve_connection(io, service);
     let _ = tokio::time::timeout(REFUSAL, connection).await;
 }
 

@@ -1,20 +1,22 @@
 //! Execute and ExecuteStream: from a gRPC request to a submitted call, and from
 //! its outcome to a gRPC response.
 
-use std::{pin::Pin, time::Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
-use futures_util::Stream;
+use http::Request;
+use hyper::body::Incoming;
 use tonic::{
-    Request, Response, Status,
+    Status,
     metadata::{KeyAndValueRef, MetadataMap},
 };
 
 use super::{
     deadline::caller_timeout,
-    raw::{Envelope, arbiter_server::Arbiter},
+    envelope::Envelope,
+    message::{self, Message, Messages},
     status::{self, Context},
-    stream::ChunkStream,
+    stream::{ChunkStream, Chunked},
 };
 use crate::{
     call::{CallError, CallRequest, reply_channel, stream_channel},
@@ -27,52 +29,62 @@ use crate::{
 const REQUEST_ID: &str = "x-request-id";
 
 /// The service `dirty.v1.Arbiter`.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct ArbiterService {
     pool: PoolHandle,
     window: Window,
+    max_message_size: usize,
 }
 
 impl ArbiterService {
-    /// A service that submits to `pool`; streams hold up to `window` chunks.
-    pub fn new(pool: PoolHandle, window: Window) -> Self {
-        Self { pool, window }
+    /// A service that submits to `pool` requests of up to `max_message_size`
+    /// bytes; streams hold up to `window` chunks.
+    pub fn new(pool: PoolHandle, window: Window, max_message_size: usize) -> Self {
+        Self { pool, window, max_message_size }
     }
-}
 
-#[tonic::async_trait]
-impl Arbiter for ArbiterService {
-    type ExecuteStreamStream = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
-
-    async fn execute(&self, request: Request<Envelope>) -> Result<Response<Bytes>, Status> {
-        let (call, mut context) = read(request)?;
+    /// Execute. Dropping the future cancels the call.
+    ///
+    /// # Errors
+    /// What became of the call, if not a result.
+    pub async fn execute(&self, request: Request<Incoming>) -> Result<Message, Status> {
+        let (call, mut context) = self.read(request).await?;
         let (reply, answer) = reply_channel();
         let ticket = self.pool.submit(call, reply).await;
         context.name_request(&ticket);
         let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
         ticket.done();
         match outcome {
-            Ok(payload) => Ok(Response::new(payload)),
+            Ok(payload) => Ok(Message::new(payload)),
             Err((error, worker)) => Err(status::of_call(error, worker, &context)),
         }
     }
 
-    async fn execute_stream(
+    /// ExecuteStream. Dropping the messages cancels the call.
+    ///
+    /// # Errors
+    /// The request is malformed; what becomes of the call is told by the stream.
+    pub async fn execute_stream(
         &self,
-        request: Request<Envelope>,
-    ) -> Result<Response<Self::ExecuteStreamStream>, Status> {
-        let (call, mut context) = read(request)?;
+        request: Request<Incoming>,
+    ) -> Result<Messages<Chunked>, Status> {
+        let (call, mut context) = self.read(request).await?;
         let (reply, chunks) = stream_channel(self.window.chunks);
         let ticket = self.pool.submit(call, reply).await;
         context.name_request(&ticket);
-        let stream = ChunkStream::new(chunks, ticket, self.window, context);
-        Ok(Response::new(Box::pin(stream.into_stream())))
+        Ok(Messages::new(ChunkStream::new(chunks, ticket, self.window, context).into_stream()))
+    }
+
+    async fn read(&self, request: Request<Incoming>) -> Result<(CallRequest, Context), Status> {
+        let (head, body) = request.into_parts();
+        let message = message::read(body, self.max_message_size).await?;
+        let envelope = Envelope::read(message).map_err(status::invalid_request)?;
+        call(MetadataMap::from_headers(head.headers), envelope)
     }
 }
 
-fn read(request: Request<Envelope>) -> Result<(CallRequest, Context), Status> {
+fn call(metadata: MetadataMap, envelope: Envelope) -> Result<(CallRequest, Context), Status> {
     let arrived = Instant::now();
-    let (metadata, _, envelope) = request.into_parts();
     let request_id = metadata
         .get(REQUEST_ID)
         .and_then(|value| value.to_str().ok())

@@ -107,7 +107,7 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<StdListener> {
 /// The edge, ready to serve.
 pub struct Edge {
     listener: UnixListener,
-    router: Router,
+    router: Arc<Router>,
     limits: Limits,
     allowed_uids: Option<Vec<u32>>,
     stats: Arc<EdgeStats>,
@@ -127,7 +127,8 @@ impl Edge {
     ) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let stats = Arc::new(EdgeStats::default());
-        let arbiter = ArbiterService::new(pool.clone(), config.window);
+        let arbiter =
+            ArbiterService::new(pool.clone(), config.window, config.limits.max_message_size);
         let admin =
             AdminService::new(pool.clone(), Arc::clone(&stats), reload, config.proc_name.clone());
         let (draining, drains) = watch::channel(false);
@@ -146,7 +147,7 @@ impl Edge {
             .add_service(reflection().build_v1alpha().map_err(io::Error::other)?);
         Ok(Self {
             listener: UnixListener::from_std(listener)?,
-            router: Router::new(arbiter, others, config.limits.max_message_size),
+            router: Arc::new(Router::new(arbiter, others)),
             limits: config.limits,
             allowed_uids: config.allowed_uids.clone(),
             stats,
@@ -206,7 +207,7 @@ impl Edge {
             }
             return;
         }
-        let (router, watcher) = (self.router.clone(), graceful.watcher());
+        let (router, watcher) = (Arc::clone(&self.router), graceful.watcher());
         tokio::spawn(async move {
             let _counted = Counted::new(&stats.connections);
             connection::serve(stream, router, limits, watcher).await;

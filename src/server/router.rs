@@ -3,53 +3,105 @@
 
 use std::{
     convert::Infallible,
+    pin::Pin,
     task::{Context, Poll},
 };
 
-use http::{Request, Response};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http_body::{Body, Frame};
 use hyper::body::Incoming;
-use tonic::{body::Body, service::Routes};
-use tower::Service;
+use pin_project_lite::pin_project;
+use tonic::{Status, service::Routes};
+use tower::ServiceExt as _;
 
-use super::{execute::ArbiterService, limit::LimitedBody, raw::arbiter_server::ArbiterServer};
-
-type BoxFuture =
-    std::pin::Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send + 'static>>;
+use super::{
+    execute::ArbiterService,
+    message::{Message, Messages},
+    stream::Chunked,
+};
 
 /// All services of the socket.
-#[derive(Clone)]
 pub struct Router {
-    arbiter: ArbiterServer<ArbiterService>,
+    arbiter: ArbiterService,
     others: Routes,
-    max_message_size: usize,
 }
 
 impl Router {
     /// A router to the arbiter and to the `others`: admin, health, reflection.
-    pub fn new(arbiter: ArbiterService, others: Routes, max_message_size: usize) -> Self {
-        // The limit is `LimitedBody`'s; results are limited by the worker.
-        let arbiter = ArbiterServer::new(arbiter)
-            .max_decoding_message_size(usize::MAX)
-            .max_encoding_message_size(usize::MAX);
-        Self { arbiter, others, max_message_size }
+    pub fn new(arbiter: ArbiterService, others: Routes) -> Self {
+        Self { arbiter, others }
+    }
+
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// Never: an error is an answer, too.
+    pub async fn serve(&self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+        let answer = match request.uri().path() {
+            "/dirty.v1.Arbiter/Execute" => {
+                let message = self.arbiter.execute(request).await;
+                message.map(|message| Answer::Message { message })
+            }
+            "/dirty.v1.Arbiter/ExecuteStream" => {
+                let messages = self.arbiter.execute_stream(request).await;
+                messages.map(|messages| Answer::Messages { messages })
+            }
+            _ => {
+                let response = self.others.clone().oneshot(request).await;
+                return response.map(|response| response.map(|body| Answer::Other { body }));
+            }
+        };
+        Ok(match answer {
+            Ok(body) => {
+                let mut response = Response::new(body);
+                let grpc = HeaderValue::from_static("application/grpc");
+                response.headers_mut().insert(CONTENT_TYPE, grpc);
+                response
+            }
+            Err(status) => refusal(status),
+        })
     }
 }
 
-impl Service<Request<Incoming>> for Router {
-    type Response = Response<Body>;
-    type Error = Infallible;
-    type Future = BoxFuture;
+/// An answer that is an error from the start.
+pub fn refusal(status: Status) -> Response<Answer> {
+    status.into_http::<tonic::body::Body>().map(|body| Answer::Other { body })
+}
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Poll::Ready(Ok(()))
+pin_project! {
+    /// The body of an answer.
+    #[project = Projected]
+    pub enum Answer {
+        /// Of Execute.
+        Message { #[pin] message: Message },
+        /// Of ExecuteStream.
+        Messages { #[pin] messages: Messages<Chunked> },
+        /// Of another service, or an error.
+        Other { #[pin] body: tonic::body::Body },
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match self.project() {
+            Projected::Message { message } => message.poll_frame(cx),
+            Projected::Messages { messages } => messages.poll_frame(cx),
+            Projected::Other { body } => body.poll_frame(cx),
+        }
     }
 
-    fn call(&mut self, request: Request<Incoming>) -> BoxFuture {
-        let limit = self.max_message_size;
-        let request = request.map(|body| Body::new(LimitedBody::new(body, limit)));
-        if request.uri().path().starts_with("/dirty.v1.Arbiter/") {
-            return self.arbiter.call(request);
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Message { message } => message.is_end_stream(),
+            Self::Messages { messages } => messages.is_end_stream(),
+            Self::Other { body } => body.is_end_stream(),
         }
-        Box::pin(self.others.call(request))
     }
 }

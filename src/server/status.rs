@@ -3,7 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use tonic::{Code, Status};
+use tonic::{Code, Status, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
@@ -133,6 +133,17 @@ pub fn request_too_large(size: u64, limit: usize) -> Status {
         "the request has {size} bytes, the limit is {limit}; send less, or raise max_message_size"
     );
     of_call(CallError::MessageTooLarge { message }, None, &Context::default())
+}
+
+/// A message that is compressed.
+pub fn compressed() -> Status {
+    let message = "the request is compressed, which dirtyd does not read: on a Unix socket it \
+                   costs more than it saves; switch compression off in the client";
+    let details = ErrorDetails::with_error_info("INVALID_REQUEST", DOMAIN, HashMap::new());
+    let mut status = Status::with_error_details(Code::Unimplemented, message, details);
+    let identity = MetadataValue::from_static("identity");
+    status.metadata_mut().insert("grpc-accept-encoding", identity);
+    status
 }
 
 /// A user id that may not connect.

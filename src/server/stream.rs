@@ -2,6 +2,8 @@
 //! only when the reader has room, and only chunks that are asked for return
 //! credit to the worker: that is how a slow reader stops the generator.
 
+use std::pin::Pin;
+
 use bytes::Bytes;
 use futures_util::Stream;
 use tonic::Status;
@@ -12,6 +14,9 @@ use crate::{
     config::Window,
     pool::Ticket,
 };
+
+/// The encoded messages of a stream.
+pub type Chunked = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
 
 /// A stream that is being read. Dropping it cancels the call.
 pub struct ChunkStream {
@@ -31,12 +36,12 @@ impl ChunkStream {
         Self { chunks, ticket: Some(ticket), window, context, credit: None, owed: (0, 0) }
     }
 
-    /// The stream of encoded messages that tonic sends.
-    pub fn into_stream(self) -> impl Stream<Item = Result<Bytes, Status>> {
-        futures_util::stream::unfold(self, |mut this| async move {
+    /// The stream of encoded messages.
+    pub fn into_stream(self) -> Chunked {
+        Box::pin(futures_util::stream::unfold(self, |mut this| async move {
             let item = this.next().await?;
             Some((item, this))
-        })
+        }))
     }
 
     async fn next(&mut self) -> Option<Result<Bytes, Status>> {

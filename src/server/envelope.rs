@@ -1,27 +1,11 @@
 //! Requests of `dirty.v1.Arbiter` as the arbiter reads them: the envelope, and
 //! everything else as unopened bytes.
 
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::{Buf as _, Bytes};
 use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_field};
-use tonic::{
-    Status,
-    codec::{BufferSettings, Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-};
-
-pub(super) use generated::arbiter_server;
-
-#[allow(clippy::all)]
-mod generated {
-    include!(concat!(env!("OUT_DIR"), "/raw/dirty.v1.Arbiter.rs"));
-}
 
 /// The longest app and action names in bytes.
 const MAX_NAME: usize = 255;
-/// The first buffer of a call in bytes; tonic's default of 8 KiB is more than
-/// most calls need.
-const BUFFER: usize = 1024;
-/// How much of a stream tonic gathers into one write, in bytes.
-const GATHER: usize = 32 * 1024;
 
 /// An `ExecuteRequest` with its first two fields read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,54 +59,6 @@ fn name(field: &str, rest: &mut Bytes) -> Result<String, String> {
     match std::str::from_utf8(&bytes) {
         Ok(text) => Ok(text.to_owned()),
         Err(_) => Err(format!("`{field}` is not UTF-8")),
-    }
-}
-
-/// The codec of the raw service: requests to envelopes, responses as they are.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RawCodec;
-
-impl Codec for RawCodec {
-    type Encode = Bytes;
-    type Decode = Envelope;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        *self
-    }
-
-    fn decoder(&mut self) -> Self {
-        *self
-    }
-}
-
-impl Encoder for RawCodec {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, buffer: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        buffer.reserve(item.len());
-        buffer.put(item);
-        Ok(())
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(BUFFER, GATHER)
-    }
-}
-
-impl Decoder for RawCodec {
-    type Item = Envelope;
-    type Error = Status;
-
-    fn decode(&mut self, buffer: &mut DecodeBuf<'_>) -> Result<Option<Envelope>, Status> {
-        let payload = buffer.copy_to_bytes(buffer.remaining());
-        Envelope::read(payload).map(Some).map_err(super::status::invalid_request)
-    }
-
-    fn buffer_settings(&self) -> BufferSettings {
-        BufferSettings::new(BUFFER, GATHER)
     }
 }
 
