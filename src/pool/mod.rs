@@ -48,7 +48,7 @@ pub use snapshot::{AppSnapshot, Snapshot, WorkerSnapshot};
 pub use tables::WorkerState;
 
 use crate::{
-    call::{CallError, CallId, CallRequest, Reply},
+    call::{CallError, CallId, CallRequest, QueueBound, Reply},
     config::Config,
 };
 
@@ -182,9 +182,9 @@ impl PoolHandle {
             request.request_id = id.to_string();
         }
         let Ok(permit) = self.cancels.clone().try_reserve_owned() else {
-            let limit = self.cancels.max_capacity();
+            let bound = QueueBound::Connections(self.cancels.max_capacity());
             let retry_after = std::time::Duration::from_secs(1);
-            reply.fail(CallError::QueueFull { app: request.app, limit, retry_after }, None);
+            reply.fail(CallError::QueueFull { app: request.app, bound, retry_after }, None);
             return Ticket { id, cancel: None };
         };
         if let Err(mpsc::error::SendError(Request::Submit(_, _, reply))) =

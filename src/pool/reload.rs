@@ -144,7 +144,7 @@ impl Pool {
             self.add_app(group, new);
             return;
         };
-        self.scheduler.set_app(app, new.max_queue);
+        self.scheduler.set_app(app, new.queue);
         let row = &mut self.apps[app.0];
         row.config = new.clone();
         // The class may say something else by now: the first new worker tells.
@@ -378,7 +378,7 @@ impl Pool {
         }
         self.app_ids = old.app_ids;
         for app in 0..self.apps.len() {
-            self.scheduler.set_app(AppId(app), self.apps[app].config.max_queue);
+            self.scheduler.set_app(AppId(app), self.apps[app].config.queue);
         }
     }
 

@@ -61,7 +61,8 @@ pub fn of_call(error: CallError, worker: Option<WorkerRef>, context: &Context) -
         CallError::WorkerCrashed { ended: EndedBy::Signal(signal), .. } => {
             facts.insert("signal".to_owned(), signal.to_string());
         }
-        CallError::QueueFull { retry_after, .. } => {
+        CallError::QueueFull { retry_after, bound, .. } => {
+            facts.insert("bound".to_owned(), bound.key().to_owned());
             details.set_retry_info(Some(*retry_after));
         }
         CallError::NoWorkers { .. } | CallError::Draining => {
