@@ -87,11 +87,12 @@ impl Admin for AdminService {
 
     async fn reload(
         &self,
-        _: Request<v1::ReloadRequest>,
+        request: Request<v1::ReloadRequest>,
     ) -> Result<Response<v1::ReloadResponse>, Status> {
-        let config = (self.reload)().map_err(|error| status::of_reload(&error.to_string()))?;
+        let v1::ReloadRequest { pool } = request.into_inner();
+        let config = (self.reload)().map_err(|error| status::of_config(&error))?;
         let replaced_workers =
-            self.pool.reload(config).await.map_err(|why| status::of_reload(&why))?;
+            self.pool.reload(config, pool).await.map_err(|error| status::of_reload(&error))?;
         Ok(Response::new(v1::ReloadResponse { replaced_workers }))
     }
 
