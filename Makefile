@@ -56,9 +56,11 @@ test: test-rust test-workers test-python test-go test-node test-java test-exampl
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
 
-test-workers: $(VENV) $(NODE_READY) # one protocol, every runtime: a table
+test-workers: $(VENV) $(NODE_READY) # one protocol, every runtime: a table; and all of them in one daemon
 	cd clients/node && npm run build
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python cargo test --locked --test worker_conformance
+	cargo build --locked --example rust-worker
+	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python cargo test --locked --test mixed -- --include-ignored
 
 test-python: debug $(VENV)
 	cd clients/python && pytest

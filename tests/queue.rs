@@ -28,10 +28,50 @@ async fn a_full_queue_refuses_at_once_and_says_when_to_come_back() {
     let outcome = daemon.client().execute("lab:Lab", "echo", args![]).await;
     let full = failure(outcome, Code::ResourceExhausted, Reason::QueueFull);
     assert!(full.retry_after.is_some_and(|after| after > Duration::ZERO), "{full:?}");
-    assert!(full.message.contains("max_queue"), "{}", full.message);
+    assert!(full.message.contains("max_queue or"), "{}", full.message);
+    assert_eq!(full.facts.get("bound").map(String::as_str), Some("max_queue"));
     daemon.touch("door");
     running.await.expect("no panic").expect("hold");
     assert_eq!(waiting.await.expect("no panic").len(), 2, "those that waited are served");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_is_bounded_by_bytes_too_and_a_larger_request_waits_alone() {
+    let daemon = Daemon::start("max_queue_bytes = \"100kB\"\n[[app]]\npath = \"lab:Lab\"").await;
+    let running = occupied(&daemon).await;
+    let waits = async |calls: u32, bytes: u64| {
+        let status =
+            daemon.until("they wait", |status| app(status, "lab:Lab").queued == calls).await;
+        let app = app(&status, "lab:Lab");
+        assert_eq!(app.max_queue_bytes, 100_000);
+        assert!((bytes..bytes + 100).contains(&app.queued_bytes), "{}", app.queued_bytes);
+    };
+    let large = daemon.calling("type_name", args!["x".repeat(150_000)]);
+    waits(1, 150_000).await;
+    // The only slot is held by this test: an answer now is an answer at once.
+    let refused = async |bytes: usize| {
+        let outcome = daemon.client().execute("lab:Lab", "echo", args!["x".repeat(bytes)]).await;
+        let full = failure(outcome, Code::ResourceExhausted, Reason::QueueFull);
+        assert!(full.retry_after.is_some_and(|after| after > Duration::ZERO), "{full:?}");
+        assert!(full.message.contains("raise max_queue_bytes"), "{}", full.message);
+        assert_eq!(full.facts.get("bound").map(String::as_str), Some("max_queue_bytes"));
+    };
+    refused(1).await;
+    daemon.touch("door");
+    running.await.expect("no panic").expect("hold");
+    large.await.expect("no panic").expect("it is served, though it is above the limit");
+
+    std::fs::remove_file(daemon.path("door.started")).expect("it was there");
+    std::fs::remove_file(daemon.path("door")).expect("it was there");
+    let running = occupied(&daemon).await;
+    let small = [60_000, 30_000].map(|n| daemon.calling("type_name", args!["x".repeat(n)]));
+    waits(2, 90_000).await;
+    refused(20_000).await;
+    daemon.touch("door");
+    running.await.expect("no panic").expect("hold");
+    for call in small {
+        call.await.expect("no panic").expect("served");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -68,6 +68,48 @@ impl fmt::Display for AppFailure {
     }
 }
 
+/// The limit that a call met which could not be queued.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum QueueBound {
+    /// So many calls wait, as many as may.
+    Calls(usize),
+    /// More bytes than may would wait.
+    Bytes {
+        /// Those of the calls that wait.
+        waiting: u64,
+        /// Those of this call.
+        own: u64,
+        /// As many as may.
+        limit: u64,
+    },
+    /// So many calls of all apps are here, as many as all connections may have.
+    Connections(usize),
+}
+
+impl QueueBound {
+    /// The key of the configuration that sets it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Calls(_) => "max_queue",
+            Self::Bytes { .. } => "max_queue_bytes",
+            Self::Connections(_) => "max_concurrent_streams",
+        }
+    }
+}
+
+impl fmt::Display for QueueBound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Calls(limit) => write!(f, "{limit} calls wait already"),
+            Self::Bytes { waiting, own, limit } => write!(
+                f,
+                "calls of {waiting} bytes wait already, and with the {own} of this one they would be more than {limit}"
+            ),
+            Self::Connections(limit) => write!(f, "{limit} calls of all apps are here already"),
+        }
+    }
+}
+
 /// Why a call has no result. The messages are complete sentences without a
 /// period; the caller reads them.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -103,14 +145,12 @@ pub enum CallError {
     #[error("the action streams; call it with ExecuteStream")]
     ActionStreams,
     /// The app's queue is full.
-    #[error(
-        "the queue of app `{app}` is full: {limit} calls wait already; retry later, or raise max_queue or workers"
-    )]
+    #[error("the queue of app `{app}` is full: {bound}; retry later, or raise {} or workers", bound.key())]
     QueueFull {
         /// The app.
         app: String,
-        /// Its limit.
-        limit: usize,
+        /// By which limit.
+        bound: QueueBound,
         /// When trying again is sensible.
         retry_after: Duration,
     },

@@ -16,7 +16,7 @@ use std::{
 
 use bytes::Bytes;
 
-pub use error::{AppFailure, CallError, EndedBy, WorkerRef};
+pub use error::{AppFailure, CallError, EndedBy, QueueBound, WorkerRef};
 pub use reply::{Chunks, CreditReturn, Reply, Sink, StreamItem, reply_channel, stream_channel};
 
 use crate::proto::worker::Metadata;
@@ -65,6 +65,11 @@ pub struct Call {
 }
 
 impl Call {
+    /// What it takes of the room of a queue: the bytes of its request.
+    pub fn size(&self) -> u64 {
+        self.request.payload.len() as u64
+    }
+
     /// When the call's wait in a queue ends: the earlier of the caller's
     /// deadline and arrival plus timeout.
     pub fn queue_deadline(&self) -> Instant {

@@ -5,6 +5,8 @@ use std::{
     process::ExitCode,
 };
 
+use bytesize::ByteSize;
+
 use super::{serve::ConfigFlags, table};
 use crate::config::PoolConfig;
 
@@ -29,7 +31,7 @@ impl Check {
             config.runtime_dir.display(),
             config.proc_name,
             config.graceful_timeout,
-            bytesize::ByteSize::b(config.limits.max_message_size as u64),
+            ByteSize::b(config.limits.max_message_size as u64),
         );
         for pool in &config.pools {
             text += &describe(pool);
@@ -44,7 +46,8 @@ fn describe(pool: &PoolConfig) -> String {
         .map(|app| {
             let workers = app.workers.map_or("class or all".to_owned(), |n| n.to_string());
             let timeout = humantime::format_duration(app.timeout).to_string();
-            vec![app.path.clone(), workers, timeout, app.max_queue.to_string()]
+            let bytes = app.queue.bytes.map_or("-".to_owned(), |n| ByteSize::b(n).to_string());
+            vec![app.path.clone(), workers, timeout, app.queue.calls.to_string(), bytes]
         })
         .collect();
     format!(
@@ -53,6 +56,10 @@ fn describe(pool: &PoolConfig) -> String {
         pool.workers,
         pool.threads,
         pool.command.join(" "),
-        table::render(&["APP", "WORKERS", "TIMEOUT", "MAX QUEUE"], &["MAX QUEUE"], &rows)
+        table::render(
+            &["APP", "WORKERS", "TIMEOUT", "MAX QUEUE", "MAX QUEUE BYTES"],
+            &["MAX QUEUE", "MAX QUEUE BYTES"],
+            &rows
+        )
     )
 }

@@ -37,7 +37,7 @@ enum Command {
     Status(status::Status),
     /// Print what happens to workers, apps and the arbiter, as it happens.
     Events(events::Events),
-    /// Read the configuration again and replace the workers, one by one.
+    /// Read the configuration again and replace the workers of all pools, or of one.
     Reload(reload::Reload),
     /// Give a pool another number of workers.
     Scale(scale::Scale),

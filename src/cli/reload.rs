@@ -11,6 +11,9 @@ use crate::{
 /// `dirtyd reload`.
 #[derive(Debug, clap::Args)]
 pub struct Reload {
+    /// The only pool to reload; the others stay as they run [default: all pools]
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pool: String,
     #[command(flatten)]
     target: Target,
 }
@@ -24,7 +27,7 @@ impl Reload {
         block_on(async {
             let client = self.target.client();
             let mut admin = AdminClient::new(client.channel());
-            let done = admin.reload(ReloadRequest {}).await.map_err(|status| {
+            let done = admin.reload(ReloadRequest { pool: self.pool }).await.map_err(|status| {
                 anyhow::anyhow!("{}", explain(&Error::of(status, client.socket())))
             })?;
             println!("reloaded: {} workers replaced", done.into_inner().replaced_workers);

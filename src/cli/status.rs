@@ -82,8 +82,8 @@ fn as_text(status: &StatusResponse) -> String {
     let rows: Vec<_> = status.workers.iter().map(worker_row).collect();
     text += "\n";
     text += &table::render(&header, &right, &rows);
-    let header = ["APP", "POOL", "WORKERS", "RUNNING", "QUEUED", "OLDEST WAIT", "SERVED", "FAILED"];
-    let right = ["WORKERS", "RUNNING", "QUEUED", "OLDEST WAIT", "SERVED", "FAILED"];
+    let right = ["WORKERS", "RUNNING", "QUEUED", "BYTES", "OLDEST WAIT", "SERVED", "FAILED"];
+    let header = [&["APP", "POOL"], right.as_slice()].concat();
     let rows: Vec<_> = status.apps.iter().map(app_row).collect();
     text += "\n";
     text += &table::render(&header, &right, &rows);
@@ -132,6 +132,10 @@ fn app_row(app: &AppStatus) -> Vec<String> {
         format!("{}/{}", app.ready_workers, app.allocated_workers),
         app.running.to_string(),
         format!("{}/{}", app.queued, app.max_queue),
+        match app.max_queue_bytes {
+            0 => ByteSize::b(app.queued_bytes).to_string(),
+            most => format!("{}/{}", ByteSize::b(app.queued_bytes), ByteSize::b(most)),
+        },
         app.oldest_wait.map_or("-".to_owned(), |wait| format!("{:.1?}", duration(Some(wait)))),
         app.served.to_string(),
         app.failed.to_string(),
@@ -160,6 +164,7 @@ fn as_json(status: &StatusResponse) -> Json {
     let app = |app: &AppStatus| {
         json!({
             "app": app.app, "pool": app.pool, "queued": app.queued, "max_queue": app.max_queue,
+            "queued_bytes": app.queued_bytes, "max_queue_bytes": app.max_queue_bytes,
             "oldest_wait_seconds": app.oldest_wait.map(|wait| duration(Some(wait)).as_secs_f64()),
             "served": app.served, "failed": app.failed, "running": app.running,
             "ready_workers": app.ready_workers, "allocated_workers": app.allocated_workers,

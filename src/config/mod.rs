@@ -184,6 +184,16 @@ pub struct AppConfig {
     pub workers: Option<u32>,
     /// The dirty timeout of its calls.
     pub timeout: Duration,
-    /// The limit of its queue.
-    pub max_queue: usize,
+    /// The limits of its queue.
+    pub queue: QueueLimits,
+}
+
+/// How much may wait for an app.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueLimits {
+    /// So many calls (`max_queue`).
+    pub calls: usize,
+    /// So many bytes of requests, but always one call (`max_queue_bytes`);
+    /// `None` leaves it to the number of calls.
+    pub bytes: Option<u64>,
 }

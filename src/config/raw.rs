@@ -60,6 +60,7 @@ pub struct Raw {
     pub(super) kill_grace: Option<Seconds>,
     pub(super) heartbeat: Option<Seconds>,
     pub(super) max_queue: Option<u32>,
+    pub(super) max_queue_bytes: Option<Size>,
     pub(super) max_requests: Option<u64>,
     pub(super) max_requests_jitter: Option<u64>,
     pub(super) max_lifetime: Option<Seconds>,
@@ -88,6 +89,7 @@ pub struct RawPool {
     pub(super) kill_grace: Option<Seconds>,
     pub(super) heartbeat: Option<Seconds>,
     pub(super) max_queue: Option<u32>,
+    pub(super) max_queue_bytes: Option<Size>,
     pub(super) max_requests: Option<u64>,
     pub(super) max_requests_jitter: Option<u64>,
     pub(super) max_lifetime: Option<Seconds>,
@@ -106,6 +108,14 @@ pub struct RawApp {
     pub(super) workers: Option<u32>,
     pub(super) timeout: Option<Seconds>,
     pub(super) max_queue: Option<u32>,
+    pub(super) max_queue_bytes: Option<Size>,
+}
+
+impl RawApp {
+    /// An app of which only the path is written.
+    pub(super) fn of(path: AppFlag) -> Self {
+        Self { path, workers: None, timeout: None, max_queue: None, max_queue_bytes: None }
+    }
 }
 
 /// `[hooks]`.
@@ -276,6 +286,7 @@ impl Raw {
             kill_grace: over.kill_grace.or(self.kill_grace),
             heartbeat: over.heartbeat.or(self.heartbeat),
             max_queue: over.max_queue.or(self.max_queue),
+            max_queue_bytes: over.max_queue_bytes.or(self.max_queue_bytes),
             max_requests: over.max_requests.or(self.max_requests),
             max_requests_jitter: over.max_requests_jitter.or(self.max_requests_jitter),
             max_lifetime: over.max_lifetime.or(self.max_lifetime),
@@ -323,7 +334,7 @@ pub struct Flags {
 
 /// The keys that the environment can set. `DIRTYD_SOCKET` is among them on
 /// purpose: one variable serves the daemon and its clients.
-const ENV_KEYS: [&str; 33] = [
+const ENV_KEYS: [&str; 34] = [
     "socket",
     "socket_mode",
     "allowed_uids",
@@ -351,6 +362,7 @@ const ENV_KEYS: [&str; 33] = [
     "kill_grace",
     "heartbeat",
     "max_queue",
+    "max_queue_bytes",
     "max_requests",
     "max_requests_jitter",
     "max_lifetime",

@@ -44,7 +44,7 @@ fn the_example_of_the_design_is_valid() {
     assert_eq!(config.limits.max_message_size, 64 << 20);
     let [default, thumbs] = config.pools.as_slice() else { panic!("two pools") };
     assert_eq!(default.apps[0].timeout, Duration::from_secs(60));
-    assert_eq!((default.apps[0].workers, default.apps[0].max_queue), (Some(2), 64));
+    assert_eq!((default.apps[0].workers, default.apps[0].queue.calls), (Some(2), 64));
     assert!(thumbs.command[0].starts_with('/') && thumbs.command[0].ends_with("/./thumbs-worker"));
     assert_eq!(thumbs.apps[0].timeout, Duration::from_secs(300));
 }
@@ -68,8 +68,60 @@ fn defaults_are_those_of_the_design() {
     let pool = &config.pools[0];
     assert_eq!((pool.workers, pool.threads.get()), (1, 1));
     assert_eq!(pool.command, ["python3", "-m", "dirtyd.worker"]);
-    assert_eq!((pool.apps[0].timeout, pool.apps[0].max_queue), (Duration::from_secs(300), 1024));
+    assert_eq!((pool.apps[0].timeout, pool.apps[0].queue.calls), (Duration::from_secs(300), 1024));
     assert_eq!((config.socket_mode, config.graceful_timeout), (0o600, Duration::from_secs(30)));
+}
+
+#[test]
+fn the_limits_of_a_queue_are_inherited_and_0_bytes_are_none() {
+    let config = load(
+        r#"
+        max_queue_bytes = "1MiB"
+        app = [{ path = "a:A" }, { path = "b:B", max_queue_bytes = 0 }]
+        [[pool]]
+        name = "p"
+        max_queue = 7
+        max_queue_bytes = 2000
+        app = [{ path = "C" }, { path = "D", max_queue_bytes = "1kB" }]
+        "#,
+    )
+    .expect("valid");
+    let apps = config.pools.iter().flat_map(|pool| &pool.apps);
+    let limits: Vec<_> = apps.map(|app| (app.queue.calls, app.queue.bytes)).collect();
+    assert_eq!(limits, [(1024, Some(1 << 20)), (1024, None), (7, Some(2000)), (7, Some(1000))]);
+    let config = load("dirty_apps = [\"a:A\"]").expect("valid");
+    assert_eq!(config.pools[0].apps[0].queue.bytes, Some(256 << 20));
+}
+
+#[test]
+fn a_pool_may_switch_recycling_off() {
+    let config = load(
+        r#"
+        max_requests = 10
+        max_lifetime = "1h"
+        max_memory = "1GiB"
+        [[pool]]
+        name = "inherits"
+        command = ["true"]
+        app = [{ path = "A" }]
+        [[pool]]
+        name = "off"
+        command = ["true"]
+        max_requests = 0
+        max_lifetime = 0
+        max_memory = 0
+        app = [{ path = "B" }]
+        "#,
+    )
+    .expect("valid");
+    let recycle = |name: &str| {
+        let pool = config.pools.iter().find(|pool| pool.name == name).expect("the pool");
+        let recycle = pool.recycle;
+        (recycle.max_requests, recycle.max_lifetime, recycle.max_memory)
+    };
+    let hour = Some(Duration::from_secs(3600));
+    assert_eq!(recycle("inherits"), (Some(10), hour, Some(1 << 30)));
+    assert_eq!(recycle("off"), (None, None, None));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use toml::Spanned;
 
 use super::{
     AppConfig, Config, ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, LogFormat,
-    PoolConfig, Recycle, ReloadMode, Window, config_dir_of, default_runtime_dir,
+    PoolConfig, QueueLimits, Recycle, ReloadMode, Window, config_dir_of, default_runtime_dir,
     raw::{Raw, RawApp, RawHooks, RawPool, Source},
     units::{Seconds, Size},
 };
@@ -24,7 +24,7 @@ struct Defaults {
     boot_timeout: Duration,
     kill_grace: Duration,
     heartbeat: Duration,
-    max_queue: usize,
+    queue: QueueLimits,
     recycle: Recycle,
     intensity: Intensity,
     worker_init: Option<String>,
@@ -79,6 +79,11 @@ impl Config {
     }
 }
 
+/// A limit that 0 switches off, and that is inherited if it is not set.
+fn or_off<T: Default + PartialEq>(own: Option<T>, inherited: Option<T>) -> Option<T> {
+    own.or(inherited).filter(|limit| *limit != T::default())
+}
+
 impl Defaults {
     fn of(raw: &Raw, base: &Path) -> Result<Self, ConfigError> {
         let hooks = raw.hooks.as_ref();
@@ -87,12 +92,13 @@ impl Defaults {
             boot_timeout: above_zero("boot_timeout", seconds(raw.boot_timeout, 120))?,
             kill_grace: seconds(raw.kill_grace, 2),
             heartbeat: above_zero("heartbeat", seconds(raw.heartbeat, 30))?,
-            max_queue: raw.max_queue.unwrap_or(1024) as usize,
+            queue: QueueLimits { calls: 1024, bytes: Some(256 * MIB) }
+                .overlaid_with(raw.max_queue, raw.max_queue_bytes),
             recycle: Recycle {
-                max_requests: raw.max_requests.filter(|n| *n > 0),
+                max_requests: or_off(raw.max_requests, None),
                 max_requests_jitter: raw.max_requests_jitter.unwrap_or(0),
-                max_lifetime: raw.max_lifetime.map(|d| d.0).filter(|d| !d.is_zero()),
-                max_memory: raw.max_memory.map(|s| s.0).filter(|n| *n > 0),
+                max_lifetime: or_off(raw.max_lifetime.map(|d| d.0), None),
+                max_memory: or_off(raw.max_memory.map(|s| s.0), None),
             },
             intensity: Intensity {
                 max_restarts: raw.max_restarts.unwrap_or(10),
@@ -101,6 +107,16 @@ impl Defaults {
             worker_init: hooks.and_then(|hooks| hooks.dirty_worker_init.clone()),
             chdir: raw.chdir.as_ref().map_or_else(|| base.to_owned(), |dir| base.join(dir)),
         })
+    }
+}
+
+impl QueueLimits {
+    /// These limits, with those that are written over them; 0 bytes are no limit.
+    fn overlaid_with(self, calls: Option<u32>, bytes: Option<Size>) -> Self {
+        Self {
+            calls: calls.map_or(self.calls, |n| n as usize),
+            bytes: bytes.map_or(self.bytes, |size| Some(size.0).filter(|n| *n > 0)),
+        }
     }
 }
 
@@ -182,10 +198,8 @@ fn pools(
 
 /// The default pool as the top level of the file describes it.
 fn default_pool(raw: &Raw) -> RawPool {
-    let bare = raw.dirty_apps.iter().flatten().map(|flag| {
-        let app = RawApp { path: flag.clone(), workers: None, timeout: None, max_queue: None };
-        Spanned::new(0..0, app)
-    });
+    let bare =
+        raw.dirty_apps.iter().flatten().map(|flag| Spanned::new(0..0, RawApp::of(flag.clone())));
     let apps = bare.chain(raw.app.iter().flatten().cloned()).collect();
     RawPool {
         command: raw.command.clone(),
@@ -214,14 +228,14 @@ fn pool(
         return invalid(format!("{}: at most 4096", key("workers, threads")));
     }
     let timeout = raw.timeout.map_or(defaults.timeout, |d| d.0);
-    let max_queue = raw.max_queue.map_or(defaults.max_queue, |n| n as usize);
+    let queue = defaults.queue.overlaid_with(raw.max_queue, raw.max_queue_bytes);
     let apps = raw
         .app
         .iter()
         .flatten()
         .map(|spanned| {
             let place = source.place(&spanned.span());
-            app(spanned.get_ref(), workers, timeout, max_queue, place)
+            app(spanned.get_ref(), workers, timeout, queue, place)
         })
         .collect::<Result<_, _>>()?;
     let inherited = defaults.recycle;
@@ -242,10 +256,10 @@ fn pool(
         heartbeat: raw.heartbeat.map_or(defaults.heartbeat, |d| d.0),
         worker_init: raw.dirty_worker_init.clone().or_else(|| defaults.worker_init.clone()),
         recycle: Recycle {
-            max_requests: raw.max_requests.filter(|n| *n > 0).or(inherited.max_requests),
+            max_requests: or_off(raw.max_requests, inherited.max_requests),
             max_requests_jitter: raw.max_requests_jitter.unwrap_or(inherited.max_requests_jitter),
-            max_lifetime: raw.max_lifetime.map(|d| d.0).or(inherited.max_lifetime),
-            max_memory: raw.max_memory.map(|s| s.0).or(inherited.max_memory),
+            max_lifetime: or_off(raw.max_lifetime.map(|d| d.0), inherited.max_lifetime),
+            max_memory: or_off(raw.max_memory.map(|s| s.0), inherited.max_memory),
         },
         intensity: Intensity {
             max_restarts: raw.max_restarts.unwrap_or(defaults.intensity.max_restarts),
@@ -260,7 +274,7 @@ fn app(
     raw: &RawApp,
     pool_workers: u32,
     timeout: Duration,
-    max_queue: usize,
+    queue: QueueLimits,
     place: String,
 ) -> Result<AppConfig, ConfigError> {
     let path = raw.path.path.clone();
@@ -286,7 +300,7 @@ fn app(
     Ok(AppConfig {
         workers,
         timeout: above_zero("timeout", raw.timeout.map_or(timeout, |d| d.0))?,
-        max_queue: raw.max_queue.map_or(max_queue, |n| n as usize),
+        queue: queue.overlaid_with(raw.max_queue, raw.max_queue_bytes),
         path,
     })
 }

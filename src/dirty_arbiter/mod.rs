@@ -23,7 +23,7 @@ use crate::{
     hooks::{self, Hooks},
     lifeline::Report,
     logging::Log,
-    pool::{self, PoolHandle, ScaleTo},
+    pool::{self, PoolHandle, ReloadError, ScaleTo},
     server::{Edge, ReloadConfig},
 };
 use signals::{Asked, Signals};
@@ -139,8 +139,12 @@ fn reload_when_asked(
         loop {
             asked.notified().await;
             match read() {
-                // The pool's journal tells how it ends.
-                Ok(config) => drop(pool.reload(config).await),
+                Ok(config) => {
+                    // How one ends that was begun, the pool's journal tells.
+                    if let Err(ReloadError::Busy) = pool.reload(config, String::new()).await {
+                        tracing::warn!("SIGHUP: another reload runs, so this one was not made");
+                    }
+                }
                 Err(error) => {
                     tracing::error!(
                         "SIGHUP: the configuration is not used, nothing changes: {error}"

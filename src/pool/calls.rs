@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 use super::{
     ids::{AppId, WorkerId},
     journal::{About, EventKind},
+    queue::{AppQueue, Full},
     scheduler::{Taken, Verdict},
     tables::Loaded,
     task::{Place, Pool},
 };
 use crate::{
-    call::{Call, CallError, CallId, CallRequest, Reply},
+    call::{Call, CallError, CallId, CallRequest, QueueBound, Reply},
+    config::QueueLimits,
     worker::Control,
 };
 
@@ -33,14 +35,15 @@ impl Pool {
             let error = self.no_workers(app);
             return self.refuse(app, call.reply, error);
         }
-        match self.scheduler.submit(app, id, deadline, call) {
+        let size = call.size();
+        match self.scheduler.submit(app, id, deadline, size, call) {
             Verdict::Assigned(worker, call) => self.assign(worker, app, call),
             Verdict::Queued => {
                 self.calls.insert(id, Place::Queued(app));
                 self.arm(deadline);
             }
-            Verdict::Full(call) => {
-                let error = self.queue_full(app);
+            Verdict::Full(full, call) => {
+                let error = self.queue_full(app, full, size);
                 self.refuse(app, call.reply, error);
             }
         }
@@ -131,9 +134,9 @@ impl Pool {
 
     /// A call that did not start goes back to its old place in the queue.
     pub(super) fn put_back(&mut self, app: AppId, call: Call) {
-        let (id, deadline) = (call.id, call.queue_deadline());
+        let (id, deadline, size) = (call.id, call.queue_deadline(), call.size());
         self.calls.insert(id, Place::Queued(app));
-        self.scheduler.put_back(app, id, deadline, call);
+        self.scheduler.put_back(app, id, deadline, size, call);
         self.arm(deadline);
     }
 
@@ -228,16 +231,25 @@ impl Pool {
     }
 
     /// The estimate for a retry: a queue's worth of one call per slot.
-    fn queue_full(&self, app: AppId) -> CallError {
+    fn queue_full(&self, app: AppId, full: Full, own: u64) -> CallError {
         let row = &self.apps[app.0];
         let slots = row.ready * self.groups[row.group].config.threads.get();
-        let limit = self.scheduler.queue(app).map_or(0, super::queue::AppQueue::limit);
-        let oldest = self.scheduler.queue(app).and_then(|queue| queue.head());
+        let queue = self.scheduler.queue(app);
+        let QueueLimits { calls, bytes } = row.config.queue;
+        let bound = match full {
+            Full::Calls => QueueBound::Calls(calls),
+            Full::Bytes => QueueBound::Bytes {
+                waiting: queue.map_or(0, AppQueue::bytes),
+                own,
+                limit: bytes.unwrap_or(u64::MAX),
+            },
+        };
+        let oldest = queue.and_then(AppQueue::head);
         // What the oldest call waited is what a new one would have to wait.
         let waited = oldest.map_or(Duration::ZERO, |(_, call)| call.request.arrived.elapsed());
         let least = Duration::from_millis(if slots > 0 { 100 } else { 1000 });
         let retry_after = waited.clamp(least, Duration::from_secs(30));
-        CallError::QueueFull { app: row.config.path.clone(), limit, retry_after }
+        CallError::QueueFull { app: row.config.path.clone(), bound, retry_after }
     }
 
     /// Counts a worker in or out of those that can serve an app.

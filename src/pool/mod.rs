@@ -17,12 +17,14 @@ mod boot;
 mod calls;
 mod death;
 mod drain;
+mod error;
 mod ids;
 mod journal;
 mod queue;
 mod recycle;
 mod reload;
 mod restart;
+mod rollback;
 mod scale;
 mod scheduler;
 mod seats;
@@ -43,12 +45,13 @@ use std::{
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+pub use error::{ReloadError, ScaleError};
 pub use journal::{Event, EventKind};
 pub use snapshot::{AppSnapshot, Snapshot, WorkerSnapshot};
 pub use tables::WorkerState;
 
 use crate::{
-    call::{CallError, CallId, CallRequest, Reply},
+    call::{CallError, CallId, CallRequest, QueueBound, Reply},
     config::Config,
 };
 
@@ -65,7 +68,11 @@ enum Request {
         change: ScaleTo,
         reply: oneshot::Sender<Result<(u32, u32), ScaleError>>,
     },
-    Reload(Box<Config>, oneshot::Sender<Result<u32, String>>),
+    Reload {
+        config: Box<Config>,
+        pool: String,
+        reply: oneshot::Sender<Result<u32, ReloadError>>,
+    },
     /// Drain until the instant, then kill.
     Drain(Instant),
     /// No connection is left: no call can come any more.
@@ -79,35 +86,6 @@ pub enum ScaleTo {
     Workers(u32),
     /// So many more, or fewer.
     By(i32),
-}
-
-/// Why a pool keeps its size.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ScaleError {
-    /// No such pool.
-    #[error("there is no pool `{0}`; `dirtyd status` lists the pools")]
-    NoSuchPool(String),
-    /// Its apps would not fit.
-    #[error(
-        "pool `{pool}` needs at least {least} workers for its apps; lower the apps' `workers` first"
-    )]
-    BelowNeed {
-        /// The pool.
-        pool: String,
-        /// What its apps need.
-        least: u32,
-    },
-    /// More than anyone means.
-    #[error("pool `{pool}`: at most {most} workers")]
-    TooMany {
-        /// The pool.
-        pool: String,
-        /// The limit.
-        most: u32,
-    },
-    /// The arbiter ends.
-    #[error("the arbiter is draining")]
-    Draining,
 }
 
 /// Which apps can be served, for health checks.
@@ -182,9 +160,9 @@ impl PoolHandle {
             request.request_id = id.to_string();
         }
         let Ok(permit) = self.cancels.clone().try_reserve_owned() else {
-            let limit = self.cancels.max_capacity();
+            let bound = QueueBound::Connections(self.cancels.max_capacity());
             let retry_after = std::time::Duration::from_secs(1);
-            reply.fail(CallError::QueueFull { app: request.app, limit, retry_after }, None);
+            reply.fail(CallError::QueueFull { app: request.app, bound, retry_after }, None);
             return Ticket { id, cancel: None };
         };
         if let Err(mpsc::error::SendError(Request::Submit(_, _, reply))) =
@@ -214,17 +192,17 @@ impl PoolHandle {
         answer.await.map_err(|_| ScaleError::Draining)?
     }
 
-    /// Puts a new configuration into effect and replaces the workers. Gives how
-    /// many were replaced.
+    /// Puts a new configuration into effect and replaces the workers; with a
+    /// pool named, only what the configuration says of that pool, and only its
+    /// workers. An empty name means all. Gives how many were replaced.
     ///
     /// # Errors
-    /// Why the reload was given up; the workers that were there stay.
-    pub async fn reload(&self, config: Config) -> Result<u32, String> {
-        let gone = || "the arbiter is draining".to_owned();
+    /// Why the reload was not made; the workers that were there stay.
+    pub async fn reload(&self, config: Config, pool: String) -> Result<u32, ReloadError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Reload(Box::new(config), reply);
-        self.requests.send(request).await.map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        let request = Request::Reload { config: Box::new(config), pool, reply };
+        self.requests.send(request).await.map_err(|_| ReloadError::Draining)?;
+        answer.await.map_err(|_| ReloadError::Draining)?
     }
 
     /// Lets the pool finish until `deadline`; then what is left is killed.

@@ -1,31 +1,44 @@
-//! The queue of one app: first in, first out, by call id. Pure.
+//! The queue of one app: first in, first out, by call id; bounded by the number
+//! of calls and by their bytes. Pure.
 
 use std::{collections::BTreeMap, time::Instant};
 
-use crate::call::CallId;
+use crate::{call::CallId, config::QueueLimits};
 
 /// A bounded FIFO. A call that is put back after its worker died takes its old
 /// place, because ids grow in the order of arrival.
 #[derive(Debug)]
 pub struct AppQueue<T> {
-    waiting: BTreeMap<CallId, (Instant, T)>,
-    limit: usize,
+    waiting: BTreeMap<CallId, Waiting<T>>,
+    bytes: u64,
+    limits: QueueLimits,
+}
+
+#[derive(Debug)]
+struct Waiting<T> {
+    deadline: Instant,
+    bytes: u64,
+    item: T,
+}
+
+/// Which limit of a queue leaves no room for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Full {
+    /// As many calls wait as may.
+    Calls,
+    /// With the call, more bytes would wait than may.
+    Bytes,
 }
 
 impl<T> AppQueue<T> {
-    /// An empty queue for at most `limit` calls.
-    pub fn new(limit: usize) -> Self {
-        Self { waiting: BTreeMap::new(), limit }
+    /// An empty queue.
+    pub fn new(limits: QueueLimits) -> Self {
+        Self { waiting: BTreeMap::new(), bytes: 0, limits }
     }
 
-    /// Changes the limit. Calls above a lower one stay.
-    pub fn set_limit(&mut self, limit: usize) {
-        self.limit = limit;
-    }
-
-    /// The limit.
-    pub fn limit(&self) -> usize {
-        self.limit
+    /// Changes the limits. Calls above lower ones stay.
+    pub fn set_limits(&mut self, limits: QueueLimits) {
+        self.limits = limits;
     }
 
     /// How many calls wait.
@@ -33,23 +46,41 @@ impl<T> AppQueue<T> {
         self.waiting.len()
     }
 
-    /// Whether another call may wait.
-    pub fn is_full(&self) -> bool {
-        self.waiting.len() >= self.limit
+    /// The bytes of the calls that wait.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
     }
 
-    /// Adds a call with its deadline.
-    pub fn put(&mut self, id: CallId, deadline: Instant, item: T) {
-        self.waiting.insert(id, (deadline, item));
+    /// Whether a call of so many bytes may wait too. One that is larger than the
+    /// limit may wait alone: otherwise it could be served only by luck, when a
+    /// worker is free just as it arrives.
+    pub fn room_for(&self, bytes: u64) -> Result<(), Full> {
+        if self.waiting.len() >= self.limits.calls {
+            return Err(Full::Calls);
+        }
+        let fits = |limit| self.bytes.saturating_add(bytes) <= limit;
+        if self.waiting.is_empty() || self.limits.bytes.is_none_or(fits) {
+            return Ok(());
+        }
+        Err(Full::Bytes)
+    }
+
+    /// Adds a call with its deadline and size, whatever the limits.
+    pub fn put(&mut self, id: CallId, deadline: Instant, bytes: u64, item: T) {
+        self.bytes += bytes;
+        let replaced = self.waiting.insert(id, Waiting { deadline, bytes, item });
+        debug_assert!(replaced.is_none(), "call {id} waits twice");
     }
 
     /// The oldest call.
     pub fn head(&self) -> Option<(CallId, &T)> {
-        self.waiting.first_key_value().map(|(id, (_, item))| (*id, item))
+        self.waiting.first_key_value().map(|(id, waiting)| (*id, &waiting.item))
     }
 
     /// Takes a call out, with its deadline.
     pub fn take(&mut self, id: CallId) -> Option<(Instant, T)> {
-        self.waiting.remove(&id)
+        let Waiting { deadline, bytes, item } = self.waiting.remove(&id)?;
+        self.bytes -= bytes;
+        Some((deadline, item))
     }
 }

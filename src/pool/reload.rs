@@ -7,20 +7,22 @@
 //!
 //! The first worker that does not become ready ends the reload: with nothing
 //! replaced yet, the old configuration is put back.
+//!
+//! It concerns all pools, or one that is named: then the others, and the settings
+//! that all share, stay as they run.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, fmt, sync::Arc};
 
 use tokio::sync::oneshot;
 
 use super::{
+    error::ReloadError,
     ids::{AppId, WorkerId},
     journal::{About, EventKind},
+    rollback::Rollback,
     seats::configured_share,
     tables::{Loaded, Role},
-    task::{Pool, Settings, settings},
+    task::{Pool, settings},
 };
 use crate::{
     config::{AppConfig, Config, PoolConfig, ReloadMode},
@@ -28,82 +30,149 @@ use crate::{
     worker::{Control, Death},
 };
 
+/// Which pools a reload concerns.
+#[derive(Debug)]
+pub enum Scope {
+    /// All of them, and what holds for all.
+    All,
+    /// One; the others stay as they run.
+    One(String),
+}
+
+impl Scope {
+    /// That of a request, which names a pool or none.
+    pub fn of(pool: String) -> Self {
+        if pool.is_empty() { Self::All } else { Self::One(pool) }
+    }
+
+    /// Whether it has a pool of this name.
+    pub fn has(&self, pool: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::One(name) => name == pool,
+        }
+    }
+
+    fn about(&self) -> About<'_> {
+        match self {
+            Self::All => About::default(),
+            Self::One(name) => About { pool: Some(name), ..About::default() },
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("reload"),
+            Self::One(name) => write!(f, "reload of pool `{name}`"),
+        }
+    }
+}
+
 /// A reload in progress.
 #[derive(Debug)]
 pub struct Reload {
+    scope: Scope,
     waiting: VecDeque<(usize, usize)>,
     current: Option<(usize, usize)>,
     replaced: u32,
     sizes: Vec<(usize, usize)>,
     leaving_groups: Vec<usize>,
     rollback: Rollback,
-    reply: oneshot::Sender<Result<u32, String>>,
-}
-
-/// What was before, for a reload that fails before it has replaced anything.
-#[derive(Debug)]
-struct Rollback {
-    settings: Settings,
-    groups: Vec<(Arc<PoolConfig>, Vec<Vec<AppId>>)>,
-    apps: Vec<(AppConfig, Share)>,
-    app_ids: HashMap<String, AppId>,
+    reply: oneshot::Sender<Result<u32, ReloadError>>,
 }
 
 impl Pool {
     pub(super) fn begin_reload(
         &mut self,
         config: &Config,
-        reply: oneshot::Sender<Result<u32, String>>,
+        scope: Scope,
+        reply: oneshot::Sender<Result<u32, ReloadError>>,
     ) {
-        if self.drain.is_some() || self.reload.is_some() {
-            let why = if self.drain.is_some() {
-                "the arbiter is draining"
-            } else {
-                "another reload runs"
-            };
-            return drop(reply.send(Err(why.to_owned())));
+        if let Err(why) = self.may_reload(config, &scope) {
+            return drop(reply.send(Err(why)));
         }
-        let rollback = self.rollback();
+        let rollback = self.rollback(&scope);
         let known = self.groups.len();
-        let (sizes, leaving_groups) = self.apply(config);
+        let (sizes, leaving_groups) = self.apply(config, &scope);
         let occupied = |group: usize| {
             let seats = self.groups[group].seats.iter().enumerate();
             seats.filter(|(_, seat)| seat.occupant.is_some()).map(move |(seat, _)| (group, seat))
         };
-        let waiting: VecDeque<_> = (0..known)
-            .filter(|group| !self.groups[*group].removed && !leaving_groups.contains(group))
+        let waiting: VecDeque<_> = (self.groups_in(&scope))
+            .filter(|group| *group < known && !leaving_groups.contains(group))
             .flat_map(occupied)
             .collect();
-        let message = format!("reload: replacing {} workers one by one", waiting.len());
-        self.journal.note(EventKind::ReloadStarted, About::default(), message);
-        let current = None;
-        self.reload =
-            Some(Reload { waiting, current, replaced: 0, sizes, leaving_groups, rollback, reply });
+        let message = format!("{scope}: replacing {} workers one by one", waiting.len());
+        self.journal.note(EventKind::ReloadStarted, scope.about(), message);
+        let (current, replaced) = (None, 0);
+        self.reload = Some(Reload {
+            scope,
+            waiting,
+            current,
+            replaced,
+            sizes,
+            leaving_groups,
+            rollback,
+            reply,
+        });
         for group in known..self.groups.len() {
             self.fill_seats(group);
         }
         self.advance_reload();
     }
 
-    fn rollback(&self) -> Rollback {
-        let seats = |group: &super::tables::Group| {
-            group.seats.iter().map(|seat| seat.apps.clone()).collect()
-        };
-        Rollback {
-            settings: self.settings.clone(),
-            groups: (self.groups.iter()).map(|g| (Arc::clone(&g.config), seats(g))).collect(),
-            apps: self.apps.iter().map(|app| (app.config.clone(), app.share)).collect(),
-            app_ids: self.app_ids.clone(),
+    /// Whether a reload can begin; nothing has changed if not.
+    fn may_reload(&self, config: &Config, scope: &Scope) -> Result<(), ReloadError> {
+        if self.drain.is_some() {
+            return Err(ReloadError::Draining);
         }
+        if self.reload.is_some() {
+            return Err(ReloadError::Busy);
+        }
+        let Scope::One(pool) = scope else { return Ok(()) };
+        let at_work = self.groups.iter().filter(|group| !group.removed);
+        let mut known: Vec<String> = at_work.map(|group| group.config.name.clone()).collect();
+        for new in &config.pools {
+            if !known.contains(&new.name) {
+                known.push(new.name.clone());
+            }
+        }
+        if !known.contains(pool) {
+            return Err(ReloadError::NoSuchPool { pool: pool.clone(), known });
+        }
+        // Half of a move would leave the app in two pools, or in none.
+        for new in &config.pools {
+            for app in &new.apps {
+                let Some(old) = self.app_ids.get(&app.path).map(|id| self.apps[id.0].group) else {
+                    continue;
+                };
+                let (from, to) = (&self.groups[old].config.name, &new.name);
+                if from != to && (scope.has(from) || scope.has(to)) {
+                    let (app, from, to) = (app.path.clone(), from.clone(), to.clone());
+                    return Err(ReloadError::Moves { app, from, to });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The pools at work that a reload concerns.
+    fn groups_in(&self, scope: &Scope) -> impl Iterator<Item = usize> {
+        let alive = self.groups.iter().enumerate().filter(|(_, group)| !group.removed);
+        alive.filter(|(_, group)| scope.has(&group.config.name)).map(|(index, _)| index)
     }
 
     /// Puts a configuration into the tables. Gives the new sizes of pools that
     /// change theirs, and the pools that are no longer configured.
-    fn apply(&mut self, config: &Config) -> (Vec<(usize, usize)>, Vec<usize>) {
-        self.settings = settings(config);
+    fn apply(&mut self, config: &Config, scope: &Scope) -> (Vec<(usize, usize)>, Vec<usize>) {
+        if let Scope::All = scope {
+            self.settings = settings(config);
+        }
         let mut sizes = Vec::new();
         let mut kept = Vec::new();
-        for new in &config.pools {
+        for new in config.pools.iter().filter(|pool| scope.has(&pool.name)) {
             let alive =
                 |group: &super::tables::Group| !group.removed && group.config.name == new.name;
             let Some(group) = self.groups.iter().position(alive) else {
@@ -119,15 +188,14 @@ impl Pool {
                 self.apply_app(group, app);
             }
         }
-        let leaving: Vec<usize> = (0..self.groups.len())
-            .filter(|group| !kept.contains(group) && !self.groups[*group].removed)
-            .collect();
+        let leaving: Vec<usize> =
+            self.groups_in(scope).filter(|group| !kept.contains(group)).collect();
         for app in &mut self.apps {
-            let configured = |pool: &&PoolConfig| {
-                pool.name == self.groups[app.group].config.name
-                    && pool.apps.iter().any(|new| new.path == app.config.path)
+            let pool = &self.groups[app.group].config.name;
+            let configured = |new: &PoolConfig| {
+                new.name == *pool && new.apps.iter().any(|new| new.path == app.config.path)
             };
-            app.leaving = !config.pools.iter().any(|pool| configured(&pool));
+            app.leaving = scope.has(pool) && !config.pools.iter().any(configured);
         }
         for group in kept {
             self.allocate_group(group);
@@ -144,7 +212,7 @@ impl Pool {
             self.add_app(group, new);
             return;
         };
-        self.scheduler.set_app(app, new.max_queue);
+        self.scheduler.set_app(app, new.queue);
         let row = &mut self.apps[app.0];
         row.config = new.clone();
         // The class may say something else by now: the first new worker tells.
@@ -309,7 +377,8 @@ impl Pool {
         for (group, seats) in reload.sizes {
             self.resize(group, seats, "its pool is smaller now");
         }
-        for group in 0..self.groups.len() {
+        let groups: Vec<usize> = self.groups_in(&reload.scope).collect();
+        for group in groups {
             // Seats that wait after failures are tried at once: something changed.
             for seat in self.groups[group].seats.iter_mut().filter(|s| s.occupant.is_none()) {
                 (seat.restart_at, seat.paused) = (None, false);
@@ -322,14 +391,14 @@ impl Pool {
         }
         self.reloads += 1;
         self.start_housekeeping();
-        let message = format!("reload finished: {} workers replaced", reload.replaced);
-        self.journal.note(EventKind::ReloadFinished, About::default(), message);
+        let message = format!("{} finished: {} workers replaced", reload.scope, reload.replaced);
+        self.journal.note(EventKind::ReloadFinished, reload.scope.about(), message);
         self.publish_health();
         drop(reload.reply.send(Ok(reload.replaced)));
     }
 
     /// An app that is no longer configured: who waits for it is told.
-    fn remove_app(&mut self, app: AppId) {
+    pub(super) fn remove_app(&mut self, app: AppId) {
         self.apps[app.0].leaving = false;
         if std::mem::replace(&mut self.apps[app.0].removed, true) {
             return;
@@ -344,42 +413,21 @@ impl Pool {
 
     fn fail_reload(&mut self, why: &str) {
         let Some(reload) = self.reload.take() else { return };
+        let scope = &reload.scope;
         let message = match reload.replaced {
-            0 => format!("reload given up, the old workers stay: {why}"),
-            n => format!("reload given up after {n} workers were replaced, the others stay: {why}"),
+            0 => format!("{scope} given up, the old workers stay: {why}"),
+            n => {
+                format!("{scope} given up after {n} workers were replaced, the others stay: {why}")
+            }
         };
-        self.journal.note(EventKind::ReloadFailed, About::default(), message.clone());
+        self.journal.note(EventKind::ReloadFailed, scope.about(), message.clone());
         if reload.replaced == 0 {
             self.roll_back(reload.rollback);
         }
         for app in &mut self.apps {
             app.leaving = false;
         }
-        drop(reload.reply.send(Err(message)));
-    }
-
-    fn roll_back(&mut self, old: Rollback) {
-        self.settings = old.settings;
-        for app in (old.apps.len()..self.apps.len()).map(AppId) {
-            self.remove_app(app);
-        }
-        for group in old.groups.len()..self.groups.len() {
-            self.resize(group, 0, "the reload that added its pool failed");
-            self.groups[group].removed = true;
-        }
-        for (row, (config, share)) in self.apps.iter_mut().zip(old.apps) {
-            (row.config, row.share) = (config, share);
-        }
-        for (row, (config, seats)) in self.groups.iter_mut().zip(old.groups) {
-            row.config = config;
-            for (seat, apps) in row.seats.iter_mut().zip(seats) {
-                seat.apps = apps;
-            }
-        }
-        self.app_ids = old.app_ids;
-        for app in 0..self.apps.len() {
-            self.scheduler.set_app(AppId(app), self.apps[app].config.max_queue);
-        }
+        drop(reload.reply.send(Err(ReloadError::GivenUp(message))));
     }
 
     pub(super) fn abandon_reload(&mut self, why: &str) {

@@ -14,9 +14,9 @@ use std::{
 
 use super::{
     ids::{AppId, WorkerId},
-    queue::AppQueue,
+    queue::{AppQueue, Full},
 };
-use crate::call::CallId;
+use crate::{call::CallId, config::QueueLimits};
 
 /// What became of a submitted call.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub enum Verdict<T> {
     Assigned(WorkerId, T),
     /// It waits.
     Queued,
-    /// The queue is full; the call is given back.
-    Full(T),
+    /// The queue is full, by this limit; the call is given back.
+    Full(Full, T),
 }
 
 /// A call that leaves its queue.
@@ -77,12 +77,12 @@ impl<T> Default for Scheduler<T> {
 }
 
 impl<T> Scheduler<T> {
-    /// Adds an app, or changes the limit of its queue.
-    pub fn set_app(&mut self, app: AppId, max_queue: usize) {
+    /// Adds an app, or changes the limits of its queue.
+    pub fn set_app(&mut self, app: AppId, limits: QueueLimits) {
         self.queues
             .entry(app)
-            .and_modify(|queue| queue.set_limit(max_queue))
-            .or_insert_with(|| AppQueue::new(max_queue));
+            .and_modify(|queue| queue.set_limits(limits))
+            .or_insert_with(|| AppQueue::new(limits));
     }
 
     /// The queue of an app.
@@ -141,25 +141,33 @@ impl<T> Scheduler<T> {
         self.update_free(worker, |slots| slots.load = slots.load.saturating_sub(1));
     }
 
-    /// A call arrives.
-    pub fn submit(&mut self, app: AppId, id: CallId, deadline: Instant, item: T) -> Verdict<T> {
+    /// A call of so many bytes arrives.
+    pub fn submit(
+        &mut self,
+        app: AppId,
+        id: CallId,
+        deadline: Instant,
+        bytes: u64,
+        item: T,
+    ) -> Verdict<T> {
         if let Some(worker) = self.choose(app) {
             self.give(worker);
             return Verdict::Assigned(worker, item);
         }
-        match self.queues.get(&app) {
-            Some(queue) if !queue.is_full() => {
-                self.put(app, id, deadline, item);
+        let room = self.queues.get(&app).map_or(Err(Full::Calls), |queue| queue.room_for(bytes));
+        match room {
+            Ok(()) => {
+                self.put(app, id, deadline, bytes, item);
                 Verdict::Queued
             }
-            _ => Verdict::Full(item),
+            Err(full) => Verdict::Full(full, item),
         }
     }
 
     /// A call that had left its queue comes back to its old place, whatever the
-    /// limit; ask [`next_for_app`](Self::next_for_app).
-    pub fn put_back(&mut self, app: AppId, id: CallId, deadline: Instant, item: T) {
-        self.put(app, id, deadline, item);
+    /// limits; ask [`next_for_app`](Self::next_for_app).
+    pub fn put_back(&mut self, app: AppId, id: CallId, deadline: Instant, bytes: u64, item: T) {
+        self.put(app, id, deadline, bytes, item);
     }
 
     /// The oldest call that the worker can serve, if it has a free slot.
@@ -217,12 +225,13 @@ impl<T> Scheduler<T> {
         self.deadlines.first().map(|(deadline, _, _)| *deadline)
     }
 
-    fn put(&mut self, app: AppId, id: CallId, deadline: Instant, item: T) {
-        let queue = self.queues.entry(app).or_insert_with(|| AppQueue::new(0));
+    fn put(&mut self, app: AppId, id: CallId, deadline: Instant, bytes: u64, item: T) {
+        let nothing = QueueLimits { calls: 0, bytes: None };
+        let queue = self.queues.entry(app).or_insert_with(|| AppQueue::new(nothing));
         if let Some((old, _)) = queue.head() {
             self.heads.remove(&(old, app));
         }
-        queue.put(id, deadline, item);
+        queue.put(id, deadline, bytes, item);
         if let Some((new, _)) = queue.head() {
             self.heads.insert((new, app));
         }

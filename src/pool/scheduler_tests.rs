@@ -9,13 +9,14 @@ use proptest::prelude::*;
 
 use super::{
     ids::AppId,
+    queue::Full,
     scheduler::{Scheduler, Verdict},
 };
-use crate::call::CallId;
+use crate::{call::CallId, config::QueueLimits};
 
 #[derive(Debug, Clone)]
 enum Op {
-    Submit { app: usize, deadline: u64 },
+    Submit { app: usize, deadline: u64, bytes: u64 },
     Finish { worker: u64 },
     Cancel { nth: usize },
     Pass { seconds: u64 },
@@ -25,7 +26,8 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        5 => (0..3usize, 1..50u64).prop_map(|(app, deadline)| Op::Submit { app, deadline }),
+        5 => (0..3usize, 1..50u64, 0..9u64)
+            .prop_map(|(app, deadline, bytes)| Op::Submit { app, deadline, bytes }),
         4 => (0..5u64).prop_map(|worker| Op::Finish { worker }),
         1 => (0..10usize).prop_map(|nth| Op::Cancel { nth }),
         1 => (1..20u64).prop_map(|seconds| Op::Pass { seconds }),
@@ -40,12 +42,20 @@ fn has(worker: u64, app: usize) -> bool {
 }
 
 const THREADS: u32 = 2;
-const LIMIT: usize = 3;
+/// Either may be the one that is met first, and one call alone may be above.
+const LIMITS: QueueLimits = QueueLimits { calls: 3, bytes: Some(7) };
+
+#[derive(Clone, Copy)]
+struct Waiting {
+    app: usize,
+    deadline: Instant,
+    bytes: u64,
+}
 
 #[derive(Default)]
 struct Model {
-    waiting: BTreeMap<u64, (usize, Instant)>,
-    running: BTreeMap<u64, (u64, usize, Instant)>,
+    waiting: BTreeMap<u64, Waiting>,
+    running: BTreeMap<u64, (u64, Waiting)>,
     alive: BTreeMap<u64, bool>,
     given: BTreeMap<u64, u64>,
     turn: u64,
@@ -53,7 +63,7 @@ struct Model {
 
 impl Model {
     fn load(&self, worker: u64) -> u32 {
-        self.running.values().filter(|(at, _, _)| *at == worker).count() as u32
+        self.running.values().filter(|(at, _)| *at == worker).count() as u32
     }
 
     fn best(&self, app: usize) -> Option<u64> {
@@ -63,15 +73,33 @@ impl Model {
             .min_by_key(|w| (self.load(*w), self.given.get(w).copied().unwrap_or(0), *w))
     }
 
-    fn start(&mut self, worker: u64, id: u64, app: usize, deadline: Instant) {
+    fn start(&mut self, worker: u64, id: u64, call: Waiting) {
         self.turn += 1;
         self.given.insert(worker, self.turn);
-        self.running.insert(id, (worker, app, deadline));
+        self.running.insert(id, (worker, call));
+    }
+
+    /// How many calls of an app wait, and their bytes.
+    fn queued(&self, app: usize) -> (usize, u64) {
+        let calls = || self.waiting.values().filter(|call| call.app == app);
+        (calls().count(), calls().map(|call| call.bytes).sum())
+    }
+
+    fn verdict(&self, id: u64, call: Waiting) -> Verdict<u64> {
+        let (calls, bytes) = self.queued(call.app);
+        match self.best(call.app) {
+            Some(worker) => Verdict::Assigned(worker, id),
+            None if calls >= LIMITS.calls => Verdict::Full(Full::Calls, id),
+            None if calls > 0 && LIMITS.bytes < Some(bytes + call.bytes) => {
+                Verdict::Full(Full::Bytes, id)
+            }
+            None => Verdict::Queued,
+        }
     }
 
     fn oldest_for(&self, worker: u64) -> Option<u64> {
         (self.alive.get(&worker) == Some(&true) && self.load(worker) < THREADS).then_some(())?;
-        self.waiting.iter().find(|(_, (app, _))| has(worker, *app)).map(|(id, _)| *id)
+        self.waiting.iter().find(|(_, call)| has(worker, call.app)).map(|(id, _)| *id)
     }
 }
 
@@ -81,7 +109,7 @@ fn run(ops: Vec<Op>) {
     let mut real = Scheduler::default();
     let mut model = Model::default();
     for app in 0..3 {
-        real.set_app(AppId(app), LIMIT);
+        real.set_app(AppId(app), LIMITS);
     }
     for worker in 0..5 {
         real.add_worker(worker, THREADS);
@@ -92,25 +120,19 @@ fn run(ops: Vec<Op>) {
     }
     for (id, op) in (1..).zip(ops) {
         match op {
-            Op::Submit { app, deadline } => {
-                let deadline = now + Duration::from_secs(deadline);
-                let verdict = real.submit(AppId(app), CallId(id), deadline, id);
-                let queued = model.waiting.values().filter(|(a, _)| *a == app).count();
-                match model.best(app) {
-                    Some(worker) => {
-                        assert_eq!(verdict, Verdict::Assigned(worker, id));
-                        model.start(worker, id, app, deadline);
-                    }
-                    None if queued < LIMIT => {
-                        assert_eq!(verdict, Verdict::Queued);
-                        model.waiting.insert(id, (app, deadline));
-                    }
-                    None => assert_eq!(verdict, Verdict::Full(id)),
+            Op::Submit { app, deadline, bytes } => {
+                let call = Waiting { app, deadline: now + Duration::from_secs(deadline), bytes };
+                let verdict = real.submit(AppId(app), CallId(id), call.deadline, bytes, id);
+                assert_eq!(verdict, model.verdict(id, call));
+                match verdict {
+                    Verdict::Assigned(worker, _) => model.start(worker, id, call),
+                    Verdict::Queued => drop(model.waiting.insert(id, call)),
+                    Verdict::Full(..) => {}
                 }
             }
             Op::Finish { worker } => {
                 let Some(done) =
-                    model.running.iter().find(|(_, (w, _, _))| *w == worker).map(|(id, _)| *id)
+                    model.running.iter().find(|(_, (w, _))| *w == worker).map(|(id, _)| *id)
                 else {
                     continue;
                 };
@@ -119,17 +141,17 @@ fn run(ops: Vec<Op>) {
                 let next = real.next_for(worker).map(|taken| taken.item);
                 assert_eq!(next, model.oldest_for(worker));
                 if let Some(id) = next {
-                    let (app, deadline) = model.waiting.remove(&id).expect("waiting");
-                    model.start(worker, id, app, deadline);
+                    let call = model.waiting.remove(&id).expect("waiting");
+                    model.start(worker, id, call);
                 }
             }
             Op::Cancel { nth } => {
-                let Some((id, (app, _))) =
-                    model.waiting.iter().nth(nth).map(|(id, row)| (*id, *row))
+                let Some((id, call)) = model.waiting.iter().nth(nth).map(|(id, row)| (*id, *row))
                 else {
                     continue;
                 };
-                assert_eq!(real.take(AppId(app), CallId(id)).map(|taken| taken.item), Some(id));
+                let taken = real.take(AppId(call.app), CallId(id));
+                assert_eq!(taken.map(|taken| taken.item), Some(id));
                 model.waiting.remove(&id);
             }
             Op::Pass { seconds } => {
@@ -139,7 +161,7 @@ fn run(ops: Vec<Op>) {
                     expired.insert(taken.item);
                 }
                 let due: BTreeSet<u64> = (model.waiting.iter())
-                    .filter(|(_, (_, deadline))| *deadline <= now)
+                    .filter(|(_, call)| call.deadline <= now)
                     .map(|(id, _)| *id)
                     .collect();
                 assert_eq!(expired, due);
@@ -156,17 +178,18 @@ fn run(ops: Vec<Op>) {
                 model.alive.remove(&worker);
                 // It had started none of its calls: they all go back.
                 let back: Vec<_> = (model.running.iter())
-                    .filter(|(_, (w, _, _))| *w == worker)
-                    .map(|(id, (_, app, deadline))| (*id, *app, *deadline))
+                    .filter(|(_, (w, _))| *w == worker)
+                    .map(|(id, (_, call))| (*id, *call))
                     .collect();
-                model.running.retain(|_, (w, _, _)| *w != worker);
-                for (id, app, deadline) in back {
-                    real.put_back(AppId(app), CallId(id), deadline, id);
-                    model.waiting.insert(id, (app, deadline));
-                    while let Some((chosen, taken)) = real.next_for_app(AppId(app)) {
-                        assert_eq!(Some(chosen), model.best(app));
-                        let (app, deadline) = model.waiting.remove(&taken.item).expect("waiting");
-                        model.start(chosen, taken.item, app, deadline);
+                model.running.retain(|_, (w, _)| *w != worker);
+                for (id, call) in back {
+                    let app = AppId(call.app);
+                    real.put_back(app, CallId(id), call.deadline, call.bytes, id);
+                    model.waiting.insert(id, call);
+                    while let Some((chosen, taken)) = real.next_for_app(app) {
+                        assert_eq!(Some(chosen), model.best(call.app));
+                        let call = model.waiting.remove(&taken.item).expect("waiting");
+                        model.start(chosen, taken.item, call);
                     }
                 }
             }
@@ -174,10 +197,14 @@ fn run(ops: Vec<Op>) {
         let idle_and_wanted = model
             .waiting
             .iter()
-            .any(|(_, (app, deadline))| *deadline > now && model.best(*app).is_some());
+            .any(|(_, call)| call.deadline > now && model.best(call.app).is_some());
         assert!(!idle_and_wanted, "a call waits though a worker is free");
         assert_eq!(real.waiting(), model.waiting.len());
-        assert_eq!(real.next_deadline(), model.waiting.values().map(|(_, at)| *at).min());
+        assert_eq!(real.next_deadline(), model.waiting.values().map(|call| call.deadline).min());
+        for app in 0..3 {
+            let queue = real.queue(AppId(app)).expect("it was added");
+            assert_eq!((queue.len(), queue.bytes()), model.queued(app));
+        }
     }
 }
 
@@ -191,14 +218,14 @@ proptest! {
 #[test]
 fn an_even_load_spreads_evenly_to_the_call() {
     let mut scheduler = Scheduler::default();
-    scheduler.set_app(AppId(0), 0);
+    scheduler.set_app(AppId(0), QueueLimits { calls: 0, bytes: None });
     for worker in 0..4 {
         scheduler.add_worker(worker, 1);
         scheduler.grant(worker, AppId(0));
     }
     let mut given = [0; 4];
     for id in 0..400 {
-        match scheduler.submit(AppId(0), CallId(id), Instant::now(), ()) {
+        match scheduler.submit(AppId(0), CallId(id), Instant::now(), 1, ()) {
             Verdict::Assigned(worker, ()) => {
                 given[worker as usize] += 1;
                 scheduler.release(worker);
@@ -207,4 +234,21 @@ fn an_even_load_spreads_evenly_to_the_call() {
         }
     }
     assert_eq!(given, [100; 4]);
+}
+
+#[test]
+fn a_call_above_the_bytes_waits_alone_and_nothing_bounds_bytes_without_a_limit() {
+    let submit = |scheduler: &mut Scheduler<()>, id, bytes| {
+        scheduler.submit(AppId(0), CallId(id), Instant::now(), bytes, ())
+    };
+    let mut scheduler = Scheduler::default();
+    scheduler.set_app(AppId(0), LIMITS);
+    assert_eq!(submit(&mut scheduler, 1, 8), Verdict::Queued, "it may wait alone");
+    assert_eq!(submit(&mut scheduler, 2, 0), Verdict::Full(Full::Bytes, ()));
+    scheduler.take(AppId(0), CallId(1));
+    assert_eq!(submit(&mut scheduler, 3, 7), Verdict::Queued, "as many as may");
+    assert_eq!(submit(&mut scheduler, 4, 0), Verdict::Queued);
+    scheduler.set_app(AppId(0), QueueLimits { calls: 3, bytes: None });
+    assert_eq!(submit(&mut scheduler, 5, u64::MAX >> 1), Verdict::Queued);
+    assert_eq!(submit(&mut scheduler, 6, 0), Verdict::Full(Full::Calls, ()));
 }

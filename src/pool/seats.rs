@@ -36,7 +36,7 @@ impl Pool {
     /// Adds an app to a pool.
     pub(super) fn add_app(&mut self, group: usize, config: &AppConfig) -> AppId {
         let app = AppId(self.apps.len());
-        self.scheduler.set_app(app, config.max_queue);
+        self.scheduler.set_app(app, config.queue);
         self.app_ids.insert(config.path.clone(), app);
         self.apps.push(App {
             config: config.clone(),

@@ -4,10 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::{
     ids::AppId,
+    queue::AppQueue,
     tables::{Loaded, WorkerState},
     task::Pool,
 };
-use crate::{call::WorkerRef, process::memory::resident_bytes};
+use crate::{call::WorkerRef, config::QueueLimits, process::memory::resident_bytes};
 
 /// The pool at one moment.
 #[derive(Debug)]
@@ -60,8 +61,10 @@ pub struct AppSnapshot {
     pub pool: String,
     /// Calls waiting.
     pub queued: usize,
-    /// The limit of that.
-    pub max_queue: usize,
+    /// The bytes of their requests.
+    pub queued_bytes: u64,
+    /// The limits of both.
+    pub limits: QueueLimits,
     /// How long the oldest has waited.
     pub oldest_wait: Option<Duration>,
     /// Calls that ended with a result.
@@ -125,10 +128,11 @@ impl Pool {
         AppSnapshot {
             app: row.config.path.clone(),
             pool: group.config.name.clone(),
-            queued: queue.map_or(0, super::queue::AppQueue::len),
-            max_queue: row.config.max_queue,
+            queued: queue.map_or(0, AppQueue::len),
+            queued_bytes: queue.map_or(0, AppQueue::bytes),
+            limits: row.config.queue,
             oldest_wait: queue
-                .and_then(super::queue::AppQueue::head)
+                .and_then(AppQueue::head)
                 .map(|(_, call)| now.duration_since(call.request.arrived)),
             served: row.served,
             failed: row.failed,

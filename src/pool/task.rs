@@ -18,7 +18,7 @@ use super::{
     drain::Drain,
     ids::{AppId, WorkerId},
     journal::Journal,
-    reload::Reload,
+    reload::{Reload, Scope},
     scheduler::Scheduler,
     tables::{App, Group, Worker},
 };
@@ -163,7 +163,9 @@ impl Pool {
             Request::Submit(id, request, reply) => self.submit(id, request, reply),
             Request::Status(reply) => drop(reply.send(self.snapshot())),
             Request::Scale { pool, change, reply } => drop(reply.send(self.scale(&pool, change))),
-            Request::Reload(config, reply) => self.begin_reload(&config, reply),
+            Request::Reload { config, pool, reply } => {
+                self.begin_reload(&config, Scope::of(pool), reply);
+            }
             Request::Drain(deadline) => self.begin_drain(deadline),
             Request::EdgeClosed => self.on_edge_closed(),
         }

@@ -17,7 +17,7 @@ use std::{
 
 use nix::{
     errno::Errno,
-    fcntl::{FcntlArg, FdFlag, fcntl},
+    libc,
     sys::{
         prctl,
         signal::{SigSet, SigmaskHow, Signal, kill, killpg, sigprocmask},
@@ -29,7 +29,17 @@ use tokio::{
     net::unix::pipe,
 };
 
-use super::pidfd;
+use super::{pidfd, socket};
+
+/// The descriptor of a worker's socket, in the worker: the first after the
+/// three that every program has. Runtimes that look through the descriptors
+/// they were started with, to mark them or to close them, stop early; a fixed
+/// low number is always within their sight.
+const WORKER_FD: libc::c_int = 3;
+
+/// How much later than asked for the kernel may end a sleep of a worker, in
+/// nanoseconds; its default of 50 µs saves power, and makes short waits late.
+const TIMER_SLACK: u64 = 1;
 
 /// What to start.
 #[derive(Debug)]
@@ -57,7 +67,9 @@ impl WorkerProcess {
     /// Starts a worker that leads its own process group (so that a Ctrl-C at
     /// the terminal reaches only the arbiter, and a kill takes what the worker
     /// forked too), with stdin from /dev/null, stdout and stderr piped, and one
-    /// further descriptor: its end of a socketpair, named by `DIRTYD_WORKER_FD`.
+    /// further descriptor: its end of a socketpair, always number 3, as
+    /// `DIRTYD_WORKER_FD` says. Nothing else is inherited, not even what this
+    /// process was itself started with.
     ///
     /// Should this process die, the kernel kills the worker, even a stopped one.
     ///
@@ -65,6 +77,7 @@ impl WorkerProcess {
     /// The program cannot be started; the text names it.
     pub fn spawn(spec: &WorkerCommand<'_>) -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
+        socket::enlarge(&theirs);
         ours.set_nonblocking(true)?;
         let (program, arguments) =
             spec.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
@@ -72,7 +85,7 @@ impl WorkerProcess {
         command
             .args(arguments)
             .envs(spec.env)
-            .env("DIRTYD_WORKER_FD", theirs.as_raw_fd().to_string())
+            .env("DIRTYD_WORKER_FD", WORKER_FD.to_string())
             .env("PYTHONUNBUFFERED", "1")
             .current_dir(spec.chdir)
             .stdin(Stdio::null())
@@ -156,14 +169,16 @@ fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)
 }
 
-/// Makes the child keep `socket` across exec, and die with its parent.
+/// Makes the child find `socket` at [`WORKER_FD`] after exec and inherit no
+/// other descriptor, and makes it die with its parent.
 #[allow(unsafe_code)]
 fn inherit(command: &mut Command, socket: OwnedFd) {
     let parent = getpid();
     let prepare = move || {
-        // All other descriptors are CLOEXEC, and so is this one in the parent.
-        fcntl(&socket, FcntlArg::F_SETFD(FdFlag::empty()))?;
+        move_to_worker_fd(&socket)?;
+        close_others_on_exec();
         prctl::set_pdeathsig(Signal::SIGKILL)?;
+        prctl::set_timerslack(TIMER_SLACK)?;
         if getppid() != parent {
             return Err(io::Error::from(Errno::ESRCH)); // the parent died in between
         }
@@ -171,7 +186,90 @@ fn inherit(command: &mut Command, socket: OwnedFd) {
         Ok(())
     };
     // SAFETY: the closure runs in the child between fork and exec. It only
-    // makes system calls (fcntl, prctl, getppid, sigprocmask), allocates
-    // nothing and takes no locks, so it is async-signal-safe.
+    // makes system calls (dup2, fcntl, close_range, prctl, getppid,
+    // sigprocmask), allocates nothing and takes no locks, so it is
+    // async-signal-safe.
     unsafe { command.pre_exec(prepare) };
+}
+
+/// In the child: makes [`WORKER_FD`] the socket, open across exec. What had
+/// that number is closed here and stays open in the parent.
+///
+/// The standard library keeps a descriptor of its own in the child, to report
+/// that exec failed. It is not number 3: it was opened after the socketpair,
+/// which has taken that number if nobody had it. (In a program with threads one
+/// may close it just in between; then a failed exec is told by the worker's end.)
+#[allow(unsafe_code)]
+fn move_to_worker_fd(socket: &OwnedFd) -> io::Result<()> {
+    // SAFETY: dup2 closes what has number 3 in this process. This is the child,
+    // which runs nothing but this preparation until exec replaces it, or, if
+    // exec fails, the report of that, which goes to another number: no owner of
+    // number 3 is used or dropped in it.
+    Errno::result(unsafe { libc::dup2(socket.as_raw_fd(), WORKER_FD) })?;
+    // dup2 clears close-on-exec, but leaves a descriptor that has the number
+    // already as it is.
+    // SAFETY: F_SETFD takes an int and touches no memory.
+    Errno::result(unsafe { libc::fcntl(WORKER_FD, libc::F_SETFD, 0) })?;
+    Ok(())
+}
+
+/// In the child: marks every descriptor above [`WORKER_FD`] close-on-exec. Ours
+/// are already; what this process was started with may not be.
+#[allow(unsafe_code)]
+fn close_others_on_exec() {
+    // A kernel before 5.11 does not know the call, and lets those through.
+    // SAFETY: close_range takes three integers, touches no memory, and closes
+    // nothing before exec with this flag.
+    unsafe {
+        libc::syscall(
+            libc::SYS_close_range,
+            libc::c_long::from(WORKER_FD + 1),
+            libc::c_uint::MAX as libc::c_long,
+            libc::CLOSE_RANGE_CLOEXEC as libc::c_long,
+        )
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nix::fcntl::{FcntlArg, fcntl};
+    use std::{fs::File, io::Read as _, os::fd::FromRawFd as _};
+
+    fn spawn(command: &[&str]) -> io::Result<(WorkerProcess, UnixStream)> {
+        let command: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
+        let spec =
+            WorkerCommand { command: &command, env: &BTreeMap::new(), chdir: Path::new("/") };
+        WorkerProcess::spawn(&spec)
+    }
+
+    /// Another descriptor of /dev/null that children inherit, unless told not to;
+    /// the first from `least` on that is free.
+    #[allow(unsafe_code)]
+    fn leak(least: i32) -> OwnedFd {
+        let null = File::open("/dev/null").expect("/dev/null");
+        let number = fcntl(&null, FcntlArg::F_DUPFD(least)).expect("a descriptor");
+        // SAFETY: the kernel has just opened this number, and nobody else has it.
+        unsafe { OwnedFd::from_raw_fd(number) }
+    }
+
+    #[tokio::test]
+    async fn a_worker_has_its_socket_at_3_and_nothing_else_whatever_its_parent_has_open() {
+        // From here on somebody has 3, and some have more, close-on-exec or not.
+        let _leaked = [leak(3), leak(3), leak(40)];
+        let script = "exec >&3; echo $DIRTYD_WORKER_FD; ls /proc/$$/fd; :";
+        let (worker, mut socket) = spawn(&["sh", "-c", script]).expect("sh");
+        worker.exited().await;
+        socket.set_nonblocking(false).expect("blocking");
+        let mut said = String::new();
+        socket.read_to_string(&mut said).expect("the worker's words");
+        assert_eq!(said, "3\n0\n1\n2\n3\n", "the variable, then the descriptors");
+        assert_eq!(worker.reap(), Ok(0));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_cannot_be_started_is_an_error_that_names_it() {
+        let error = spawn(&["/nonesuch"]).expect_err("no such program");
+        assert!(error.to_string().contains("/nonesuch"), "{error}");
+    }
 }

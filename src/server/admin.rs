@@ -87,11 +87,12 @@ impl Admin for AdminService {
 
     async fn reload(
         &self,
-        _: Request<v1::ReloadRequest>,
+        request: Request<v1::ReloadRequest>,
     ) -> Result<Response<v1::ReloadResponse>, Status> {
-        let config = (self.reload)().map_err(|error| status::of_reload(&error.to_string()))?;
+        let v1::ReloadRequest { pool } = request.into_inner();
+        let config = (self.reload)().map_err(|error| status::of_config(&error))?;
         let replaced_workers =
-            self.pool.reload(config).await.map_err(|why| status::of_reload(&why))?;
+            self.pool.reload(config, pool).await.map_err(|error| status::of_reload(&error))?;
         Ok(Response::new(v1::ReloadResponse { replaced_workers }))
     }
 
@@ -178,7 +179,9 @@ fn app_status(app: AppSnapshot) -> v1::AppStatus {
         app: app.app,
         pool: app.pool,
         queued: app.queued as u32,
-        max_queue: u32::try_from(app.max_queue).unwrap_or(u32::MAX),
+        max_queue: u32::try_from(app.limits.calls).unwrap_or(u32::MAX),
+        queued_bytes: app.queued_bytes,
+        max_queue_bytes: app.limits.bytes.unwrap_or(0),
         oldest_wait: app.oldest_wait.map(duration),
         served: app.served,
         failed: app.failed,

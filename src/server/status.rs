@@ -8,7 +8,8 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
     call::{AppFailure, CallError, EndedBy, WorkerRef},
-    pool::{ScaleError, Ticket},
+    config::ConfigError,
+    pool::{ReloadError, ScaleError, Ticket},
 };
 
 /// The domain of every ErrorInfo.
@@ -17,6 +18,7 @@ const DOMAIN: &str = "dirty.v1";
 const MAX_MESSAGE: usize = 1024;
 const MAX_TRACEBACK: usize = 2560;
 const MAX_METADATA: usize = 512;
+const RELOAD_FAILED: (Code, &str) = (Code::FailedPrecondition, "RELOAD_FAILED");
 
 /// What an error says about the call that it belongs to.
 #[derive(Debug, Clone, Default)]
@@ -61,7 +63,8 @@ pub fn of_call(error: CallError, worker: Option<WorkerRef>, context: &Context) -
         CallError::WorkerCrashed { ended: EndedBy::Signal(signal), .. } => {
             facts.insert("signal".to_owned(), signal.to_string());
         }
-        CallError::QueueFull { retry_after, .. } => {
+        CallError::QueueFull { retry_after, bound, .. } => {
+            facts.insert("bound".to_owned(), bound.key().to_owned());
             details.set_retry_info(Some(*retry_after));
         }
         CallError::NoWorkers { .. } | CallError::Draining => {
@@ -176,10 +179,22 @@ pub fn of_scale(error: &ScaleError) -> Status {
     Status::with_error_details(code, error.to_string(), details)
 }
 
-/// A reload that was given up, or a configuration that cannot be used.
-pub fn of_reload(why: &str) -> Status {
-    let details = ErrorDetails::with_error_info("RELOAD_FAILED", DOMAIN, HashMap::new());
-    Status::with_error_details(Code::FailedPrecondition, head(why, MAX_MESSAGE), details)
+/// A reload that was not made, or given up.
+pub fn of_reload(error: &ReloadError) -> Status {
+    let (code, reason) = match error {
+        ReloadError::NoSuchPool { .. } => (Code::NotFound, "POOL_NOT_FOUND"),
+        ReloadError::Moves { .. } | ReloadError::Busy | ReloadError::GivenUp(_) => RELOAD_FAILED,
+        ReloadError::Draining => (Code::Unavailable, "DRAINING"),
+    };
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    Status::with_error_details(code, head(&error.to_string(), MAX_MESSAGE), details)
+}
+
+/// A configuration that a reload cannot use.
+pub fn of_config(error: &ConfigError) -> Status {
+    let (code, reason) = RELOAD_FAILED;
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    Status::with_error_details(code, head(&error.to_string(), MAX_MESSAGE), details)
 }
 
 /// The pool has ended.

@@ -12,6 +12,7 @@ mod hooks;
 mod load;
 mod misbehave;
 mod names;
+mod pools;
 mod reload;
 mod signals;
 mod systemd;

@@ -1,0 +1,68 @@
+//! Why a pool keeps its size, or its workers.
+
+/// Why a pool keeps its size.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ScaleError {
+    /// No such pool.
+    #[error("there is no pool `{0}`; `dirtyd status` lists the pools")]
+    NoSuchPool(String),
+    /// Its apps would not fit.
+    #[error(
+        "pool `{pool}` needs at least {least} workers for its apps; lower the apps' `workers` first"
+    )]
+    BelowNeed {
+        /// The pool.
+        pool: String,
+        /// What its apps need.
+        least: u32,
+    },
+    /// More than anyone means.
+    #[error("pool `{pool}`: at most {most} workers")]
+    TooMany {
+        /// The pool.
+        pool: String,
+        /// The limit.
+        most: u32,
+    },
+    /// The arbiter ends.
+    #[error("the arbiter is draining")]
+    Draining,
+}
+
+/// Why a reload was not made, or not to its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// No such pool, neither at work nor in the configuration.
+    #[error("there is no pool `{pool}`; the pools are {}", quoted(known))]
+    NoSuchPool {
+        /// The name that was asked for.
+        pool: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// The pool that was named gives an app to another one, or gets one.
+    #[error(
+        "app `{app}` moves from pool `{from}` to pool `{to}`; reload all pools at once for that, nothing has changed"
+    )]
+    Moves {
+        /// The app.
+        app: String,
+        /// The pool that serves it.
+        from: String,
+        /// The pool that is configured to.
+        to: String,
+    },
+    /// One at a time.
+    #[error("another reload runs; try again when it has ended")]
+    Busy,
+    /// It was begun and given up; the words say what stays.
+    #[error("{0}")]
+    GivenUp(String),
+    /// The arbiter ends.
+    #[error("the arbiter is draining")]
+    Draining,
+}
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
