@@ -99,7 +99,7 @@ load: # the daemon and the load generator, as they are measured
 bench: load $(BENCH_READY) ## an echo through a Python worker, next to bare round trips
 	DIRTYD_PYTHON=$(CURDIR)/.venv-bench/bin/python cargo bench --locked --bench echo
 
-bench-peers: load $(BENCH_READY) ## side by side with other systems: writes docs/benchmarks.md (ARGS=--quick to try it)
+bench-peers: load $(BENCH_READY) ## side by side with other systems: writes docs/benchmarks.md (ARGS=--quick to try it, ARGS='--only echo --rounds 3' while you tune)
 	.venv-bench/bin/python benches/peers $(ARGS)
 
 bench-instructions: load $(BENCH_READY) ## instructions of one Execute, against the committed figure; needs valgrind

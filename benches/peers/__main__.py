@@ -1,4 +1,7 @@
-"""`make bench-peers`: runs every case in interleaved rounds and writes docs/benchmarks.md."""
+"""`make bench-peers`: runs every case in interleaved rounds and writes docs/benchmarks.md.
+
+With `--only` it runs some of them and prints their tables: for whoever tunes.
+"""
 
 import argparse
 import json
@@ -17,18 +20,17 @@ from systems import HERE, LOAD, ROOT, environment
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="benches/peers", description=__doc__)
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="one short round: to see that it works, not to quote",
-    )
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--only", default="", help="cases whose scenario or system contains this")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs/benchmarks.md")
+    parser = command_line()
     options = parser.parse_args()
     started, rounds = time.time(), options.rounds or (1 if options.quick else 3)
-    wanted = [case for case in cases(options.quick) if options.only in f"{case.scenario} {case.label}"]
+    names = [*dict.fromkeys(case.scenario for case in cases(options.quick)), held.NAME]
+    if options.list:
+        print(*names, sep="\n")
+        return
+    chosen = {name for name in names if any(word in name for word in options.only or [""])}
+    wanted = [case for case in cases(options.quick) if case.scenario in chosen and options.system in case.label]
+    if not wanted and held.NAME not in chosen:
+        parser.error("nothing has such a name; --list tells the names")
     results = defaultdict(list)
     for number in range(rounds):
         for (system, setup), group in groupby(sorted(wanted, key=start_key), key=start_of):
@@ -41,12 +43,30 @@ def main():
                 for case in group:
                     results[case].append(run(case, running))
         report.floors(results, number)
-    extra = held.streams() if not options.only else {}
+    extra = held.streams() if held.NAME in chosen else {}
     text = report.render(results, extra, rounds, time.time() - started, options.quick)
     print(text)
-    if not options.only:
+    if not options.only and not options.system:
         options.output.parent.mkdir(exist_ok=True)
         options.output.write_text(text)
+
+
+def command_line():
+    parser = argparse.ArgumentParser(prog="benches/peers", description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one short round: to see that it works, not to quote")
+    add("--rounds", type=int, help="how often everything is measured, in turns (3)")
+    add(
+        "--only",
+        nargs="+",
+        action="extend",
+        metavar="WORDS",
+        help="only the scenarios that have one of these in their names; prints, and writes no file",
+    )
+    add("--system", default="", help="only the systems and clients that have this in their label; writes no file")
+    add("--list", action="store_true", help="the names of the scenarios")
+    add("--output", type=Path, default=ROOT / "docs/benchmarks.md")
+    return parser
 
 
 def start_of(case):

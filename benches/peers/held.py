@@ -5,6 +5,7 @@ import subprocess
 from processes import Cost
 from systems import LOAD, Dirtyd, environment
 
+NAME = "idle streams"
 STREAMS = 1000
 
 

@@ -57,7 +57,7 @@ def render(results, held, rounds, seconds, quick):
             f"## Memory\n\nThe arbiter with 4 workers at rest: {held['idle_memory'] / 2**20:.1f} MiB; "
             f"under {held['streams']} idle streams: {held['memory'] / 2**20:.1f} MiB."
         )
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def head(rounds, seconds, quick):
@@ -129,6 +129,7 @@ def bars(results, held):
     from bars import judge
 
     lines = ["## Bars", "", "| bar | wanted | reached | |", "| --- | --- | --- | --- |"]
-    for bar, wanted, reached, holds in judge(results, held, FLOORS):
+    judged = list(judge(results, held, FLOORS))
+    for bar, wanted, reached, holds in judged:
         lines.append(f"| {bar} | {wanted} | {reached} | {'yes' if holds else '**no**'} |")
-    return "\n".join(lines)
+    return "\n".join(lines) if judged else ""
