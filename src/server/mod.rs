@@ -8,7 +8,7 @@
 //! ```
 
 mod admin;
-mod authority;
+pub(crate) mod authority;
 mod connection;
 mod deadline;
 mod envelope;
