@@ -12,6 +12,7 @@ PROTOC_GEN_GO := v1.36.12
 PROTOC_GEN_GO_GRPC := v1.6.2
 GHZ := v0.93.0
 CHROMIUM ?= /usr/bin/chromium
+VALGRIND ?= /usr/bin/valgrind
 WRK ?= /usr/bin/wrk
 
 # What was set up; each is an empty file that a new version or a changed list of pins makes anew.
@@ -106,8 +107,10 @@ bench-micro: ## what every call passes, part by part: scheduler, frames, authori
 bench-peers: load $(BENCH_READY) $(WRK) ## side by side with other systems: writes docs/benchmarks.md (ARGS=--quick to try it, ARGS='--only echo --rounds 3' while you tune)
 	.venv-bench/bin/python benches/peers $(ARGS)
 
-bench-instructions: load $(BENCH_READY) ## instructions of one Execute, against the committed figure; needs valgrind
-	.venv-bench/bin/python benches/instructions/instructions.py
+# The binary of `make demo` and the load generator of `make test-rust`: after them nothing is built.
+bench-instructions: build $(VENV) $(VALGRIND) ## instructions of one Execute, within 5 % of the committed figure (ARGS=--update to commit another)
+	cargo build --locked --example load
+	.venv/bin/python benches/instructions/instructions.py $(ARGS)
 
 ## Check
 
@@ -201,6 +204,10 @@ $(GRPCURL_READY):
 $(CHROMIUM): # one that is elsewhere can be named: make CHROMIUM=...
 	apt-get update --quiet
 	apt-get install --quiet --yes --no-install-recommends chromium
+
+$(VALGRIND): # one that is elsewhere can be named: make VALGRIND=...
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends valgrind libc6-dbg
 
 $(WRK): # one that is elsewhere can be named: make WRK=...
 	apt-get update --quiet
