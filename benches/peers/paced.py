@@ -63,5 +63,7 @@ def text(rounds):
     ]  # fmt: skip
     return (
         f"A chunk every {MILLISECONDS} ms; the others are {FLOODING} streams that are read as fast as they come and "
-        f"{UNREAD} that nobody reads, each in a worker of its own.\n\n" + rows("paced stream", TITLES, rounds, columns)
+        f"{UNREAD} that nobody reads, each in a worker of its own. On their connection a chunk stands behind the bytes "
+        "that the socket holds already, which is long if the one reader does not keep up with all of them.\n\n"
+        + rows("paced stream", TITLES, rounds, columns)
     )

@@ -87,7 +87,9 @@ class System:
 
 class Dirtyd(System):
     name, python, streams = "dirtyd", "dirtyd", True
-    settings = f"`max_message_size = {MAX_MESSAGE}` (64MiB would do), `log_filter = warn`"
+    settings = (
+        f"`max_message_size = {MAX_MESSAGE}` (the default of 64MiB would do), `log_filter = warn`, `serve --single`"
+    )
 
     def command(self):
         apps = self.options.get("apps", 1)
@@ -149,9 +151,7 @@ class Gunicorn(System):
 
 class Mosec(System):
     name, python = "mosec", "http"
-    settings = (
-        "`--capacity 20000 --timeout 60000 --max-request-size 80 MiB` (default 5 MiB), no batching, bytes unopened"
-    )
+    settings = "`--capacity 20000 --timeout 60000`, `--max-request-size` 80 MiB (default 10 MiB); bodies unopened"
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
