@@ -12,6 +12,7 @@ pub use crate::{
     process::{Socket, SocketReader, SocketWriter},
     server::{
         authority::AuthorityRepair,
-        raw::{Envelope, RawCodec},
+        envelope::Envelope,
+        message::{Message, read as read_message},
     },
 };

@@ -1,31 +1,30 @@
-//! Forwarding unopened: a request's envelope is read and its bytes are framed
-//! for the worker as they came. The cost must not grow with what is in it.
+//! Forwarding unopened: a request's message is read from its body, its envelope
+//! is read, and its bytes are framed for the worker as they came; the answer's
+//! bytes become a body. The cost must not grow with what is in them.
 
-use std::{
-    future::{Ready, ready},
-    hint::black_box,
-    os::unix::net::UnixStream,
-    task::{Context, Poll},
-};
+use std::{convert::Infallible, hint::black_box, os::unix::net::UnixStream};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use criterion::{BatchSize, BenchmarkId, Criterion};
 use dirtyd::{
-    internals::{Envelope, FrameWriter, RawCodec, Socket},
+    internals::{Envelope, FrameWriter, Message, Socket, read_message},
     proto::{
         v1::{ExecuteRequest, ListValue, Value, value::Kind},
         worker,
     },
 };
-use http_body_util::{BodyExt as _, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt as _, StreamBody};
 use prost::Message as _;
-use tonic::{Request, Response, Status, server::Grpc};
-use tower::Service;
+use tokio_stream::Stream;
 
 use crate::runtime;
 
 /// The field `ArbiterFrame.request`.
 const REQUEST: u32 = 4;
+const LIMIT: usize = 64 << 20;
+/// How much of a body a client sends at once, if nobody asks for more.
+const DATA: usize = 16 * 1024;
 
 pub fn unopened(criterion: &mut Criterion) {
     let runtime = runtime();
@@ -45,7 +44,15 @@ pub fn unopened(criterion: &mut Criterion) {
         };
         let message = Bytes::from(request.encode_to_vec());
 
-        group.bench_function(BenchmarkId::new("envelope to frame", name), |bencher| {
+        let sent = grpc(&message);
+        group.bench_function(BenchmarkId::new("body to message", name), |bencher| {
+            bencher.iter(|| {
+                let read = read_message(StreamBody::new(pieces(&sent)), LIMIT);
+                black_box(runtime.block_on(read).expect("one message"))
+            });
+        });
+
+        group.bench_function(BenchmarkId::new("message to frame", name), |bencher| {
             let forward = |mut writer: FrameWriter| {
                 let envelope = Envelope::read(message.clone()).expect("a request");
                 let head = worker::Request { call_id: 7, ..worker::Request::default() };
@@ -57,33 +64,16 @@ pub fn unopened(criterion: &mut Criterion) {
             bencher.iter_batched(writer, forward, BatchSize::NumIterations(64));
         });
 
-        let body = Full::new(grpc(&message));
-        group.bench_function(BenchmarkId::new("tonic, there and back", name), |bencher| {
+        group.bench_function(BenchmarkId::new("answer to body", name), |bencher| {
             bencher.iter(|| {
-                let request = http::Request::new(body.clone());
-                let body = runtime.block_on(async {
-                    Grpc::new(RawCodec).unary(Back, request).await.into_body().collect().await
+                let mut body = Message::new(message.clone());
+                runtime.block_on(async {
+                    while let Some(frame) = body.frame().await {
+                        black_box(frame.expect("a frame"));
+                    }
                 });
-                black_box(body.expect("a body"))
             });
         });
-    }
-}
-
-/// A service that answers with the request's bytes.
-struct Back;
-
-impl Service<Request<Envelope>> for Back {
-    type Response = Response<Bytes>;
-    type Error = Status;
-    type Future = Ready<Result<Self::Response, Status>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, request: Request<Envelope>) -> Self::Future {
-        ready(Ok(Response::new(request.into_inner().payload)))
     }
 }
 
@@ -102,6 +92,16 @@ fn grpc(message: &Bytes) -> Bytes {
     body.put_u32(message.len() as u32);
     body.put_slice(message);
     body.freeze()
+}
+
+/// The DATA frames of a body, all there already.
+fn pieces(body: &Bytes) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> + Unpin {
+    let body = body.clone();
+    let starts = (0..body.len()).step_by(DATA);
+    tokio_stream::iter(starts.map(move |start| {
+        let end = body.len().min(start + DATA);
+        Ok(Frame::data(body.slice(start..end)))
+    }))
 }
 
 fn writer() -> FrameWriter {
