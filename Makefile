@@ -12,6 +12,8 @@ PROTOC_GEN_GO := v1.36.12
 PROTOC_GEN_GO_GRPC := v1.6.2
 GHZ := v0.93.0
 CHROMIUM ?= /usr/bin/chromium
+VALGRIND ?= /usr/bin/valgrind
+WRK ?= /usr/bin/wrk
 
 # What was set up; each is an empty file that a new version or a changed list of pins makes anew.
 VENV := .venv/ready
@@ -94,18 +96,23 @@ test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN
 
 ## Measure
 
-.PHONY: bench bench-peers bench-instructions load
+.PHONY: bench bench-micro bench-peers bench-instructions load
 load: # the daemon and the load generator, as they are measured
 	cargo build --locked --release --bin dirtyd --example load
 
 bench: load $(BENCH_READY) ## an echo through a Python worker, next to bare round trips
 	DIRTYD_PYTHON=$(CURDIR)/.venv-bench/bin/python cargo bench --locked --bench echo
 
-bench-peers: load $(BENCH_READY) ## side by side with other systems: writes docs/benchmarks.md (ARGS=--quick to try it)
+bench-micro: ## what every call passes, part by part: scheduler, frames, authority, forwarding (ARGS=frames for one)
+	cargo bench --locked --features internals --bench micro -- $(ARGS)
+
+bench-peers: load $(BENCH_READY) $(WRK) ## side by side with other systems: writes docs/benchmarks.md (ARGS=--quick to try it, ARGS='--only echo --rounds 3' while you tune)
 	.venv-bench/bin/python benches/peers $(ARGS)
 
-bench-instructions: load $(BENCH_READY) ## instructions of one Execute, against the committed figure; needs valgrind
-	.venv-bench/bin/python benches/instructions/instructions.py
+# The binary of `make demo` and the load generator of `make test-rust`: after them nothing is built.
+bench-instructions: build $(VENV) $(VALGRIND) ## instructions of one Execute, within 5 % of the committed figure (ARGS=--update to commit another)
+	cargo build --locked --example load
+	.venv/bin/python benches/instructions/instructions.py $(ARGS)
 
 ## Check
 
@@ -114,7 +121,7 @@ lint: lint-rust lint-python lint-go lint-proto lint-shell ## formats, warnings, 
 
 lint-rust: $(DENY_READY)
 	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo clippy --locked --all-targets --all-features -- -D warnings
 	cargo deny --log-level error check bans licenses sources
 
 lint-python: $(VENV)
@@ -199,6 +206,14 @@ $(GRPCURL_READY):
 $(CHROMIUM): # one that is elsewhere can be named: make CHROMIUM=...
 	apt-get update --quiet
 	apt-get install --quiet --yes --no-install-recommends chromium
+
+$(VALGRIND): # one that is elsewhere can be named: make VALGRIND=...
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends valgrind libc6-dbg
+
+$(WRK): # one that is elsewhere can be named: make WRK=...
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends wrk
 
 $(GHZ_READY):
 	mkdir -p .tools/bin

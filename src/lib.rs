@@ -8,6 +8,8 @@ mod dirty_arbiter;
 pub mod embed;
 mod frames;
 pub mod hooks;
+#[cfg(feature = "internals")]
+pub mod internals;
 mod lifeline;
 mod logging;
 mod main_arbiter;

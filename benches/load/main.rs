@@ -5,6 +5,7 @@
 mod floor;
 mod http;
 mod measure;
+mod pace;
 mod replay;
 mod target;
 
@@ -29,6 +30,17 @@ enum Command {
     Streams(Calls),
     /// Streams that are opened, read once and then left alone, until stdin ends
     Hold(Calls),
+    /// One stream that is read to its end beside others of the same connection
+    Paced {
+        #[command(flatten)]
+        calls: Calls,
+        /// Streams that are read as fast as they come
+        #[arg(long, default_value_t = 0)]
+        flooding: usize,
+        /// Streams that are read once and then left alone
+        #[arg(long, default_value_t = 0)]
+        unread: usize,
+    },
     /// The floor: two processes pass a message back and forth over a socketpair
     Pingpong {
         #[arg(long, default_value_t = 100)]
@@ -123,6 +135,10 @@ fn main() -> anyhow::Result<()> {
                     .await??;
                 // Whether they were alive to the end is part of the measurement.
                 std::process::exit(0);
+            }
+            Command::Paced { calls, flooding, unread } => {
+                let beside = pace::Beside { flooding, unread };
+                println!("{}", pace::read(&calls.target, calls.ask(), beside).await?);
             }
             Command::TonicEcho { socket } => floor::serve_tonic_echo(&socket).await?,
             Command::Pong { .. } | Command::Pingpong { .. } => unreachable!("handled above"),

@@ -24,8 +24,15 @@ pub struct Replay {
 }
 
 impl Replay {
+    /// Waits for a place in the server's backlog, as gunicorn's own client does:
+    /// of 256 callers more come at once than asyncio's 100 places hold, and a
+    /// connect that does not block fails then with EAGAIN.
     pub async fn connect(socket: &Path, request: Bytes) -> anyhow::Result<Self> {
-        Ok(Self { socket: UnixStream::connect(socket).await?, request, body: Vec::new() })
+        let path = socket.to_owned();
+        let connect = move || std::os::unix::net::UnixStream::connect(path);
+        let socket = tokio::task::spawn_blocking(connect).await??;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket: UnixStream::from_std(socket)?, request, body: Vec::new() })
     }
 
     /// Sends the request and reads to its last answer.

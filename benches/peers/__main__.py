@@ -1,52 +1,80 @@
-"""`make bench-peers`: runs every case in interleaved rounds and writes docs/benchmarks.md."""
+"""`make bench-peers`: runs every case in interleaved rounds and writes docs/benchmarks.md.
+
+With `--only` it runs some of them and prints their tables: for whoever tunes.
+"""
 
 import argparse
-import json
-import subprocess
+import os
 import sys
 import time
 from collections import defaultdict
 from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
-import held
+import generators
+import idle_streams
+import in_flight
+import paced
 import report
-from processes import Cost
-from scenarios import NATIVE, STOCK, cases
-from systems import HERE, LOAD, ROOT, environment
+from processes import Others
+from scenarios import cases
+from systems import HERE, LOAD, ROOT
+
+#: Measurements of their own, which are no calls of one case.
+EXTRAS = {extra.NAME: extra for extra in (idle_streams, in_flight, paced)}
+
+
+class Measured(NamedTuple):
+    """What one round of an extra measurement gave, and how much others used the machine."""
+
+    figures: dict
+    others: float
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="benches/peers", description=__doc__)
-    parser.add_argument(
-        "--quick",
-        action="store_true",
-        help="one short round: to see that it works, not to quote",
-    )
-    parser.add_argument("--rounds", type=int)
-    parser.add_argument("--only", default="", help="cases whose scenario or system contains this")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs/benchmarks.md")
+    parser = command_line()
     options = parser.parse_args()
-    started, rounds = time.time(), options.rounds or (1 if options.quick else 3)
-    wanted = [case for case in cases(options.quick) if options.only in f"{case.scenario} {case.label}"]
-    results = defaultdict(list)
+    rounds = options.rounds or (1 if options.quick else 3)
+    command = " ".join(["make bench-peers", *(f"ARGS='{' '.join(sys.argv[1:])}'" for _ in sys.argv[1:2])])
+    run = report.Run(rounds, options.quick, command, time.time(), os.getloadavg()[0])
+    names = [*dict.fromkeys(case.scenario for case in cases(options.quick)), *EXTRAS]
+    if options.list:
+        print(*names, sep="\n")
+        return
+    chosen = {name for name in names if any(word in name for word in options.only or [""])}
+    wanted = [case for case in cases(options.quick) if case.scenario in chosen and options.system in case.label]
+    extras = [extra for name, extra in EXTRAS.items() if name in chosen]
+    if not wanted and not extras:
+        parser.error("nothing has such a name; --list tells the names")
+    # In the order of the scenarios, whatever the order of the systems.
+    results, floors, measured = {case: [] for case in wanted}, defaultdict(list), defaultdict(list)
     for number in range(rounds):
         for (system, setup), group in groupby(sorted(wanted, key=start_key), key=start_of):
-            print(
-                f"round {number + 1}/{rounds}: {system.name} {dict(setup) or ''}",
-                file=sys.stderr,
-                flush=True,
-            )
+            tell(f"round {number + 1}/{rounds}: {system.name} {dict(setup) or ''}")
             with system(**dict(setup)) as running:
                 for case in group:
-                    results[case].append(run(case, running))
-        report.floors(results, number)
-    extra = held.streams() if not options.only else {}
-    text = report.render(results, extra, rounds, time.time() - started, options.quick)
+                    results[case].append(generators.run(case, running))
+        for extra in extras:
+            tell(f"round {number + 1}/{rounds}: {extra.NAME}")
+            others = Others()
+            measured[extra].append(Measured(extra.measure(options.quick), others.share()))
+        measure_floors(floors)
+    text = report.render(run, results, floors, measured)
     print(text)
-    if not options.only:
+    if not options.only and not options.system:
         options.output.parent.mkdir(exist_ok=True)
         options.output.write_text(text)
+
+
+def measure_floors(floors):
+    """A bare round trip over a socketpair, in each round of the others."""
+    for name, peer in {"native": [], "python": ["--peer", sys.executable, HERE / "pong.py"]}.items():
+        floors[name].append(generators.ask([LOAD, "pingpong", "--seconds=0.5", *peer]).get("p50_us"))
+
+
+def tell(progress):
+    print(progress, file=sys.stderr, flush=True)
 
 
 def start_of(case):
@@ -57,42 +85,22 @@ def start_key(case):
     return case.system.name, case.setup
 
 
-def run(case, system):
-    """One measurement: the load generator's figures and the processes' costs."""
-    cost = Cost(system)
-    if case.client == NATIVE:
-        target = system.load(case.action, case.ints, case.size)
-        command = [
-            LOAD,
-            "streams" if case.streams else "calls",
-            target,
-            f"--connections={case.connections}",
-        ]
-    else:
-        kind = "grpcio" if case.client == STOCK else system.python
-        command = [
-            sys.executable,
-            HERE / "callers.py",
-            kind,
-            system.socket,
-            *(["--stream"] if case.streams else []),
-        ]
-    command += [
-        f"--callers={case.callers}",
-        f"--seconds={case.seconds}",
-        f"--action={case.action}",
-    ]
-    command += [f"--int={number}" for number in case.ints]
-    command += [f"--size={case.size}"] if case.size is not None else []
-    command = [str(part) for part in command]
-    try:
-        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment(), timeout=60)
-    except subprocess.TimeoutExpired:
-        return {"failures": 1, "failure": "it hung"}
-    except subprocess.CalledProcessError as error:
-        return {"failures": 1, "failure": error.stderr.strip()[-200:]}
-    seen = json.loads(done.stdout)
-    return seen | cost.per_call(seen["made"])
+def command_line():
+    parser = argparse.ArgumentParser(prog="benches/peers", description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("--quick", action="store_true", help="one short round: to see that it works, not to quote")
+    add("--rounds", type=int, help="how often everything is measured, in turns (3)")
+    add(
+        "--only",
+        nargs="+",
+        action="extend",
+        metavar="WORDS",
+        help="only the scenarios that have one of these in their names; prints, and writes no file",
+    )
+    add("--system", default="", help="only the systems and clients that have this in their label; writes no file")
+    add("--list", action="store_true", help="the names of the scenarios")
+    add("--output", type=Path, default=ROOT / "docs/benchmarks.md")
+    return parser
 
 
 if __name__ == "__main__":

@@ -50,6 +50,17 @@ class Bench:
         for _ in range(count):
             yield "token"
 
+    def paced(self, count, milliseconds):
+        """Chunks at even distances; each is the time of its making, in nanoseconds."""
+        start = time.monotonic()
+        for number in range(1, count + 1):
+            time.sleep(max(0.0, start + number * milliseconds / 1000 - time.monotonic()))
+            yield time.time_ns()
+
+    def flood(self):
+        while True:
+            yield "token"
+
     async def idle(self):
         """One chunk at once, then nothing for as long as it is read."""
         yield "first"

@@ -1,10 +1,13 @@
 """What the processes of a system cost, from /proc."""
 
 import os
+import resource
 from dataclasses import dataclass
 from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
+#: A machine of whose processors others take so much is loaded.
+LOADED = 0.1
 
 
 @dataclass
@@ -34,12 +37,51 @@ def tree(pid, depth=0):
     ]
 
 
+def busy():
+    """The processors' time since the start of the machine: all of it, and what was not idle, in seconds."""
+    times = Path("/proc/stat").read_text().split("\n")[0].split()[1:9]
+    user, nice, system, idle, waiting, *interrupts = map(int, times)
+    used = (user + nice + system + sum(interrupts)) * TICK
+    return used + (idle + waiting) * TICK, used
+
+
+def ended_children():
+    """The time of the processes of ours that have ended: load generators, and systems that were stopped."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+class Others:
+    """What others than this program and its children take of the processors."""
+
+    def __init__(self):
+        self.machine, self.children = busy(), ended_children()
+
+    def share(self, living=0.0):
+        """Since the start, in parts of the whole; `living` is what children took that have not ended."""
+        total, used = (now - then for now, then in zip(busy(), self.machine, strict=True))
+        return max(0.0, used - (ended_children() - self.children) - living) / max(total, TICK)
+
+
+def peak(process):
+    """The most memory that a process had resident since `forget_peak`, in bytes."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1]) * 1024
+
+
+def forget_peak(process):
+    Path(f"/proc/{process.pid}/clear_refs").write_text("5")
+
+
 class Cost:
-    """CPU and memory of a system over a measurement, its front and its workers apart."""
+    """CPU and memory of a system over a measurement, its front and its workers apart.
+
+    What neither it nor a load generator used, others did: other work on the machine, the hypervisor, interrupts.
+    """
 
     def __init__(self, system):
         self.system = system
-        self.before = self._cpu()
+        self.before, self.others = self._cpu(), Others()
 
     def _processes(self):
         return tree(self.system.process.pid) if self.system.process else []
@@ -61,4 +103,5 @@ class Cost:
             "workers_cpu_us": (after[False] - self.before[False]) * 1e6 / max(calls, 1),
             "front_memory": memory[True],
             "workers_memory": memory[False],
+            "others": self.others.share(sum(after.values()) - sum(self.before.values())),
         }

@@ -4,131 +4,128 @@ import os
 import platform
 import statistics
 import subprocess
-import sys
 import time
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from systems import HERE, LOAD, ROOT, Dirtyd
+from bars import judge
+from generators import version_of_wrk
+from processes import LOADED
+from systems import ROOT, SERVERS, Dirtyd
+from tables import line, mebibytes, milliseconds, plain, several, shown, start_of_table
 
-FLOORS = {"native": [], "python": []}
 COLUMNS = (
-    ("calls/s", "per_second", 1), ("p50 ms", "p50_us", 1e-3), ("p99 ms", "p99_us", 1e-3),
-    ("chunks/s", "chunks_per_second", 1), ("first chunk p50 ms", "first_p50_us", 1e-3),
-    ("front CPU µs/call", "front_cpu_us", 1), ("workers CPU µs/call", "workers_cpu_us", 1),
-    ("front MiB", "front_memory", 2**-20), ("workers MiB", "workers_memory", 2**-20),
+    ("calls/s", "per_second", plain), ("p50 ms", "p50_us", milliseconds), ("p99 ms", "p99_us", milliseconds),
+    ("chunks/s", "chunks_per_second", plain), ("first chunk p50 ms", "first_p50_us", milliseconds),
+    ("front CPU µs/call", "front_cpu_us", plain), ("workers CPU µs/call", "workers_cpu_us", plain),
+    ("front MiB", "front_memory", mebibytes), ("workers MiB", "workers_memory", mebibytes),
 )  # fmt: skip
+#: Columns whose spread is told.
+SPREAD = ("per_second", "p50_us", "p99_us", "chunks_per_second", "first_p50_us")
 
 
-def floors(_results, _round):
-    """A bare round trip over a socketpair, in each round of the others."""
-    import json
+@dataclass
+class Run:
+    """What was run, and when."""
 
-    peers = {"native": [], "python": ["--peer", sys.executable, str(HERE / "pong.py")]}
-    for name, peer in peers.items():
-        done = subprocess.run(
-            [LOAD, "pingpong", "--seconds=0.5", *peer],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        FLOORS[name].append(json.loads(done.stdout)["p50_us"])
+    rounds: int
+    quick: bool
+    command: str
+    started: float
+    load_before: float
 
 
-def median(runs, key):
-    values = [run[key] for run in runs if run.get(key) is not None]
-    return statistics.median(values) if values else None
-
-
-def spread(runs, key):
-    """Half the range of the rounds, in percent of the median."""
-    values = [run[key] for run in runs if run.get(key)]
-    return (max(values) - min(values)) / 2 / statistics.median(values) * 100 if values else 0
-
-
-def render(results, held, rounds, seconds, quick):
-    parts = [head(rounds, seconds, quick), floors_text(), bars(results, held)]
+def render(run, results, floors, extras):
+    """The whole report. `extras` are the measurements of their own, each with its rounds."""
+    parts = [head(run, results, extras), floors_text(floors), bars(results, extras, floors)]
     scenarios = {}
     for case, runs in results.items():
         scenarios.setdefault(case.scenario, []).append((case, runs))
     parts += [table(name, rows) for name, rows in scenarios.items()]
-    if held:
-        parts.append(
-            f"## Memory\n\nThe arbiter with 4 workers at rest: {held['idle_memory'] / 2**20:.1f} MiB; "
-            f"under {held['streams']} idle streams: {held['memory'] / 2**20:.1f} MiB."
-        )
-    return "\n\n".join(parts) + "\n"
+    parts += [f"## {extra.NAME[0].upper()}{extra.NAME[1:]}\n\n{extra.text(rounds)}" for extra, rounds in extras.items()]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def head(rounds, seconds, quick):
+def head(run, results, extras):
     names = ("gunicorn", "mosec", "grpcio", "protobuf", "numpy")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
-    dirtyd = subprocess.run(
-        [ROOT / "target/release/dirtyd", "--version"], capture_output=True, text=True
-    ).stdout.strip()
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    ).stdout
+    dirtyd = output(ROOT / "target/release/dirtyd", "--version")
+    commit = output("git", "describe", "--always", "--dirty", "--exclude=*")
     facts = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((fact.split(": ")[1] for fact in facts if fact.startswith("model name")), "an unknown processor")
-    warning = "\n\n**A quick run: one short round. Not to be quoted.**" if quick else ""
+    settings = "\n".join(f"| {system.name} | {system.settings} |" for system in SERVERS)
+    notes = "".join(f"\n\n**{note}**" for note in warnings(run, results, extras))
+    minutes = (time.time() - run.started) / 60
     return f"""# Benchmarks
 
-Written by `make bench-peers` on {time.strftime("%Y-%m-%d")}; do not edit. Each figure is the median of {rounds}
-interleaved rounds, ± half their range; the run took {seconds / 60:.0f} minutes. Ratios are to dirtyd in the same
-table: above 1, dirtyd has more calls a second.{warning}
+Written by `{run.command}` on {time.strftime("%Y-%m-%d")}; do not edit. Each figure is the median of
+{several(run.rounds, "round")}; a round takes every system in turn. ± is half the range of the rounds. Ratios are to
+dirtyd in the same table: above 1, dirtyd has more calls a second. The run took {minutes:.0f} minutes.{notes}
 
-{dirtyd} ({commit.strip()}), {versions}, Python {platform.python_version()}, Linux {platform.release()},
-{os.cpu_count()} × {model}, load {os.getloadavg()[1]:.1f} at the end.
+{dirtyd} ({commit}), {output("rustc", "--version")}, {versions}, wrk {version_of_wrk()},
+Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} × {model}.
+Load average {run.load_before:.1f} before, {os.getloadavg()[0]:.1f} after.
 
 The native client is `benches/load`, one thread, one connection for all its callers where the protocol lets them share;
-to gunicorn it repeats the bytes that gunicorn's own client sends, to mosec it speaks HTTP/1.1 with keep-alive. Python
-clients are threads of one process. *Front* is what stands between caller and worker: the arbiter, mosec's server.
-Actions are the same code everywhere: `benches/peers/bench.py`; 4 workers with one thread each unless said otherwise."""
+to gunicorn it repeats the bytes that gunicorn's own client sends, to mosec it speaks HTTP/1.1 with keep-alive. wrk,
+with one thread, is a second witness for mosec. Python clients are threads of one process. *Front* is what stands
+between caller and worker: the arbiter, mosec's server. Actions are the same code everywhere: `benches/peers/bench.py`;
+4 workers with one thread each unless said otherwise. Every setting that is not the system's default:
+
+| system | settings |
+| --- | --- |
+{settings}"""
 
 
-def floors_text():
-    rows = "\n".join(f"| {name} | {statistics.median(times):.1f} |" for name, times in FLOORS.items() if times)
+def warnings(run, results, extras):
+    """Why the figures are not to be quoted."""
+    if run.quick:
+        yield "A quick run: one short round. Not to be quoted."
+    shares = [taken["others"] for runs in results.values() for taken in runs if "others" in taken]
+    shares += [taken.others for rounds in extras.values() for taken in rounds]
+    if shares and (share := statistics.median(shares)) > LOADED:
+        yield f"The machine was loaded: others took {share * 100:.0f} % of its processors. Not to be quoted."
+
+
+def output(*command):
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    return done.stdout.strip()
+
+
+def floors_text(floors):
+    rows = "\n".join(f"| {name} | {shown(times, plain)} |" for name, times in floors.items())
     return f"## Floors\n\n100 B there and back over a socketpair:\n\n| other process | p50 µs |\n| --- | --- |\n{rows}"
 
 
-def table(name, rows):
-    columns = [column for column in COLUMNS if any(median(runs, column[1]) for _, runs in rows)]
-    own = next(
-        (median(runs, "per_second") for case, runs in rows if case.system is Dirtyd),
-        None,
-    )
-    lines = [f"## {name}", ""]
-    lines.append("| system | " + " | ".join(title for title, _, _ in columns) + " | ± % | failures | dirtyd is |")
-    lines.append("| --- " * (len(columns) + 4) + "|")
-    for case, runs in rows:
-        cells = [number(median(runs, key), scale) for _, key, scale in columns]
-        rate = median(runs, "per_second")
-        ratio = f"{own / rate:.2f} ×" if own and rate and case.system is not Dirtyd else ""
-        failures = sum(run["failures"] for run in runs)
-        lines.append(
-            f"| {case.label} | {' | '.join(cells)} | {spread(runs, 'per_second'):.0f} | {failures} | {ratio} |"
-        )
-    reasons = {run["failure"] for _, runs in rows for run in runs if run.get("failure")}
-    lines += [f"\nA failure: `{reason}`" for reason in sorted(reasons)]
-    return "\n".join(lines)
-
-
-def number(value, scale):
-    if value is None:
-        return "–"
-    value *= scale
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
-
-
-def bars(results, held):
+def bars(results, extras, floors):
     """The bars of the project, each with what was reached."""
-    from bars import judge
+    judged = list(judge(results, extras, floors))
+    if not judged:
+        return ""
+    rows = [line(bar, wanted, reached, "yes" if holds else "**no**") for bar, wanted, reached, holds in judged]
+    return "\n".join(["## Bars", "", start_of_table(["bar", "wanted", "reached", " "]), *rows])
 
-    lines = ["## Bars", "", "| bar | wanted | reached | |", "| --- | --- | --- | --- |"]
-    for bar, wanted, reached, holds in judge(results, held, FLOORS):
-        lines.append(f"| {bar} | {wanted} | {reached} | {'yes' if holds else '**no**'} |")
+
+def table(name, rows):
+    columns = [column for column in COLUMNS if any(run.get(column[1]) for _, runs in rows for run in runs)]
+    own = next((rate(runs) for case, runs in rows if case.system is Dirtyd), None)
+    others = [run["others"] for _, runs in rows for run in runs if "others" in run]
+    titles = [title for title, _, _ in columns]
+    lines = [f"## {name}", "", start_of_table(["system", *titles, "failures", "dirtyd is"], others)]
+    for case, runs in rows:
+        cells = [shown([run.get(key) for run in runs], scale, key in SPREAD) for _, key, scale in columns]
+        theirs = rate(runs)
+        ratio = f"{own / theirs:.2f} ×" if own and theirs and case.system is not Dirtyd else ""
+        lines.append(line(case.label, *cells, sum(run["failures"] for run in runs), ratio))
+    lines += [
+        f"\n{case.label} failed: {reason}"
+        for case, runs in rows
+        for reason in sorted({run["failure"] for run in runs if run.get("failure")})
+    ]
     return "\n".join(lines)
+
+
+def rate(runs):
+    rates = [run["per_second"] for run in runs if run.get("per_second")]
+    return statistics.median(rates) if rates else None

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from systems import Dirtyd, Executor, Grpcio, Gunicorn, Mosec, TonicEcho
+from systems import SERVERS, Dirtyd, Executor, Grpcio, Gunicorn, Mosec, TonicEcho
 
-NATIVE, STOCK, PYTHON = "native", "stock grpcio", "python"
-SERVERS = (Dirtyd, Gunicorn, Mosec, Grpcio)
+NATIVE, STOCK, PYTHON, WRK = "native", "stock grpcio", "python", "wrk"
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Case:
     @property
     def label(self):
         options = "".join(f", {name} {value}" for name, value in self.setup)
-        client = {PYTHON: "own Python client"}.get(self.client, f"{self.client} client")
+        client = {PYTHON: "own Python client", WRK: WRK}.get(self.client, f"{self.client} client")
         return f"{self.system.name} ({client}{options})"
 
 
@@ -51,6 +50,7 @@ def _echo(callers):
         name = f"echo 100 B, {count} caller{'s' * (count > 1)}"
         for system in (*SERVERS, TonicEcho):
             yield Case(name, system, size=100, callers=count)
+        yield Case(name, Mosec, WRK, size=100, callers=count)
         yield Case(name, Dirtyd, STOCK, size=100, callers=count)
         for system in (Dirtyd, Gunicorn, Executor):
             yield Case(name, system, PYTHON, size=100, callers=count)

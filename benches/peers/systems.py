@@ -29,6 +29,8 @@ class System:
     #: Its caller in callers.py.
     python = ""
     streams = False
+    #: What it is started with beyond its defaults, for the report.
+    settings = ""
 
     def __init__(self, workers=4, threads=1, **options):
         self.workers, self.threads, self.options = workers, threads, options
@@ -85,6 +87,9 @@ class System:
 
 class Dirtyd(System):
     name, python, streams = "dirtyd", "dirtyd", True
+    settings = (
+        f"`max_message_size = {MAX_MESSAGE}` (the default of 64MiB would do), `log_filter = warn`, `serve --single`"
+    )
 
     def command(self):
         apps = self.options.get("apps", 1)
@@ -124,6 +129,7 @@ class Dirtyd(System):
 
 class Gunicorn(System):
     name, python, streams = "gunicorn", "gunicorn", True
+    settings = "`dirty_workers`, `dirty_threads`; its limit of 64 MiB a message is fixed"
 
     def command(self):
         return [
@@ -145,6 +151,7 @@ class Gunicorn(System):
 
 class Mosec(System):
     name, python = "mosec", "http"
+    settings = "`--capacity 20000 --timeout 60000`, `--max-request-size` 80 MiB (default 10 MiB); bodies unopened"
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -168,6 +175,7 @@ class Grpcio(System):
     """A plain grpcio server with the action in its own process: what there is without an arbiter."""
 
     name, python, streams = "grpcio in process", "grpcio", True
+    settings = "`grpc.max_receive_message_length = -1` on both sides (default 4 MiB), a thread for each slot"
 
     def command(self):
         return [
@@ -179,6 +187,9 @@ class Grpcio(System):
 
     def load(self, action, ints, size):
         return f"dirtyd:{self.socket}"
+
+
+SERVERS = (Dirtyd, Gunicorn, Mosec, Grpcio)
 
 
 class Executor(System):
@@ -211,7 +222,8 @@ class TonicEcho(System):
 
 def environment():
     path = os.pathsep.join([str(HERE), str(ROOT / "clients/python/src")])
-    return {**os.environ, "PYTHONPATH": path, "DIRTYD_PYTHON": sys.executable}
+    # A reason is to be read in a table, so it comes without a backtrace.
+    return {**os.environ, "PYTHONPATH": path, "DIRTYD_PYTHON": sys.executable, "RUST_BACKTRACE": "0"}
 
 
 def serve_help():

@@ -8,14 +8,14 @@
 //! ```
 
 mod admin;
-mod authority;
+pub(crate) mod authority;
 mod connection;
 mod deadline;
-mod envelope;
+pub(crate) mod envelope;
 mod execute;
 mod health;
 mod listener;
-mod message;
+pub(crate) mod message;
 mod router;
 mod status;
 mod stream;

@@ -1,0 +1,97 @@
+"""The load generators: how each is asked to make a case's calls, and what it says it saw."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from processes import Cost
+from scenarios import NATIVE, STOCK, WRK
+from systems import HERE, LOAD, environment
+
+PATIENCE = 60
+UNITS = {"us": 1, "ms": 1e3, "s": 1e6, "m": 60e6}
+
+
+def run(case, system):
+    """One measurement: the generator's figures and the processes' costs."""
+    make, read = {NATIVE: (native, json.loads), WRK: (wrk, wrk_figures)}.get(case.client, (python, json.loads))
+    command, cost = make(case, system), Cost(system)
+    seen = ask(command, read)
+    return seen | cost.per_call(seen["made"]) if "made" in seen else seen
+
+
+def ask(command, read=json.loads):
+    """Runs a generator; one that fails or hangs is a failure with its reason in one line."""
+    command = [str(part) for part in command]
+    try:
+        done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment(), timeout=PATIENCE)
+    except subprocess.TimeoutExpired:
+        return {"failures": 1, "failure": f"it hung for {PATIENCE} s"}
+    except subprocess.CalledProcessError as error:
+        return {"failures": 1, "failure": reason(error.stderr) or f"exit status {error.returncode}"}
+    return read(done.stdout)
+
+
+def reason(stderr):
+    """The error in what a program wrote as it failed: Rust's first line, Python's last."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    rust = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
+    return (rust or lines[-1:] or [""])[0][:200]
+
+
+def native(case, system):
+    kind = "streams" if case.streams else "calls"
+    target = system.load(case.action, case.ints, case.size)
+    return [LOAD, kind, target, f"--connections={case.connections}", *asked(case)]
+
+
+def python(case, system):
+    kind = "grpcio" if case.client == STOCK else system.python
+    return [
+        sys.executable, HERE / "callers.py", kind, system.socket,
+        *(["--stream"] if case.streams else []), *asked(case),
+    ]  # fmt: skip
+
+
+def asked(case):
+    size = [f"--size={case.size}"] if case.size is not None else []
+    return [
+        f"--callers={case.callers}", f"--seconds={case.seconds}", f"--action={case.action}",
+        *[f"--int={number}" for number in case.ints], *size,
+    ]  # fmt: skip
+
+
+def wrk(case, system):
+    """wrk, one thread, to a system that speaks HTTP; the body is a file beside a script that posts it."""
+    script = Path(system.directory.name, "post.lua")
+    line = " ".join([case.action, *map(str, case.ints)]).encode() + b"\n"
+    body = Path(system.directory.name, "body")
+    body.write_bytes(line + b"Z" * (case.size or 0))
+    script.write_text(f'wrk.method = "POST"\nwrk.body = io.open("{body}", "rb"):read("*a")\n')
+    return [
+        "wrk", "--threads=1", f"--connections={case.callers}", f"--duration={max(1, round(case.seconds))}s",
+        "--latency", f"--script={script}", f"http://{system.socket}/inference",
+    ]  # fmt: skip
+
+
+def wrk_figures(text):
+    """The figures in wrk's report."""
+    made, seconds = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()
+    latency = {
+        share: float(value) * UNITS[unit] for share, value, unit in re.findall(r"(50|99)%\s+([\d.]+)(\w+)", text)
+    }
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", text)
+    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", text)
+    failures = int(refused[1] if refused else 0) + sum(map(int, broken.groups() if broken else ()))
+    return {
+        "made": int(made), "per_second": int(made) / float(seconds), "failures": failures,
+        "failure": (refused or broken or [None])[0], "p50_us": latency["50"], "p99_us": latency["99"],
+    }  # fmt: skip
+
+
+def version_of_wrk():
+    """wrk tells its version as it refuses an option."""
+    told = subprocess.run(["wrk", "--version"], capture_output=True, text=True).stdout
+    return told.split()[1] if told.startswith("wrk ") else "unknown"
