@@ -8,6 +8,7 @@ mod support;
 mod chaos;
 mod death;
 mod family;
+mod footprint;
 mod hooks;
 mod innocent;
 mod load;
