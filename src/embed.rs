@@ -1,4 +1,28 @@
 //! Running the arbiter inside another program, with hooks of its own.
+//!
+//! ```no_run
+//! use dirtyd::{
+//!     config::{Config, Raw},
+//!     embed,
+//!     hooks::{ArbiterFacts, Hooks, WorkerFacts},
+//! };
+//!
+//! struct Count(usize);
+//!
+//! impl Hooks for Count {
+//!     fn dirty_worker_exit(&mut self, _: &ArbiterFacts, worker: &WorkerFacts) {
+//!         self.0 += 1;
+//!         eprintln!("worker {} was exit number {}: {}", worker.id, self.0, worker.message);
+//!     }
+//! }
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let load = || Config::from_raw(Raw::from_file("dirtyd.toml".as_ref())?);
+//! embed::serve(load, Count(0))
+//! # }
+//! ```
+//!
+//! `examples/rust/embedded.rs` is a whole program.
 
 use std::{io, sync::Arc};
 
@@ -34,6 +58,7 @@ pub fn serve(
         log,
         hooks: Some(Box::new(hooks)),
         upstream: Upstream::Nobody,
+        adopts_orphans: false,
     };
     let ended = arbiter.run();
     let _ = std::fs::remove_file(socket);

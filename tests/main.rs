@@ -16,6 +16,7 @@ mod deadlines;
 mod drain;
 mod duck;
 mod edge;
+mod embed;
 mod errors;
 mod grpcurl;
 mod ladder;

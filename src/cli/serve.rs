@@ -138,11 +138,23 @@ impl Serve {
         let log = Log::start(&config.log)?;
         let names = Names::new(&config.runtime_dir, &config.proc_name);
         let _file = names.claim()?;
-        names.end_orphans(config.graceful_timeout)?;
-        let mut socket = Socket::bind_or_inherit(&config)?;
+        let instance = Arc::new(names.clear(config.graceful_timeout)?);
+        let mut socket = Socket::bind_or_inherit(&config).inspect_err(|_| instance.retire())?;
         let listener = socket.give()?;
-        let ended = self.arbiter(config, listener, log, Upstream::Nobody).run();
+        // No main arbiter gives it to the workers with its own environment.
+        let mark = {
+            let instance = Arc::clone(&instance);
+            move |config: Config| {
+                let (name, value) = instance.mark();
+                config.with_env(name, value)
+            }
+        };
+        let mut arbiter = self.arbiter(mark(config), listener, log, Upstream::Nobody);
+        let read = arbiter.reload;
+        arbiter.reload = Arc::new(move || read().map(&mark));
+        let ended = arbiter.run();
         socket.close(false);
+        instance.retire();
         ended?;
         Ok(ExitCode::SUCCESS)
     }
@@ -161,6 +173,8 @@ impl Serve {
             reload: Arc::new(move || flags.load()),
             log,
             hooks,
+            // A supervised one leaves that to its main arbiter.
+            adopts_orphans: matches!(upstream, Upstream::Nobody),
             upstream,
             config,
         }

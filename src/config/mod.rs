@@ -52,6 +52,17 @@ pub struct Config {
     pub pools: Vec<PoolConfig>,
 }
 
+impl Config {
+    /// The same, with a further variable in the environment of all workers.
+    #[must_use]
+    pub fn with_env(mut self, name: &str, value: &str) -> Self {
+        for pool in &mut self.pools {
+            pool.env.insert(name.to_owned(), value.to_owned());
+        }
+        self
+    }
+}
+
 /// The limits of the edge: what one caller, or all of them, may ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

@@ -4,6 +4,7 @@
 //! One thread runs it all: a call passes through a handful of tasks, and waking
 //! another core for each would cost more than the work.
 
+mod orphans;
 mod signals;
 mod upstream;
 
@@ -45,6 +46,10 @@ pub struct DirtyArbiter {
     pub hooks: Option<Box<dyn Hooks>>,
     /// Who is above.
     pub upstream: Upstream,
+    /// Whether processes that lost their parents are its to reap and to end.
+    /// Not where a main arbiter does that, and not inside another program, whose
+    /// children they may be.
+    pub adopts_orphans: bool,
 }
 
 impl DirtyArbiter {
@@ -53,16 +58,27 @@ impl DirtyArbiter {
     /// # Errors
     /// The reactor, the signals or the socket cannot be set up.
     pub fn run(self) -> io::Result<()> {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(self.serve())
+        let adoption = self.adopts_orphans.then(orphans::adopt);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let ended = runtime.block_on(self.serve(adoption.clone()));
+        // With it go the workers that are left; then what they leave is.
+        drop(runtime);
+        if let Some(adoption) = &adoption {
+            orphans::end(adoption);
+        }
+        ended
     }
 
-    async fn serve(self) -> io::Result<()> {
+    async fn serve(self, adoption: Option<orphans::Shared>) -> io::Result<()> {
         let mut signals = Signals::new()?;
         let alone = matches!(self.upstream, Upstream::Nobody);
         let hooks = hooks::Runner::start(self.hooks, &self.config);
         hooks.before_first_worker().await;
         let (pool, mut pool_task) = pool::start(&self.config);
         hooks.follow(pool.events());
+        if let Some(adoption) = adoption {
+            orphans::follow(adoption, pool.events())?;
+        }
         let edge = Edge::new(self.listener, &self.config, &pool, self.reload.clone())?;
         let (stop, stopped) = oneshot::channel::<()>();
         let link = upstream::start(self.upstream, &pool)?;

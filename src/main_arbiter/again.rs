@@ -14,7 +14,7 @@ use std::{
 
 use nix::unistd::getppid;
 
-use super::number;
+use super::{instance::Instance, number};
 use crate::{
     lifeline::{Lifeline, Word},
     process::{self, Program, descriptors, pidfd},
@@ -55,6 +55,7 @@ impl Again {
     /// It cannot be started.
     pub fn start_arbiter(
         &self,
+        instance: &Instance,
         listener: OwnedFd,
         lifeline: OwnedFd,
         admitted: bool,
@@ -67,6 +68,7 @@ impl Again {
             name: &self.name,
             args: self.args_with(SUPERVISED, &handed),
             inherits: vec![listener, lifeline],
+            env: instance.mark(),
             speaks_to_systemd: false,
         })
     }
@@ -77,6 +79,7 @@ impl Again {
     /// It cannot be started.
     pub fn start_successor(
         &self,
+        instance: &Instance,
         listener: OwnedFd,
         report: OwnedFd,
         owns_socket_file: bool,
@@ -87,6 +90,7 @@ impl Again {
             name: &self.name,
             args: self.args_with(SUCCEED, &handed),
             inherits: vec![listener, report],
+            env: instance.mark(),
             speaks_to_systemd: true,
         })
     }

@@ -15,6 +15,7 @@
 //! thread there is only the log's, so that a full pipe never stops it.
 
 mod again;
+mod instance;
 mod machine;
 mod names;
 mod reactor;
@@ -43,19 +44,20 @@ pub fn run(config: &Config, succession: Option<Succession>) -> anyhow::Result<u8
     let signals = reactor::signals()?;
     let log = Log::start(&config.log)?;
     let names = Names::new(&config.runtime_dir, &config.proc_name);
-    let (file, socket, predecessor) = match succession {
+    let (file, instance, socket, predecessor) = match succession {
         None => {
             let file = names.claim()?;
-            names.end_orphans(config.graceful_timeout)?;
-            (file, Socket::bind_or_inherit(config)?, None)
+            let instance = names.clear(config.graceful_timeout)?;
+            let socket = Socket::bind_or_inherit(config).inspect_err(|_| instance.retire())?;
+            (file, instance, socket, None)
         }
         Some(succession) => {
             let file = PidFile::take(&names.successor().main())?;
             let socket = Socket::succeed(&succession, config)?;
-            (file, socket, Some(succession.predecessor()?))
+            (file, names.instance()?, socket, Some(succession.predecessor()?))
         }
     };
-    let parts = Parts { names, again: Again::new(), file, socket, predecessor };
+    let parts = Parts { names, again: Again::new(), instance, file, socket, predecessor };
     Ok(Reactor::new(config, log, signals, parts).run()?)
 }
 

@@ -8,6 +8,7 @@ use std::{
 
 use nix::sys::signal::Signal;
 
+use super::instance::Instance;
 use crate::process::{
     pidfd,
     pidfile::{self, Holder, PidFile, PidFileError},
@@ -46,6 +47,11 @@ impl Names {
         self.dir.join(format!("{}.upgrade", self.name))
     }
 
+    /// The id of the instance, of all who ever have its name.
+    fn id(&self) -> PathBuf {
+        self.dir.join(format!("{}.id", self.name))
+    }
+
     /// The names during an upgrade, of the new one.
     pub fn successor(&self) -> Self {
         Self { dir: self.dir.clone(), name: format!("{}.2", self.name) }
@@ -74,12 +80,30 @@ impl Names {
         )
     }
 
-    /// Ends dirty arbiters that have lost their main arbiter, and their workers
-    /// with them. Whatever a PID file says, only its proven holder is signalled.
+    /// Ends what earlier runs of this instance have left: dirty arbiters without
+    /// a main arbiter, then processes without any arbiter. Gives its identity.
+    /// Only for who has claimed the name.
     ///
     /// # Errors
-    /// One cannot be ended.
-    pub fn end_orphans(&self, patience: Duration) -> anyhow::Result<()> {
+    /// A dirty arbiter cannot be ended, or the id not be read.
+    pub fn clear(&self, patience: Duration) -> anyhow::Result<Instance> {
+        self.end_orphans(patience)?;
+        let instance = self.instance()?;
+        instance.end_leftovers();
+        Ok(instance)
+    }
+
+    /// The identity of the instance.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn instance(&self) -> io::Result<Instance> {
+        Instance::at(&self.id())
+    }
+
+    /// Ends dirty arbiters that have lost their main arbiter, and their workers
+    /// with them. Whatever a PID file says, only its proven holder is signalled.
+    fn end_orphans(&self, patience: Duration) -> anyhow::Result<()> {
         for path in [self.dirty(), self.successor().dirty()] {
             match pidfile::holder(&path) {
                 Ok(Some(orphan)) if orphan.published => end(&orphan, &path, patience)?,

@@ -17,6 +17,7 @@ use nix::{
 use super::{
     Names,
     again::{Again, Predecessor},
+    instance::Instance,
     machine::{Action, Event, Machine, Settings},
     socket::Socket,
     systemd,
@@ -26,8 +27,8 @@ use crate::{
     lifeline::{Lifeline, Report, Word},
     logging::Log,
     process::{
-        children, pidfile,
-        pidfile::PidFile,
+        children::{self, Adoption},
+        pidfile::{self, PidFile},
         signals::{self, Signals},
     },
 };
@@ -64,6 +65,8 @@ pub fn signals() -> io::Result<Signals> {
 pub struct Parts {
     /// The names to have in the end; an upgrade starts under others.
     pub names: Names,
+    /// What marks the processes of its tree.
+    pub instance: Instance,
     /// How it starts itself again.
     pub again: Again,
     /// Its PID file.
@@ -84,12 +87,12 @@ pub struct Reactor {
     successor: Option<Child>,
     /// The dirty arbiter's PID file still has the name of the upgrade.
     renames_dirty: bool,
+    adoption: Adoption,
 }
 
 impl Reactor {
     /// A main arbiter that has its name and its socket.
     pub fn new(config: &Config, log: Log, signals: Signals, own: Parts) -> Self {
-        children::adopt_orphans();
         // The first worker finds out what the others load: two boots.
         let boot = config.pools.iter().map(|pool| 2 * pool.boot_timeout).max();
         let settings = Settings {
@@ -106,7 +109,8 @@ impl Reactor {
             config.proc_name
         );
         let (arbiter, successor) = (None, None);
-        Self { log, signals, own, machine, arbiter, successor, renames_dirty: false }
+        let (renames_dirty, adoption) = (false, Adoption::begin());
+        Self { log, signals, own, machine, arbiter, successor, renames_dirty, adoption }
     }
 
     /// Runs until the machine says so. Gives the exit code.
@@ -204,6 +208,7 @@ impl Reactor {
             self.successor = None;
             Event::SuccessorExited(exit)
         } else {
+            self.adoption.reaped(pid);
             Event::StrayEnded
         }
     }
@@ -252,8 +257,10 @@ impl Reactor {
             Some(_) => self.own.names.successor(),
             None => self.own.names.clone(),
         };
-        let (listener, admitted) = (self.own.socket.share()?, self.machine.is_admitted());
-        let pid = self.own.again.start_arbiter(listener, theirs, admitted, &names.dirty())?;
+        let own = &self.own;
+        let (listener, admitted) = (own.socket.share()?, self.machine.is_admitted());
+        let dirty = names.dirty();
+        let pid = own.again.start_arbiter(&own.instance, listener, theirs, admitted, &dirty)?;
         tracing::info!(pid, "started the dirty arbiter, process {pid}");
         self.arbiter = Some(Child { pid, lifeline: Some(lifeline) });
         Ok(())
@@ -263,7 +270,7 @@ impl Reactor {
         let _ = fs::remove_file(self.own.names.upgrade());
         let (lifeline, theirs) = Lifeline::pair()?;
         let (listener, owns) = (self.own.socket.share()?, self.own.socket.owns_file());
-        let pid = self.own.again.start_successor(listener, theirs, owns)?;
+        let pid = self.own.again.start_successor(&self.own.instance, listener, theirs, owns)?;
         tracing::info!(pid, "started the new main arbiter, process {pid}");
         self.successor = Some(Child { pid, lifeline: Some(lifeline) });
         Ok(())
@@ -272,16 +279,7 @@ impl Reactor {
     fn sweep(&self, all: bool) {
         let known: Vec<i32> =
             [&self.arbiter, &self.successor].into_iter().flatten().map(|child| child.pid).collect();
-        for stray in children::strays(&known) {
-            if all || !stray.has_leader() {
-                tracing::warn!(
-                    "process {} (`{}`) was left behind by a worker or a dirty arbiter that ended; it is killed",
-                    stray.pid,
-                    stray.name
-                );
-                stray.kill();
-            }
-        }
+        self.adoption.sweep(&known, all);
     }
 
     /// Leaves word for `dirtyd upgrade`, in one step.
@@ -333,6 +331,7 @@ impl Reactor {
         self.own.socket.close(succeeded || self.own.predecessor.is_some());
         if !succeeded && self.own.predecessor.is_none() {
             let _ = fs::remove_file(self.own.names.upgrade());
+            self.own.instance.retire();
         }
         tracing::info!("the main arbiter ends");
     }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     io::{self, Read as _, Write as _},
     os::unix::process::{CommandExt as _, ExitStatusExt as _},
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -13,7 +13,10 @@ use nix::{
     unistd::Pid,
 };
 
-use super::{children::Exit, pidfd};
+use super::{
+    children::{Exit, OwnChild},
+    pidfd,
+};
 
 /// What of its output is kept.
 const KEPT: u64 = 4096;
@@ -32,17 +35,17 @@ pub fn run_bounded(
 ) -> io::Result<(Option<Exit>, String)> {
     let (program, args) =
         command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(args)
         .envs(env)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot start `{program}`: {error}"))
-        })?;
+        .process_group(0);
+    let mut child = OwnChild::spawn(&mut command).map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot start `{program}`: {error}"))
+    })?;
     if let Some(mut stdin) = child.stdin.take() {
         // Less than a pipe holds, so that this never waits; whether it is read
         // is the command's affair.
@@ -63,7 +66,7 @@ pub fn run_bounded(
 
 /// What is in the pipe: it is not waited for, since a process that left the
 /// group may hold it open.
-fn last_words(child: &mut Child) -> String {
+fn last_words(child: &mut OwnChild) -> String {
     let Some(stderr) = child.stderr.take() else { return String::new() };
     let flags = nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK);
     let mut bytes = Vec::new();

@@ -1,17 +1,30 @@
-//! The children of this process, its own and those that it inherited.
+//! The children of this process: those that it started, and those that it
+//! inherited because their parents died.
+//!
+//! Whoever inherits children must reap them, or they stay as zombies. To wait
+//! for "any child" would take the exit status of the own ones away from whoever
+//! waits for those. So own children are [`OwnChild`]ren, and the others are
+//! reaped one by one.
 
-use std::fs;
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    ops::{Deref, DerefMut},
+    process::{Child, Command},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use nix::{
     errno::Errno,
     sys::{
         prctl,
+        signal::Signal,
         wait::{WaitPidFlag, WaitStatus, waitpid},
     },
     unistd::{Pid, getpid},
 };
 
-use super::signals;
+use super::{signals, stat::Stat};
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +39,7 @@ impl std::fmt::Display for Exit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Code(code) => write!(f, "exited with {code}"),
-            Self::Signal(signal) => match nix::sys::signal::Signal::try_from(*signal) {
+            Self::Signal(signal) => match Signal::try_from(*signal) {
                 Ok(signal) => write!(f, "was ended by {signal}"),
                 Err(_) => write!(f, "was ended by signal {signal}"),
             },
@@ -34,13 +47,56 @@ impl std::fmt::Display for Exit {
     }
 }
 
-/// Makes processes whose parents have died children of this one.
-pub fn adopt_orphans() {
-    // Every kernel since 3.4 can.
-    let _ = prctl::set_child_subreaper(true);
+/// The own children that are not reaped. The kernel's table of children belongs
+/// to the whole process, and so does this one.
+static OWN: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+fn own() -> MutexGuard<'static, BTreeSet<i32>> {
+    // Whoever panicked left a whole set.
+    OWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Reaps a child that has ended.
+/// A child that this process started, and that only its owner reaps. Once this
+/// is dropped, it is one of the adopted.
+#[derive(Debug)]
+pub struct OwnChild(Child);
+
+impl OwnChild {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn spawn(command: &mut Command) -> io::Result<Self> {
+        // Held meanwhile, so that it is never seen without being known.
+        let mut own = own();
+        let child = command.spawn()?;
+        own.insert(child.id() as i32);
+        Ok(Self(child))
+    }
+}
+
+impl Drop for OwnChild {
+    fn drop(&mut self) {
+        own().remove(&(self.0.id() as i32));
+    }
+}
+
+impl Deref for OwnChild {
+    type Target = Child;
+
+    fn deref(&self) -> &Child {
+        &self.0
+    }
+}
+
+impl DerefMut for OwnChild {
+    fn deref_mut(&mut self) -> &mut Child {
+        &mut self.0
+    }
+}
+
+/// Reaps a child that has ended, whichever; only where there is no
+/// [`OwnChild`].
 pub fn reap() -> Option<(i32, Exit)> {
     loop {
         return match waitpid(None, Some(WaitPidFlag::WNOHANG)) {
@@ -54,51 +110,75 @@ pub fn reap() -> Option<(i32, Exit)> {
     }
 }
 
-/// A child that this process did not start.
+/// What makes this process the parent of those whose parents have died.
 #[derive(Debug)]
-pub struct Stray {
-    /// Its id; not reused before it is reaped, since it is a child.
-    pub pid: i32,
-    /// Its name.
-    pub name: String,
-    /// Its process group.
-    group: i32,
+pub struct Adoption {
+    /// Children from before: they belong to who ran here until it became this
+    /// program, as `exec dirtyd` of a shell that has started others.
+    strangers: BTreeSet<i32>,
 }
 
-impl Stray {
-    /// Whether the leader of its process group lives: then it belongs to a
-    /// worker that is at work.
-    pub fn has_leader(&self) -> bool {
-        self.group != self.pid && fs::exists(format!("/proc/{}", self.group)).unwrap_or(false)
+impl Adoption {
+    /// Adopts from now on.
+    pub fn begin() -> Self {
+        let strangers = of_this_process().map(|stat| stat.pid).collect();
+        // Every kernel since 3.4 can.
+        let _ = prctl::set_child_subreaper(true);
+        Self { strangers }
     }
 
-    /// Ends it.
-    pub fn kill(&self) {
-        signals::send(self.pid, nix::sys::signal::Signal::SIGKILL);
+    /// Reaps the adopted that have ended, and no [`OwnChild`]; tells whether
+    /// there were any.
+    pub fn reap(&mut self) -> bool {
+        let own = own();
+        let mut any = false;
+        for ended in of_this_process().filter(|s| s.state == 'Z' && !own.contains(&s.pid)) {
+            let status = waitpid(Pid::from_raw(ended.pid), Some(WaitPidFlag::WNOHANG));
+            if status.is_ok_and(|status| status.pid().is_some()) {
+                self.reaped(ended.pid);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// A child was reaped by [`reap`]; its id may mean another one from now on.
+    pub fn reaped(&mut self, pid: i32) {
+        self.strangers.remove(&pid);
+    }
+
+    /// Kills the adopted: all of them, or those whose group has no leader. One
+    /// whose group has a leader belongs to a worker that is at work. Those of
+    /// `known` are own children without being [`OwnChild`]ren. Gives whom it
+    /// killed.
+    pub fn sweep(&self, known: &[i32], all: bool) -> Vec<i32> {
+        let own = own().clone();
+        let spared =
+            |pid: &i32| known.contains(pid) || own.contains(pid) || self.strangers.contains(pid);
+        let strays = of_this_process()
+            .filter(|stat| stat.state != 'Z' && !spared(&stat.pid))
+            .filter(|stat| all || !has_leader(stat));
+        let kill = |stray: Stat| {
+            tracing::warn!(
+                "process {} (`{}`) was left behind by a worker or a dirty arbiter that ended; it is killed",
+                stray.pid,
+                stray.name
+            );
+            // A child's id is not reused before it is reaped.
+            signals::send(stray.pid, Signal::SIGKILL);
+            stray.pid
+        };
+        strays.map(kill).collect()
     }
 }
 
-/// The living children of this process, `known` ones aside. It reads all of
-/// /proc: kernels without `CONFIG_PROC_CHILDREN` have no list.
-pub fn strays(known: &[i32]) -> Vec<Stray> {
-    let me = getpid();
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
-    (entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()))
-        .filter(|pid| !known.contains(pid))
-        .filter_map(|pid| stray(pid, me))
-        .collect()
+fn has_leader(stray: &Stat) -> bool {
+    stray.group != stray.pid && fs::exists(format!("/proc/{}", stray.group)).unwrap_or(false)
 }
 
-fn stray(pid: i32, me: Pid) -> Option<Stray> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in brackets and may hold anything, brackets too.
-    let (head, tail) = stat.rsplit_once(") ")?;
-    let mut fields = tail.split(' ');
-    let (state, parent, group) = (fields.next()?, fields.next()?, fields.next()?);
-    let is_ours = parent.parse() == Ok(me.as_raw()) && state != "Z";
-    is_ours.then(|| Stray {
-        pid,
-        name: head.split_once('(').map_or("", |(_, name)| name).to_owned(),
-        group: group.parse().unwrap_or(0),
-    })
+/// The children of this process. It reads all of /proc: kernels without
+/// `CONFIG_PROC_CHILDREN` have no list.
+fn of_this_process() -> impl Iterator<Item = Stat> {
+    let me = getpid().as_raw();
+    super::stat::all().filter(move |stat| stat.parent == me)
 }

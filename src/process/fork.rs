@@ -29,6 +29,8 @@ pub struct Program<'a> {
     pub args: Vec<OsString>,
     /// Descriptors that it inherits under their numbers; closed here.
     pub inherits: Vec<OwnedFd>,
+    /// What its environment has beside that of this process.
+    pub env: (&'a str, &'a str),
     /// Whether systemd may be told by it.
     pub speaks_to_systemd: bool,
 }
@@ -42,7 +44,11 @@ pub struct Program<'a> {
 #[allow(unsafe_code)]
 pub fn fork_self(program: Program<'_>) -> io::Result<i32> {
     let mut command = Command::new(program.file);
-    command.arg0(program.name).args(&program.args).process_group(0);
+    command
+        .arg0(program.name)
+        .args(&program.args)
+        .env(program.env.0, program.env.1)
+        .process_group(0);
     for name in LISTEN.iter().chain(SYSTEMD.iter().filter(|_| !program.speaks_to_systemd)) {
         command.env_remove(name);
     }

@@ -7,12 +7,15 @@ pub mod children;
 pub mod descriptors;
 mod fork;
 mod inherited;
+pub mod marked;
 pub mod memory;
 pub mod pidfd;
 pub mod pidfile;
+pub mod private_file;
 pub mod signals;
 mod socket;
 mod spawn;
+mod stat;
 
 pub use bounded::run_bounded;
 pub use fork::{Program, fork_self};

@@ -11,11 +11,11 @@
 //! inherited by fork. It follows the file through a rename.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read as _, Seek as _, Write as _},
     os::{
         fd::{AsRawFd as _, OwnedFd},
-        unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+        unix::fs::MetadataExt as _,
     },
     path::{Path, PathBuf},
 };
@@ -23,10 +23,12 @@ use std::{
 use nix::{
     fcntl::{FcntlArg, fcntl},
     libc,
-    unistd::geteuid,
 };
 
-use super::pidfd;
+use super::{
+    pidfd,
+    private_file::{Unusable, open},
+};
 
 /// How often a file that others replace at the same time is opened anew.
 const TRIES: usize = 16;
@@ -170,45 +172,6 @@ pub fn holder(path: &Path) -> io::Result<Option<Holder>> {
         }
     }
     Ok(None)
-}
-
-/// Why something at the path is no PID file.
-enum Unusable {
-    Impostor(&'static str),
-    Io(io::Error),
-}
-
-/// Opens a regular file of this user with one name; never follows a link, never
-/// waits for a FIFO.
-fn open(path: &Path, create: bool) -> Result<File, Unusable> {
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(create)
-        .mode(0o644)
-        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC)
-        .open(path);
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
-            return Err(Unusable::Impostor("a symbolic link"));
-        }
-        Err(error) if error.raw_os_error() == Some(libc::ENXIO) => {
-            return Err(Unusable::Impostor("a socket"));
-        }
-        Err(error) => return Err(Unusable::Io(error)),
-    };
-    let found = file.metadata().map_err(Unusable::Io)?;
-    if !found.is_file() {
-        return Err(Unusable::Impostor("a file that is not a regular one"));
-    }
-    if found.nlink() > 1 {
-        return Err(Unusable::Impostor("a file with another name too"));
-    }
-    if found.uid() != geteuid().as_raw() {
-        return Err(Unusable::Impostor("a file of another user"));
-    }
-    Ok(file)
 }
 
 fn whole_file() -> libc::flock {

@@ -12,7 +12,7 @@ use std::{
         },
     },
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Command, Stdio},
 };
 
 use nix::{
@@ -29,7 +29,7 @@ use tokio::{
     net::unix::pipe,
 };
 
-use super::{pidfd, socket};
+use super::{children::OwnChild, pidfd, socket};
 
 /// The descriptor of a worker's socket, in the worker: the first after the
 /// three that every program has. Runtimes that look through the descriptors
@@ -55,7 +55,7 @@ pub struct WorkerCommand<'a> {
 /// A started worker. Dropping it kills it and its process group.
 #[derive(Debug)]
 pub struct WorkerProcess {
-    child: Child,
+    child: OwnChild,
     exit: AsyncFd<OwnedFd>,
     /// What it writes to stdout.
     pub stdout: Option<pipe::Receiver>,
@@ -93,7 +93,7 @@ impl WorkerProcess {
             .stderr(Stdio::piped())
             .process_group(0);
         inherit(&mut command, OwnedFd::from(theirs));
-        let mut child = command.spawn().map_err(|error| {
+        let mut child = OwnChild::spawn(&mut command).map_err(|error| {
             let text = format!("cannot start `{program}` in {}: {error}", spec.chdir.display());
             io::Error::new(error.kind(), text)
         })?;

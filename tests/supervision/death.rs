@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::{
     family::{Family, LIFE, is_alive},
+    innocent::Innocent,
     support::{Daemon, LIMIT, eventually, pids, signal},
 };
 
@@ -78,6 +79,40 @@ async fn killed_in_any_order_nothing_is_left_and_a_fresh_start_works() {
         serves(&family).await;
         end(again).await;
         family.extinct().await;
+    }
+}
+
+/// The kernel ends the workers with their arbiter, but not what they forked: a
+/// fresh start does, and proves whom it kills.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_fresh_start_ends_what_workers_forked_and_nobody_else() {
+    for single in [false, true] {
+        let config = "[[app]]\npath = \"life:Life\"\n";
+        let mut family =
+            if single { Family::single(config).await } else { Family::with(config).await };
+        let (client, mut left) = (family.connect(), Vec::new());
+        for leave_group in [false, true] {
+            let forked = client.execute(LIFE, "fork", args![].kwarg("leave_group", leave_group));
+            left.push(forked.await.expect("served").as_int().expect("a pid") as i32);
+        }
+        let id = fs::read_to_string(family.path("dirtyd.id")).expect("it is named");
+        let innocents = [format!("{id}0"), id.to_uppercase(), String::new()]
+            .map(|id| Innocent::with("DIRTYD_INSTANCE", &id));
+        let arbiters = match single {
+            true => vec![family.pid()],
+            false => vec![family.pid(), family.named("dirtyd-dirty.pid").await],
+        };
+        arbiters.iter().for_each(|pid| signal(*pid, Signal::SIGKILL));
+        family.ended().await;
+        family.gone(&arbiters).await;
+        assert!(left.iter().all(|pid| is_alive(*pid)), "nobody is there to end them");
+        family.restart().await;
+        assert!(!left.iter().any(|pid| is_alive(*pid)), "single: {single}, left: {left:?}");
+        assert!(innocents.iter().all(|innocent| is_alive(innocent.pid())));
+        for pid in left {
+            family.logged(&format!("process {pid} (`sleep`) has outlived the arbiters")).await;
+        }
+        serves(&family).await;
     }
 }
 

@@ -40,6 +40,14 @@ impl Family {
         Self(Daemon::launch_with(&configured(config), files).await)
     }
 
+    /// Starts a dirty arbiter alone, and waits until it serves.
+    pub async fn single(config: &str) -> Self {
+        let family = Self(Daemon::begin_with(&["--single"], &configured(config), &[]));
+        eventually(LIMIT, "it serves", async || family.call("pid").await.ok()).await;
+        family.ready().await;
+        family
+    }
+
     /// Writes another configuration.
     pub fn configure(&self, config: &str) {
         fs::write(self.path("dirtyd.toml"), configured(config)).expect("file");

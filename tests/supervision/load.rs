@@ -4,22 +4,36 @@
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
+    time::Duration,
 };
 
-use dirtyd::client::{Client, Error, Value, args};
+use dirtyd::client::{Args, Client, Error, Tensor, Value, args};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::family::{Family, LIFE};
 
 const CHUNKS: i64 = 5;
+/// What a caller waits after a failure, as callers should.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What became of the calls.
 #[derive(Debug, Default)]
 pub struct Tally {
+    /// Calls that were made.
+    pub begun: Cell<u64>,
     /// Calls that ended as they should.
     pub served: Cell<u64>,
     /// What the others got.
     pub failed: RefCell<Vec<String>>,
+}
+
+/// Who serves the calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    /// `life:Life`, in Python.
+    Life,
+    /// `Mandelbrot`, of `examples/rust`.
+    Mandelbrot,
 }
 
 /// Callers that call one after the other until they are told to stop.
@@ -33,6 +47,11 @@ impl Load {
     /// Starts `callers` of short calls and as many of streams, each on a
     /// connection of its own. Needs a `LocalSet`.
     pub fn start(family: &Family, callers: usize) -> Self {
+        Self::of(family, Service::Life, callers)
+    }
+
+    /// The same of another service.
+    pub fn of(family: &Family, service: Service, callers: usize) -> Self {
         let (stop, stopped) = watch::channel(false);
         let tally = Rc::new(Tally::default());
         let callers = (0..2 * callers)
@@ -41,9 +60,13 @@ impl Load {
                 let tally = Rc::clone(&tally);
                 tokio::task::spawn_local(async move {
                     while !*stopped.borrow() {
-                        match call(&client, n as i64).await {
+                        tally.begun.set(tally.begun.get() + 1);
+                        match service.call(&client, n as i64).await {
                             Ok(()) => tally.served.set(tally.served.get() + 1),
-                            Err(error) => tally.failed.borrow_mut().push(error.to_string()),
+                            Err(error) => {
+                                tally.failed.borrow_mut().push(error.to_string());
+                                tokio::time::sleep(PAUSE).await;
+                            }
                         }
                     }
                 })
@@ -81,23 +104,49 @@ impl Load {
     }
 }
 
-async fn call(client: &Client, n: i64) -> Result<(), Error> {
-    if n % 2 == 0 { short(client, n).await } else { stream(client).await }
+impl Service {
+    /// A short call or a stream, by turns; what comes back is its caller's.
+    pub async fn call(self, client: &Client, n: i64) -> Result<(), Error> {
+        match (self, n % 2 == 0) {
+            (Self::Life, true) => {
+                let echoed = client.execute(LIFE, "echo", args![n]).await?;
+                assert_eq!(echoed, Value::from(n), "another call's answer");
+                Ok(())
+            }
+            (Self::Life, false) => {
+                let is_next = |chunk, number| chunk == Value::from(number);
+                stream(client, LIFE, "count", args![CHUNKS], is_next).await
+            }
+            (Self::Mandelbrot, true) => {
+                let rendered = client.execute("Mandelbrot", "render", args![n + 1, 1]).await?;
+                assert!(is_row(rendered, n + 1), "another call's answer");
+                Ok(())
+            }
+            (Self::Mandelbrot, false) => {
+                let is_ours = |chunk, _| is_row(chunk, n + 1);
+                stream(client, "Mandelbrot", "rows", args![n + 1, CHUNKS], is_ours).await
+            }
+        }
+    }
 }
 
-async fn short(client: &Client, n: i64) -> Result<(), Error> {
-    let echoed = client.execute(LIFE, "echo", args![n]).await?;
-    assert_eq!(echoed, Value::from(n), "another call's answer");
-    Ok(())
-}
-
-async fn stream(client: &Client) -> Result<(), Error> {
-    let mut chunks = client.stream(LIFE, "count", args![CHUNKS]).await?;
+async fn stream(
+    client: &Client,
+    app: &str,
+    action: &str,
+    args: Args,
+    is_ours: impl Fn(Value, i64) -> bool,
+) -> Result<(), Error> {
+    let mut chunks = client.stream(app, action, args).await?;
     let mut next = 0;
     while let Some(chunk) = chunks.next().await {
-        assert_eq!(chunk?, Value::from(next), "another call's chunk");
+        assert!(is_ours(chunk?, next), "another call's chunk");
         next += 1;
     }
     assert_eq!(next, CHUNKS, "an end that comes early is no end");
     Ok(())
+}
+
+fn is_row(value: Value, width: i64) -> bool {
+    Tensor::try_from(value).is_ok_and(|tensor| tensor.shape == [1, width])
 }

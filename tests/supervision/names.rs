@@ -1,37 +1,14 @@
 //! Names and PID files: who has one, and who is never harmed for it.
 
-use std::{
-    fs,
-    os::unix::fs::symlink,
-    process::{Child, Command},
-};
+use std::{fs, os::unix::fs::symlink};
 
 use nix::sys::signal::Signal;
 
 use crate::{
     family::{Family, is_alive},
+    innocent::Innocent,
     support::{LIMIT, eventually, signal},
 };
-
-/// A process that has nothing to do with it.
-struct Innocent(Child);
-
-impl Innocent {
-    fn new() -> Self {
-        Self(Command::new("sleep").arg("1000").spawn().expect("sleep"))
-    }
-
-    fn pid(&self) -> i32 {
-        self.0.id() as i32
-    }
-}
-
-impl Drop for Innocent {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_planted_pid_file_harms_nobody() {
@@ -96,7 +73,7 @@ async fn a_holder_that_the_file_does_not_name_is_not_signalled() {
     family.ended().await;
     let path = family.path("dirtyd-dirty.pid");
     let script = "import fcntl,sys,time\nf=open(sys.argv[1],'w')\nfcntl.lockf(f,fcntl.LOCK_EX)\nprint('held',flush=True)\ntime.sleep(1000)";
-    let mut holder = Command::new(crate::support::python())
+    let mut holder = std::process::Command::new(crate::support::python())
         .args(["-c", script])
         .arg(&path)
         .stdout(fs::File::create(family.path("held")).expect("file"))
@@ -131,7 +108,10 @@ async fn the_second_of_a_name_refuses_and_says_who_holds_it() {
     let other = family.run(&["serve", "--config", "dirtyd.toml", "--proc-name", "other"]).await;
     assert_eq!(other.code, Some(1));
     assert!(other.stderr.contains("another process serves it"), "{}", other.stderr);
-    assert_eq!(family.files(), ["d.sock", "dirtyd-dirty.pid", "dirtyd.pid", "dirtyd.toml", "log"]);
+    assert_eq!(
+        family.files(),
+        ["d.sock", "dirtyd-dirty.pid", "dirtyd.id", "dirtyd.pid", "dirtyd.toml", "log"]
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use tokio::task::LocalSet;
 
 use crate::{
-    family::{Family, LIFE, is_alive},
+    family::{Family, LIFE},
     load::Load,
     support::{LIMIT, eventually},
 };
@@ -105,34 +105,4 @@ async fn usr1_opens_the_log_anew_at_both_levels() {
         (log.contains("the dirty arbiter reloads") && log.contains("reload finished")).then_some(())
     })
     .await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn single_runs_without_a_main_arbiter() {
-    let family = Family::start().await;
-    let dir = tempfile::tempdir().expect("directory");
-    let socket = dir.path().join("s.sock");
-    let socket_arg = socket.to_str().expect("UTF-8");
-    let mut child = family
-        .command(&["serve", "--single", "--config", "dirtyd.toml", "--socket", socket_arg])
-        .stderr(fs::File::create(dir.path().join("log")).expect("log"))
-        .spawn()
-        .expect("dirtyd starts");
-    let client = dirtyd::client::Client::connect(&socket);
-    let pid = eventually(LIMIT, "it serves", async || {
-        client.execute(LIFE, "pid", args![]).await.ok()?.as_int()
-    })
-    .await;
-    assert!(is_alive(pid as i32));
-    assert_eq!(parent(pid as i32), child.id() as i32, "no process stands between");
-    crate::support::signal(child.id() as i32, Signal::SIGTERM);
-    let ended = eventually(LIMIT, "it ends", async || child.try_wait().expect("a child")).await;
-    assert!(ended.success());
-    assert!(!socket.exists());
-}
-
-fn parent(pid: i32) -> i32 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it lives");
-    let (_, rest) = stat.rsplit_once(") ").expect("its form");
-    rest.split(' ').nth(1).and_then(|field| field.parse().ok()).expect("a number")
 }

@@ -37,7 +37,14 @@ async fn usr2_and_term_three_times_under_load_fail_no_call() {
             load.stop_without_failures().await;
             eventually(LIMIT, "the names are plain", async || {
                 (family.files()
-                    == ["d.sock", "dirtyd-dirty.pid", "dirtyd.pid", "dirtyd.toml", "log"])
+                    == [
+                        "d.sock",
+                        "dirtyd-dirty.pid",
+                        "dirtyd.id",
+                        "dirtyd.pid",
+                        "dirtyd.toml",
+                        "log",
+                    ])
                 .then_some(())
             })
             .await;

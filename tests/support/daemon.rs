@@ -26,6 +26,7 @@ use super::{
 /// workers and on their import path.
 pub struct Daemon {
     dir: TempDir,
+    flags: &'static [&'static str],
     child: Child,
     client: Client,
     /// One for all questions, so that they share one connection.
@@ -50,38 +51,54 @@ impl Daemon {
     /// Like [`launch`](Self::launch), with files in its directory.
     pub async fn launch_with(config: &str, files: &[(&str, &str)]) -> Self {
         let mut daemon = Self::begin(config, files);
+        daemon.answers().await;
+        daemon
+    }
+
+    async fn answers(&mut self) {
         eventually(LIMIT, "the daemon answers", async || {
-            let early = daemon.child.try_wait().expect("a child of ours");
-            assert!(early.is_none(), "the daemon ended: {}", daemon.log());
-            daemon.try_status().await
+            let early = self.child.try_wait().expect("a child of ours");
+            assert!(early.is_none(), "the daemon ended: {}", self.log());
+            self.try_status().await
         })
         .await;
-        daemon
     }
 
     /// Starts one and waits for nothing.
     pub fn begin(config: &str, files: &[(&str, &str)]) -> Self {
+        Self::begin_with(&[], config, files)
+    }
+
+    /// Starts one with further flags of `serve`, and waits for nothing.
+    pub fn begin_with(
+        flags: &'static [&'static str],
+        config: &str,
+        files: &[(&str, &str)],
+    ) -> Self {
         let dir = TempDir::with_prefix("dirtyd-").expect("temporary directory");
         for (name, text) in files.iter().chain(&[("dirtyd.toml", config)]) {
             fs::write(dir.path().join(name), text).expect("file");
         }
-        let log = File::create(dir.path().join("log")).expect("log");
-        let child = command(dir.path())
-            .args(["serve", "--config", "dirtyd.toml"])
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("dirtyd starts");
+        let child = serve(dir.path(), flags);
         let client = Client::connect(dir.path().join("d.sock"));
         let channel = client.channel();
         // A call that never ends must not hang the whole suite: it fails when
         // its daemon is gone. The runtime of the test ends this task.
         let mark = mark(dir.path());
         tokio::spawn(async move {
-            tokio::time::sleep(LIMIT * 3).await;
+            tokio::time::sleep(LIMIT * 5).await;
             process::kill_all(&mark);
         });
-        Self { dir, child, client, channel, ended: false }
+        Self { dir, flags, child, client, channel, ended: false }
+    }
+
+    /// Starts it once more in the same directory, after it has
+    /// [`ended`](Self::ended), and waits until it answers.
+    pub async fn restart(&mut self) {
+        assert!(self.ended, "one at a time");
+        self.child = serve(self.dir.path(), self.flags);
+        self.ended = false;
+        self.answers().await;
     }
 
     /// Waits until every app is served by every worker that shall have it.
@@ -237,6 +254,14 @@ fn command(dir: &Path) -> Command {
         .env("PYTHONPATH", python_path(dir))
         .env("PYTHONDONTWRITEBYTECODE", "1");
     command
+}
+
+/// Starts `dirtyd serve` in `dir`; what it logs comes after what is there.
+fn serve(dir: &Path, flags: &[&str]) -> Child {
+    let log = File::options().create(true).append(true).open(dir.join("log")).expect("log");
+    let mut command = command(dir);
+    command.args(["serve", "--config", "dirtyd.toml"]).args(flags);
+    command.stdout(Stdio::null()).stderr(log).spawn().expect("dirtyd starts")
 }
 
 impl Drop for Daemon {

@@ -37,6 +37,11 @@ class Life(App):
         holder = subprocess.Popen(["sleep", "1000"], close_fds=False, start_new_session=leave_group)
         return holder.pid
 
+    def orphan(self):
+        """Leave a process behind whose parent is gone; it stays in the group of the worker."""
+        script = "sleep 1000 > /dev/null 2>&1 & echo $!"
+        return int(subprocess.check_output(["sh", "-c", script]))
+
     def flood(self, lines):
         for number in range(lines):
             sys.stderr.write(f"flood {number}\n")

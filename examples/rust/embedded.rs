@@ -1,0 +1,39 @@
+//! The arbiter inside another program: it serves what the configuration file
+//! says that is its argument, and tells on stdout of each step in the life of
+//! its workers.
+
+use std::{env, io, path::PathBuf};
+
+use dirtyd::{
+    config::{Config, Raw},
+    embed,
+    hooks::{ArbiterFacts, Hooks, WorkerFacts},
+};
+
+fn main() -> io::Result<()> {
+    let file = env::args_os().nth(1).map_or_else(|| "dirtyd.toml".into(), PathBuf::from);
+    embed::serve(move || Config::from_raw(Raw::from_file(&file)?), Teller { workers: 0 })?;
+    println!("served");
+    Ok(())
+}
+
+/// Tells, and counts those who live.
+struct Teller {
+    workers: usize,
+}
+
+impl Hooks for Teller {
+    fn on_dirty_starting(&mut self, arbiter: &ArbiterFacts) {
+        println!("starting {} on {}", arbiter.pid, arbiter.socket.display());
+    }
+
+    fn dirty_post_fork(&mut self, _: &ArbiterFacts, worker: &WorkerFacts) {
+        self.workers += 1;
+        println!("worker {} forked as {}, {} live", worker.id, worker.pid, self.workers);
+    }
+
+    fn dirty_worker_exit(&mut self, _: &ArbiterFacts, worker: &WorkerFacts) {
+        self.workers -= 1;
+        println!("worker {} exited, {} live", worker.id, self.workers);
+    }
+}

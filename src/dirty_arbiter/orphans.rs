@@ -1,0 +1,81 @@
+//! Processes that workers left behind, where no main arbiter takes care of
+//! them: they become children of this process, are killed once their worker is
+//! gone, and reaped.
+//!
+//! As PID 1 of a container this process gets them anyway; elsewhere it asks for
+//! them.
+
+use std::{
+    io,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::broadcast::{self, error::RecvError},
+};
+
+use crate::{
+    pool::{Event, EventKind},
+    process::{children::Adoption, pidfd},
+};
+
+/// How long killed processes may take to be gone.
+const GONE: Duration = Duration::from_secs(2);
+
+/// The adoption, of the task that follows the workers and of the end after it.
+pub type Shared = Arc<Mutex<Adoption>>;
+
+fn of(shared: &Shared) -> MutexGuard<'_, Adoption> {
+    // Each change is whole.
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adopts from now on.
+pub fn adopt() -> Shared {
+    Arc::new(Mutex::new(Adoption::begin()))
+}
+
+/// Reaps the adopted, and ends those whose workers are gone. `events` are the
+/// pool's.
+///
+/// # Errors
+/// The reactor cannot watch SIGCHLD.
+pub fn follow(adoption: Shared, mut events: broadcast::Receiver<Event>) -> io::Result<()> {
+    let mut child_ended = signal(SignalKind::child())?;
+    tokio::spawn(async move {
+        loop {
+            let left_something = tokio::select! {
+                // One that ends leaves its children to this process.
+                _ = child_ended.recv() => of(&adoption).reap(),
+                event = events.recv() => match event.map(|event| event.kind) {
+                    // By then the worker is reaped. Events that were missed may
+                    // have been deaths.
+                    Ok(EventKind::WorkerDied) | Err(RecvError::Lagged(_)) => true,
+                    Ok(_) => false,
+                    Err(RecvError::Closed) => return,
+                },
+            };
+            if left_something {
+                of(&adoption).sweep(&[], false);
+            }
+        }
+    });
+    Ok(())
+}
+
+/// Ends and reaps whatever is left, when the workers are gone.
+pub fn end(adoption: &Shared) {
+    let until = Instant::now() + GONE;
+    loop {
+        let killed = of(adoption).sweep(&[], true);
+        for pidfd in killed.iter().filter_map(|pid| pidfd::open(*pid).ok()) {
+            pidfd::wait(&pidfd, until.saturating_duration_since(Instant::now()));
+        }
+        of(adoption).reap();
+        if killed.is_empty() || Instant::now() >= until {
+            return;
+        }
+    }
+}
