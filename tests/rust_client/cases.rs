@@ -4,6 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use dirtyd::client::{Args, CallFailure, Client, Error, Value};
 use serde_json::Value as Json;
+use tokio::time::timeout;
 use tonic::Code;
 
 use super::{
@@ -78,7 +79,10 @@ async fn check(case: &Json, outcome: &Outcome, closed: &Path) -> Result<(), Stri
         return Err("the values differ".to_owned());
     }
     if chunks_to_read(case) < usize::MAX {
-        eventually(LIMIT, "the generator is closed", async || closed.exists().then_some(())).await;
+        let closing =
+            eventually(LIMIT, "the generator is closed", async || closed.exists().then_some(()));
+        let closed = timeout(Duration::from_secs(2), closing).await;
+        closed.map_err(|_| "the generator was not closed within 2 s")?;
     }
     Ok(())
 }

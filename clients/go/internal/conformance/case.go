@@ -124,7 +124,7 @@ func (e *expectedError) check(err error, chunks int) error {
 		if err != nil && e.ClientMayRefuse {
 			return nil
 		}
-		return fmt.Errorf("expected %s, got %w", e.Reason, err)
+		return fmt.Errorf("expected %s, got %v", e.Reason, err)
 	}
 	name, contains := code.Code(got.Code).String(), strings.Contains
 	refused := e.ClientMayRefuse && got.Reason == ""
