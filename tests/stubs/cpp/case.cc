@@ -69,7 +69,7 @@ std::string Case::run(Arbiter::Stub& arbiter) const {
     const Outcome outcome = call(arbiter, request(closed));
     if (outcome.status.error_code() == grpc::RESOURCE_EXHAUSTED &&
         outcome.status.error_message().find("eceived message larger than max") != std::string::npos) {
-        return "grpc-core refuses messages above 4 MiB by itself; ChannelArguments::SetMaxReceiveMessageSize raises that";
+        return "grpc-core refuses messages above 4 MiB by itself; grpc.max_receive_message_length raises that";
     }
     check(outcome);
     if (json_.contains("cancel_after")) appears(closed);

@@ -1,5 +1,5 @@
-// Runs the conformance cases, whose file is the argument, with a stock stub, without channel options, against the daemon
-// at DIRTYD_SOCKET. It prints a line per case and exits with 1 if one fails.
+// Runs the conformance cases, whose file is the argument, with a stock stub, without channel options, against the
+// daemon at DIRTYD_SOCKET. It prints a line per case and exits with 1 if one fails.
 
 #include <grpcpp/grpcpp.h>
 
@@ -43,6 +43,6 @@ int main(int, char** argv) {
         std::cout << verdict << " " << test.name() << (why.empty() ? "" : ": ") << why << std::endl;
         report << nlohmann::json{{"case", test.name()}, {"verdict", verdict}, {"why", why}} << "\n";
     }
-    std::cout << count["PASS"] << " passed, " << count["FAIL"] << " failed, " << count["SKIP"] << " skipped" << std::endl;
+    std::cout << count["PASS"] << " passed, " << count["FAIL"] << " failed, " << count["SKIP"] << " skipped\n";
     return count["FAIL"] ? 1 : 0;
 }
