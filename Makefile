@@ -14,6 +14,7 @@ GHZ := v0.93.0
 CHROMIUM ?= /usr/bin/chromium
 VALGRIND ?= /usr/bin/valgrind
 WRK ?= /usr/bin/wrk
+NLOHMANN_JSON := /usr/include/nlohmann/json.hpp
 
 # What was set up; each is an empty file that a new version or a changed list of pins makes anew.
 VENV := .venv/ready
@@ -52,8 +53,11 @@ demo: build $(VENV) ## see it work: embeddings, and text streamed token by token
 
 ## Test
 
+# Where each client writes what it saw come of the conformance cases.
+export DIRTYD_CONFORMANCE_REPORT := $(CURDIR)/target/conformance
+
 .PHONY: test test-rust test-workers test-python test-go test-node test-java test-examples
-test: test-rust test-workers test-python test-go test-node test-java test-examples test-stubs test-docs ## every test of the daemon, the clients and the examples
+test: no-reports test-rust test-workers test-python test-go test-node test-java test-examples test-stubs test-docs conformance-table ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
@@ -87,9 +91,19 @@ test-java: debug $(VENV)
 test-examples: $(VENV)
 	cd examples && pytest
 
-test-stubs: debug $(VENV) $(GENERATOR)
+test-stubs: debug $(VENV) $(GENERATOR) $(DEBIAN_STUBS) $(NLOHMANN_JSON)
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py sync
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py asyncio
+	$(WITH_DAEMON) tests/stubs/ruby/run
+	$(WITH_DAEMON) tests/stubs/cpp/run
+
+.PHONY: conformance-table no-reports
+conformance-table: no-reports test-rust test-python test-go test-node test-java test-stubs ## every client and stock stub, every conformance case
+	pytest --quiet tests/conformance
+	python tests/conformance/table.py $(DIRTYD_CONFORMANCE_REPORT)
+
+no-reports: # those of an earlier run must not count
+	rm -rf $(DIRTYD_CONFORMANCE_REPORT)
 
 test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS)
 	python tests/docs/run_snippets.py $(DEBUG) README.md docs/clients.md
@@ -214,6 +228,10 @@ $(VALGRIND): # one that is elsewhere can be named: make VALGRIND=...
 $(WRK): # one that is elsewhere can be named: make WRK=...
 	apt-get update --quiet
 	apt-get install --quiet --yes --no-install-recommends wrk
+
+$(NLOHMANN_JSON):
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends nlohmann-json3-dev
 
 $(GHZ_READY):
 	mkdir -p .tools/bin

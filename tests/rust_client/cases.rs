@@ -4,10 +4,12 @@ use std::{fs, path::Path, time::Duration};
 
 use dirtyd::client::{Args, CallFailure, Client, Error, Value};
 use serde_json::Value as Json;
+use tokio::time::timeout;
 use tonic::Code;
 
 use super::{
     daemon,
+    report::{Outcome, Report},
     tagged::{same, text, value},
 };
 use crate::support::{LIMIT, eventually, repository};
@@ -18,10 +20,13 @@ async fn every_conformance_case_passes() {
     let file = repository().join("tests/conformance/cases.json");
     let cases: Json = serde_json::from_slice(&fs::read(file).expect("cases")).expect("JSON");
     let cases = cases["cases"].as_array().expect("cases");
-    let mut failed = 0;
+    let (mut failed, mut report) = (0, Report::create("rust"));
     for case in cases {
         let (name, closed) = (text(&case["name"]), daemon.path(text(&case["name"])));
-        match run(&daemon.client(), case, &closed).await {
+        let outcome = call(&daemon.client(), case, &closed).await;
+        let verdict = check(case, &outcome, &closed).await;
+        report.write(name, &verdict, &outcome);
+        match verdict {
             Ok(()) => println!("PASS {name}"),
             Err(why) => {
                 failed += 1;
@@ -33,7 +38,7 @@ async fn every_conformance_case_passes() {
     assert_eq!(failed, 0);
 }
 
-async fn run(client: &Client, case: &Json, closed: &Path) -> Result<(), String> {
+async fn call(client: &Client, case: &Json, closed: &Path) -> Outcome {
     let client = match case["timeout_ms"].as_u64() {
         Some(millis) => client.clone().with_timeout(Duration::from_millis(millis)),
         None => client.clone(),
@@ -43,17 +48,25 @@ async fn run(client: &Client, case: &Json, closed: &Path) -> Result<(), String> 
         args = args.kwarg(name, value(inner, closed));
     }
     let (app, action) = (text(&case["app"]), text(&case["action"]));
-    let limit = case["cancel_after"].as_u64().map_or(usize::MAX, |chunks| chunks as usize);
-    let (chunks, error) = match text(&case["method"]) {
+    match text(&case["method"]) {
         "execute" => match client.execute(app, action, args).await {
-            Ok(result) => (vec![result], None),
-            Err(error) => (vec![], Some(error)),
+            Ok(result) => Outcome { values: vec![result], error: None },
+            Err(error) => Outcome { values: vec![], error: Some(error) },
         },
-        _ => read(&client, app, action, args, limit).await,
-    };
+        _ => read(&client, app, action, args, chunks_to_read(case)).await,
+    }
+}
+
+/// How many chunks the case reads before it leaves the stream.
+fn chunks_to_read(case: &Json) -> usize {
+    case["cancel_after"].as_u64().map_or(usize::MAX, |chunks| chunks as usize)
+}
+
+async fn check(case: &Json, outcome: &Outcome, closed: &Path) -> Result<(), String> {
+    let Outcome { values, error } = outcome;
     let expect = &case["expect"];
     if let Some(expected) = expect.get("error") {
-        return check_error(expected, chunks.len(), error);
+        return check_error(expected, values.len(), error.as_ref());
     }
     if let Some(error) = error {
         return Err(format!("{error:?}"));
@@ -62,43 +75,40 @@ async fn run(client: &Client, case: &Json, closed: &Path) -> Result<(), String> 
         Some(result) => vec![value(result, closed)],
         None => list(expect.get("chunks").unwrap_or(&expect["first_chunks"]), closed),
     };
-    if !same(&Value::List(chunks), &Value::List(expected)) {
+    if !same(&Value::List(values.clone()), &Value::List(expected)) {
         return Err("the values differ".to_owned());
     }
-    if limit < usize::MAX {
-        eventually(LIMIT, "the generator is closed", async || closed.exists().then_some(())).await;
+    if chunks_to_read(case) < usize::MAX {
+        let closing =
+            eventually(LIMIT, "the generator is closed", async || closed.exists().then_some(()));
+        let closed = timeout(Duration::from_secs(2), closing).await;
+        closed.map_err(|_| "the generator was not closed within 2 s")?;
     }
     Ok(())
 }
 
 /// Up to `limit` chunks, then the stream is dropped.
-async fn read(
-    client: &Client,
-    app: &str,
-    action: &str,
-    args: Args,
-    limit: usize,
-) -> (Vec<Value>, Option<Error>) {
-    let mut chunks = Vec::new();
+async fn read(client: &Client, app: &str, action: &str, args: Args, limit: usize) -> Outcome {
+    let mut values = Vec::new();
     let mut stream = match client.stream(app, action, args).await {
         Ok(stream) => stream,
-        Err(error) => return (chunks, Some(error)),
+        Err(error) => return Outcome { values, error: Some(error) },
     };
-    while chunks.len() < limit {
+    while values.len() < limit {
         match stream.next().await {
-            Some(Ok(chunk)) => chunks.push(chunk),
-            Some(Err(error)) => return (chunks, Some(error)),
+            Some(Ok(chunk)) => values.push(chunk),
+            Some(Err(error)) => return Outcome { values, error: Some(error) },
             None => break,
         }
     }
-    (chunks, None)
+    Outcome { values, error: None }
 }
 
-fn check_error(expected: &Json, chunks: usize, error: Option<Error>) -> Result<(), String> {
+fn check_error(expected: &Json, chunks: usize, error: Option<&Error>) -> Result<(), String> {
     let Some(Error::Call(failure)) = error else {
         return Err(format!("expected an error of the arbiter, got {error:?}"));
     };
-    let CallFailure { code, reason, message, remote_type, remote_traceback, .. } = &*failure;
+    let CallFailure { code, reason, message, remote_type, remote_traceback, .. } = &**failure;
     let wanted = |key: &str, holds: &dyn Fn(&str) -> bool| {
         expected.get(key).and_then(Json::as_str).is_none_or(holds)
     };

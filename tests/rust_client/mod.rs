@@ -1,6 +1,7 @@
 //! `dirtyd::client`: the shared conformance cases, retries, and the samples.
 
 mod cases;
+mod report;
 mod retries;
 mod samples;
 mod tagged;

@@ -21,14 +21,14 @@ function asNode(it) {
 
 const namesPythonTypes = (it) => (it.action === "type_name" ? "it asks for the name of a Python type" : undefined);
 
-async function against(title, configuration, cases, skip) {
-  console.log(`# ${title}`);
-  return withDaemon(configuration, ({ socket }) => report(socket, cases, skip));
+async function against(name, configuration, cases, skip) {
+  console.log(`# ${name}`);
+  return withDaemon(configuration, ({ socket }) => report(name, socket, cases, skip));
 }
 
 const { DIRTYD_SOCKET } = process.env;
 const failed = DIRTYD_SOCKET
-  ? await report(DIRTYD_SOCKET, CASES)
-  : (await against("node client, python worker", PYTHON_POOL, CASES)) +
-    (await against("node client, node worker", NODE_POOL, CASES.map(asNode), namesPythonTypes));
+  ? await report("node", DIRTYD_SOCKET, CASES)
+  : (await against("node", PYTHON_POOL, CASES)) +
+    (await against("node-to-node-worker", NODE_POOL, CASES.map(asNode), namesPythonTypes));
 process.exitCode = failed ? 1 : 0;

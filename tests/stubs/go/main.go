@@ -4,9 +4,12 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"log"
 	"os"
+	"path/filepath"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -26,22 +29,41 @@ func main() {
 	defer conn.Close()
 	arbiter := dirtyv1.NewArbiterClient(conn)
 
-	var passed, failed, skipped int
+	report, err := newReport("stock-go")
+	if err != nil {
+		log.Fatal(err)
+	}
+	count := map[string]int{}
 	for _, c := range cases {
-		switch verdict, err := c.run(arbiter); {
+		verdict, why := "PASS", ""
+		switch skip, err := c.run(arbiter); {
 		case err != nil:
-			failed++
-			fmt.Printf("FAIL %s: %v\n", c.Name, err)
-		case verdict != "":
-			skipped++
-			fmt.Printf("SKIP %s: %s\n", c.Name, verdict)
-		default:
-			passed++
-			fmt.Printf("PASS %s\n", c.Name)
+			verdict, why = "FAIL", err.Error()
+		case skip != "":
+			verdict, why = "SKIP", skip
+		}
+		count[verdict]++
+		fmt.Println(strings.TrimSuffix(verdict+" "+c.Name+": "+why, ": "))
+		if err := report.Encode(map[string]string{"case": c.Name, "verdict": verdict, "why": why}); err != nil {
+			log.Fatal(err)
 		}
 	}
-	fmt.Printf("%d passed, %d failed, %d skipped\n", passed, failed, skipped)
-	if failed > 0 {
+	fmt.Printf("%d passed, %d failed, %d skipped\n", count["PASS"], count["FAIL"], count["SKIP"])
+	if count["FAIL"] > 0 {
 		os.Exit(1)
 	}
+}
+
+// newReport opens what tests/conformance/README.md describes; without a folder
+// it goes nowhere.
+func newReport(client string) (*json.Encoder, error) {
+	path := os.DevNull
+	if folder := os.Getenv("DIRTYD_CONFORMANCE_REPORT"); folder != "" {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return nil, err
+		}
+		path = filepath.Join(folder, client+".jsonl")
+	}
+	file, err := os.Create(path)
+	return json.NewEncoder(file), err
 }

@@ -1,7 +1,7 @@
 /** Runs the conformance cases with a stock client, without channel options, against the daemon at DIRTYD_SOCKET. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -81,19 +81,26 @@ const tooLarge = ({ expect: { result } }) => result?.string_repeat?.count * resu
 
 const count = { PASS: 0, FAIL: 0, SKIP: 0 };
 const directory = mkdtempSync(join(tmpdir(), "dirtyd-stub-"));
+let report = "";
 for (const it of CASES) {
-  let [verdict, note] = ["PASS", ""];
+  let [verdict, why] = ["PASS", ""];
   if (tooLarge(it)) {
-    [verdict, note] = ["SKIP", ": grpc-js itself receives at most 4 MiB unless an option says otherwise"];
+    [verdict, why] = ["SKIP", "grpc-js itself receives at most 4 MiB unless an option says otherwise"];
   } else {
     await run(it, directory).catch((error) => {
-      [verdict, note] = ["FAIL", `: ${error.message.split("\n", 3).join(" ")}`];
+      [verdict, why] = ["FAIL", error.message.split("\n", 3).join(" ")];
     });
   }
   count[verdict]++;
-  console.log(`${verdict} ${it.name}${note}`);
+  console.log(why ? `${verdict} ${it.name}: ${why}` : `${verdict} ${it.name}`);
+  report += `${JSON.stringify({ case: it.name, verdict, why })}\n`;
 }
 rmSync(directory, { recursive: true });
 arbiter.close();
+const { DIRTYD_CONFORMANCE_REPORT: folder } = process.env;
+if (folder) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, "stock-node.jsonl"), report);
+}
 console.log(`${count.PASS} passed, ${count.FAIL} failed, ${count.SKIP} skipped`);
 process.exitCode = count.FAIL ? 1 : 0;

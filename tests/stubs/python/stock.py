@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TextIO
 
 import grpc
 
@@ -180,7 +181,7 @@ async def run_async(case: Case, stub) -> None:
     case.check(values, error)
 
 
-async def run(mode: str, cases: list[dict]) -> dict[str, int]:
+async def run(mode: str, cases: list[dict], report: TextIO) -> dict[str, int]:
     from dirty.v1 import arbiter_pb2_grpc
 
     target = f"unix:{os.environ['DIRTYD_SOCKET']}"
@@ -190,24 +191,34 @@ async def run(mode: str, cases: list[dict]) -> dict[str, int]:
     for case in map(Case, cases):
         verdict, why = "PASS", ""
         if reason := case.skip():
-            verdict, why = "SKIP", f": {reason}"
+            verdict, why = "SKIP", reason
         else:
             try:
                 run_sync(case, stub) if mode == "sync" else await run_async(case, stub)
             except AssertionError as failure:
-                verdict, why = "FAIL", f": {failure}"
+                verdict, why = "FAIL", str(failure)
         counts[verdict] += 1
-        print(f"{verdict} {case.name}{why}")
+        print(f"{verdict} {case.name}: {why}" if why else f"{verdict} {case.name}")
+        print(json.dumps({"case": case.name, "verdict": verdict, "why": why}), file=report)
     if mode != "sync":
         await channel.close()
     return counts
 
 
+def open_report(mode: str) -> TextIO:
+    """The report that tests/conformance/README.md describes; nowhere without a folder."""
+    if not (folder := os.environ.get("DIRTYD_CONFORMANCE_REPORT")):
+        return open(os.devnull, "w")
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    return Path(folder, f"stock-python-{mode}.jsonl").open("w")
+
+
 def main() -> None:
-    with tempfile.TemporaryDirectory() as folder:
+    mode = sys.argv[1]
+    with tempfile.TemporaryDirectory() as folder, open_report(mode) as report:
         generate(folder)
         cases = json.loads((ROOT / "tests/conformance/cases.json").read_text())["cases"]
-        counts = asyncio.run(run(sys.argv[1], cases))
+        counts = asyncio.run(run(mode, cases, report))
     print(f"{counts['PASS']} passed, {counts['FAIL']} failed, {counts['SKIP']} skipped")
     sys.exit(bool(counts["FAIL"]))
 

@@ -49,8 +49,8 @@ func load(path string) ([]testCase, error) {
 	return file.Cases, err
 }
 
-// run makes the call and returns what is not as expected.
-func (c *testCase) run(client *dirtyd.Client) error {
+// run makes the call and returns what came of it, and what is not as expected.
+func (c *testCase) run(client *dirtyd.Client) (*outcome, error) {
 	timeout := daemon.Patience
 	if c.TimeoutMS > 0 {
 		timeout = time.Duration(c.TimeoutMS) * time.Millisecond
@@ -59,12 +59,16 @@ func (c *testCase) run(client *dirtyd.Client) error {
 	defer cancel()
 	dir, err := os.MkdirTemp("", "dirtyd-go-")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer os.RemoveAll(dir)
 	closed := filepath.Join(dir, "closed")
 
 	got, err := c.call(ctx, client, closed)
+	return newOutcome(got, err), c.check(got, err, closed)
+}
+
+func (c *testCase) check(got []any, err error, closed string) error {
 	if c.Expect.Error != nil {
 		return c.Expect.Error.check(err, len(got))
 	}
@@ -120,7 +124,7 @@ func (e *expectedError) check(err error, chunks int) error {
 		if err != nil && e.ClientMayRefuse {
 			return nil
 		}
-		return fmt.Errorf("expected %s, got %w", e.Reason, err)
+		return fmt.Errorf("expected %s, got %v", e.Reason, err)
 	}
 	name, contains := code.Code(got.Code).String(), strings.Contains
 	refused := e.ClientMayRefuse && got.Reason == ""

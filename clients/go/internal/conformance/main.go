@@ -66,13 +66,22 @@ func run(socket string, report io.Writer) (failed int, err error) {
 		return 0, err
 	}
 	defer client.Close()
+	record, err := newRecord("go")
+	if err != nil {
+		return 0, err
+	}
+	defer record.Close()
 	for _, c := range cases {
-		if err := c.run(client); err != nil {
+		outcome, err := c.run(client)
+		if err != nil {
 			failed++
 			fmt.Fprintf(report, "FAIL %s: %v\n", c.Name, err)
-			continue
+		} else {
+			fmt.Fprintf(report, "PASS %s\n", c.Name)
 		}
-		fmt.Fprintf(report, "PASS %s\n", c.Name)
+		if err := record.write(c.Name, outcome, err); err != nil {
+			return failed, err
+		}
 	}
 	fmt.Fprintf(report, "%d passed, %d failed, 0 skipped\n", len(cases)-failed, failed)
 	return failed, nil

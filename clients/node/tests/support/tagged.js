@@ -26,7 +26,9 @@ export function untag(tagged) {
   return READ[tag](value);
 }
 
-/** A form in which what was received and what was expected are equal if and only if they are the same value. */
+const TAG = { boolean: "bool", string: "string" };
+
+/** The tagged value, in one form: what was received and what was expected are the same value if these are equal. */
 export function canonical(value) {
   if (value instanceof Double) return { double: canonicalDouble(Number(value)) };
   if (value instanceof Tensor) return { tensor: { dtype: value.dtype, shape: value.shape, data: base64(value.data) } };
@@ -37,8 +39,8 @@ export function canonical(value) {
     const isInt = Number.isSafeInteger(value) && !Object.is(value, -0);
     return isInt ? { int: String(value) } : { double: canonicalDouble(value) };
   }
-  if (typeof value === "object" && value !== null) return { map: entries(value, canonical) };
-  return value;
+  if (value === null) return { null: true };
+  return typeof value === "object" ? { map: entries(value, canonical) } : { [TAG[typeof value]]: value };
 }
 
 const canonicalDouble = (number) => (Object.is(number, -0) ? "-0" : String(number));

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,18 @@ import pytest
 from dirtyd import DirtyClient, errors
 
 CASES = json.loads((Path(__file__).parents[4] / "tests/conformance/cases.json").read_text())["cases"]
+MODES = ["sync", "async"]
+
+
+@pytest.fixture(scope="module")
+def reports():
+    """The report of each mode, as tests/conformance/README.md asks for it; nowhere without a folder."""
+    folder = os.environ.get("DIRTYD_CONFORMANCE_REPORT")
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    with ExitStack() as files:
+        paths = {mode: Path(folder, f"python-{mode}.jsonl") if folder else Path(os.devnull) for mode in MODES}
+        yield {mode: files.enter_context(path.open("w")) for mode, path in paths.items()}
 
 
 def native(tagged):
@@ -46,64 +59,109 @@ def comparable(value):
     return type(value).__name__, value
 
 
-def run_sync(client, case, args, kwargs):
+def tagged(value):
+    """The value as the cases would write it."""
+    match value:
+        case None:
+            return {"null": True}
+        case bool():
+            return {"bool": value}
+        case int():
+            return {"int": str(value)}
+        case float():
+            return {"double": repr(value)}
+        case str():
+            return {"string": value}
+        case bytes():
+            return {"bytes": base64.b64encode(value).decode()}
+        case list():
+            return {"list": [tagged(item) for item in value]}
+        case dict():
+            return {"map": {key: tagged(item) for key, item in value.items()}}
+    data = base64.b64encode(value.tobytes()).decode()
+    return {"tensor": {"dtype": str(value.dtype), "shape": list(value.shape), "data": data}}
+
+
+def run_sync(client, case, args, kwargs, values):
     if case["method"] == "execute":
-        return [client.execute(case["app"], case["action"], *args, **kwargs)]
-    values = []
+        values.append(client.execute(case["app"], case["action"], *args, **kwargs))
+        return
     with client.stream(case["app"], case["action"], *args, **kwargs) as stream:
-        try:
-            for value in stream:
-                values.append(value)
-                if len(values) == case.get("cancel_after"):
-                    break
-        except errors.DirtyError as error:
-            error.values = values
-            raise
-    return values
+        for value in stream:
+            values.append(value)
+            if len(values) == case.get("cancel_after"):
+                break
 
 
-async def run_async(client, case, args, kwargs):
+async def run_async(client, case, args, kwargs, values):
     if case["method"] == "execute":
-        return [await client.execute_async(case["app"], case["action"], *args, **kwargs)]
-    values = []
+        values.append(await client.execute_async(case["app"], case["action"], *args, **kwargs))
+        return
     async with client.stream_async(case["app"], case["action"], *args, **kwargs) as stream:
-        try:
-            async for value in stream:
-                values.append(value)
-                if len(values) == case.get("cancel_after"):
-                    break
-        except errors.DirtyError as error:
-            error.values = values
-            raise
-    return values
+        async for value in stream:
+            values.append(value)
+            if len(values) == case.get("cancel_after"):
+                break
 
 
 def run(mode, case, args, kwargs):
+    """Returns the result or the chunks, and the error that ended the call."""
     timeout = case["timeout_ms"] / 1000 if "timeout_ms" in case else None
-    if mode == "sync":
-        with DirtyClient(os.environ["DIRTYD_SOCKET"]) as client:
-            return run_sync(client.options(timeout=timeout), case, args, kwargs)
+    values = []
 
     async def one():
         async with DirtyClient(os.environ["DIRTYD_SOCKET"]) as client:
-            return await run_async(client.options(timeout=timeout), case, args, kwargs)
+            await run_async(client.options(timeout=timeout), case, args, kwargs, values)
 
-    return asyncio.run(one())
+    try:
+        if mode == "async":
+            asyncio.run(one())
+        else:
+            with DirtyClient(os.environ["DIRTYD_SOCKET"]) as client:
+                run_sync(client.options(timeout=timeout), case, args, kwargs, values)
+    except errors.DirtyError as error:
+        return values, error
+    return values, None
+
+
+def outcome(values, error):
+    """What came of the call, in the form that the reports of all clients share."""
+    seen = {"values": [tagged(value) for value in values]}
+    if error is not None:
+        seen["error"] = {
+            "code": error.code,
+            "reason": error.reason,
+            "message": error.message,
+            "exception_type": error.remote_type or "",
+            "traceback": error.remote_traceback or "",
+        }
+    return seen
 
 
 # The cases of a mode one after the other, as they stand: a case may leave the one worker busy for its successor.
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-@pytest.mark.parametrize("mode", ["sync", "async"])
-def test_case(case, mode, tmp_path):
+@pytest.mark.parametrize("mode", MODES)
+def test_case(case, mode, tmp_path, reports):
     closed = tmp_path / "closed"
     args = [str(closed) if "closed_file" in argument else native(argument) for argument in case["args"]]
     kwargs = {key: native(value) for key, value in case.get("kwargs", {}).items()}
-    expect = case["expect"]
+    line = {"case": case["name"], "verdict": "FAIL", "why": ""}
+    try:
+        values, error = run(mode, case, args, kwargs)
+        line["outcome"] = outcome(values, error)
+        check(case["expect"], values, error, closed)
+        line["verdict"] = "PASS"
+    except BaseException as failure:
+        line["why"] = str(failure)[:500]
+        raise
+    finally:
+        print(json.dumps(line), file=reports[mode])
+
+
+def check(expect, values, error, closed):
     if "error" in expect:
-        with pytest.raises(errors.DirtyError) as raised:
-            run(mode, case, args, kwargs)
-        return check_error(raised.value, expect["error"])
-    values = run(mode, case, args, kwargs)
+        return check_error(expect["error"], values, error)
+    assert error is None
     wanted = expect.get("chunks", expect.get("first_chunks", [expect.get("result")]))
     assert [comparable(value) for value in values] == [comparable(native(value)) for value in wanted]
     if "first_chunks" in expect:
@@ -114,11 +172,12 @@ def test_case(case, mode, tmp_path):
     return None
 
 
-def check_error(error, wanted):
+def check_error(wanted, values, error):
+    assert error is not None, "no error came"
     assert error.code == wanted["code"]
     assert error.reason == wanted["reason"] or (wanted.get("client_may_refuse") and not error.reason)
     assert wanted.get("message_contains", "") in str(error)
     assert wanted.get("remote_type") in (None, error.remote_type)
     assert wanted.get("traceback_contains", "") in (error.remote_traceback or "")
     if "after_chunks" in wanted:
-        assert len(error.values) == wanted["after_chunks"]
+        assert len(values) == wanted["after_chunks"]

@@ -23,39 +23,55 @@ record Conformance<V>(Caller<V> caller, Path directory) {
         }
     }
 
-    void run(JsonObject test) throws Exception {
-        Path closed = directory.resolve(test.get("name").getAsString());
-        Caller.Request<V> request = request(test, closed);
-        JsonObject expect = test.getAsJsonObject("expect");
-        List<V> chunks = new ArrayList<>();
+    /** What came of a call: its chunks, or its one result, and the error that ended it, or null. */
+    record Outcome<V>(List<V> values, Caller.Failed error) {}
+
+    Outcome<V> call(JsonObject test) {
+        Caller.Request<V> request = request(test);
+        List<V> values = new ArrayList<>();
         try {
             if (test.get("method").getAsString().equals("execute")) {
-                V result = caller.execute(request);
-                check(expect.has("result"), "it succeeded with %s", result);
-                check(caller.same(caller.value(expect.getAsJsonObject("result")), result), "the result is %s", result);
-            } else if (test.has("cancel_after")) {
-                leave(request, test.get("cancel_after").getAsInt(), chunks);
-                checkChunks(expect.getAsJsonArray("first_chunks"), chunks);
-                Daemon.eventually(() -> Files.exists(closed));
+                values.add(caller.execute(request));
             } else {
-                leave(request, Integer.MAX_VALUE, chunks);
-                check(expect.has("chunks"), "it succeeded with %d chunks", chunks.size());
-                checkChunks(expect.getAsJsonArray("chunks"), chunks);
+                leave(request, test.has("cancel_after") ? test.get("cancel_after").getAsInt() : Integer.MAX_VALUE, values);
             }
         } catch (RuntimeException error) {
-            Caller.Failed failed = caller.read(error);
-            check(expect.has("error"), "it failed: %s", error);
-            checkError(expect.getAsJsonObject("error"), failed, chunks.size());
+            return new Outcome<>(values, caller.read(error));
+        }
+        return new Outcome<>(values, null);
+    }
+
+    void check(JsonObject test, Outcome<V> outcome) throws Exception {
+        JsonObject expect = test.getAsJsonObject("expect");
+        if (expect.has("error")) {
+            check(outcome.error() != null, "it succeeded with %s", outcome.values());
+            checkError(expect.getAsJsonObject("error"), outcome.error(), outcome.values().size());
+            return;
+        }
+        check(outcome.error() == null, "it failed: %s", outcome.error());
+        checkValues(expected(expect), outcome.values());
+        if (test.has("cancel_after")) {
+            Daemon.eventually(() -> Files.exists(closedFile(test)));
         }
     }
 
-    private Caller.Request<V> request(JsonObject test, Path closed) {
+    private static List<JsonElement> expected(JsonObject expect) {
+        return expect.has("result")
+                ? List.of(expect.get("result"))
+                : expect.getAsJsonArray(expect.has("chunks") ? "chunks" : "first_chunks").asList();
+    }
+
+    private Path closedFile(JsonObject test) {
+        return directory.resolve(test.get("name").getAsString());
+    }
+
+    private Caller.Request<V> request(JsonObject test) {
         List<V> args = new ArrayList<>();
         for (JsonElement argument : test.getAsJsonArray("args")) {
             JsonObject tagged = argument.getAsJsonObject();
             if (tagged.has("closed_file")) {
                 tagged = new JsonObject();
-                tagged.addProperty("string", closed.toString());
+                tagged.addProperty("string", closedFile(test).toString());
             }
             args.add(caller.value(tagged));
         }
@@ -76,11 +92,11 @@ record Conformance<V>(Caller<V> caller, Path directory) {
         }
     }
 
-    private void checkChunks(JsonArray expected, List<V> chunks) {
-        check(expected.size() == chunks.size(), "%d chunks came, not %d", chunks.size(), expected.size());
-        for (int i = 0; i < chunks.size(); i++) {
-            V chunk = caller.value(expected.get(i).getAsJsonObject());
-            check(caller.same(chunk, chunks.get(i)), "chunk %d is %s", i, chunks.get(i));
+    private void checkValues(List<JsonElement> expected, List<V> values) {
+        check(expected.size() == values.size(), "%d values came, not %d", values.size(), expected.size());
+        for (int i = 0; i < values.size(); i++) {
+            V value = caller.value(expected.get(i).getAsJsonObject());
+            check(caller.same(value, values.get(i)), "value %d is %s", i, values.get(i));
         }
     }
 

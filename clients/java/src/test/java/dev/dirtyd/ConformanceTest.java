@@ -5,18 +5,17 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import com.google.gson.JsonObject;
 import io.grpc.Grpc;
 import io.grpc.InsecureChannelCredentials;
+import io.grpc.ManagedChannel;
 import io.grpc.netty.shaded.io.grpc.netty.NettyChannelBuilder;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.epoll.EpollDomainSocketChannel;
 import io.grpc.netty.shaded.io.netty.channel.epoll.EpollIoHandler;
 import io.grpc.netty.shaded.io.netty.channel.unix.DomainSocketAddress;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -53,52 +52,55 @@ class ConformanceTest {
 
     @Test
     void client() throws Exception {
-        run("java", new ClientCaller(socket), Map.of());
+        run("java", new ClientCaller(socket), Map.of(), Report::outcome);
     }
 
     @Test
     void stockStub() throws Exception {
-        run("java-stub", new StubCaller(Grpc.newChannelBuilder("unix:" + socket, InsecureChannelCredentials.create())
-                .build()), STOCK_LIMITS);
+        runStub("stock-java", Grpc.newChannelBuilder("unix:" + socket, InsecureChannelCredentials.create())
+                .build());
     }
 
     @Test
     void stockStubOnASocketAddress() throws Exception {
         EventLoopGroup threads = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-        run("java-stub-address", new StubCaller(NettyChannelBuilder.forAddress(new DomainSocketAddress(socket.toFile()))
+        runStub("stock-java-address", NettyChannelBuilder.forAddress(new DomainSocketAddress(socket.toFile()))
                 .eventLoopGroup(threads)
                 .channelType(EpollDomainSocketChannel.class)
                 .usePlaintext()
-                .build()), STOCK_LIMITS);
+                .build());
         threads.shutdownGracefully(0, 1, TimeUnit.SECONDS);
     }
 
-    /** Prints a line per case, to target/conformance too. */
-    private <V> void run(String name, Caller<V> caller, Map<String, String> skipped) throws Exception {
-        List<String> report = new ArrayList<>();
-        int failed = 0;
-        try (caller) {
+    private void runStub(String name, ManagedChannel channel) throws Exception {
+        run(name, new StubCaller(channel), STOCK_LIMITS, outcome -> null);
+    }
+
+    /** Prints a line per case and reports it; {@code told} gives what the report says of an outcome. */
+    private <V> void run(
+            String name, Caller<V> caller, Map<String, String> skipped, Function<Conformance.Outcome<V>, JsonObject> told)
+            throws Exception {
+        try (caller;
+                Report report = new Report(name)) {
             Conformance<V> conformance = new Conformance<>(caller, directory);
             for (JsonObject test : Conformance.cases()) {
                 String title = test.get("name").getAsString();
                 if (skipped.containsKey(title)) {
-                    report.add("SKIP " + title + ": " + skipped.get(title));
+                    report.add(title, "SKIP", skipped.get(title), null);
                     continue;
                 }
+                JsonObject seen = null;
                 try {
-                    conformance.run(test);
-                    report.add("PASS " + title);
+                    Conformance.Outcome<V> outcome = conformance.call(test);
+                    seen = told.apply(outcome);
+                    conformance.check(test, outcome);
+                    report.add(title, "PASS", "", seen);
                 } catch (AssertionError | RuntimeException error) {
-                    failed++;
-                    report.add("FAIL " + title + ": " + error.getMessage());
+                    report.add(title, "FAIL", String.valueOf(error.getMessage()), seen);
                 }
             }
+            System.out.println(name + "\n" + report);
+            assertEquals(0, report.failed(), report.toString());
         }
-        int passed = report.size() - failed - skipped.size();
-        report.add(passed + " passed, " + failed + " failed, " + skipped.size() + " skipped");
-        Path target = Files.createDirectories(Path.of("target/conformance"));
-        Files.write(target.resolve(name + ".txt"), report);
-        System.out.println(name + "\n" + String.join("\n", report));
-        assertEquals(0, failed, String.join("\n", report));
     }
 }

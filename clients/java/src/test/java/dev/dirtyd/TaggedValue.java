@@ -1,5 +1,6 @@
 package dev.dirtyd;
 
+import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.protobuf.ByteString;
@@ -8,6 +9,7 @@ import dev.dirtyd.proto.v1.ListValue;
 import dev.dirtyd.proto.v1.MapValue;
 import dev.dirtyd.proto.v1.Value;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Base64;
@@ -48,6 +50,43 @@ final class TaggedValue {
             }
             default -> throw new IllegalArgumentException(tag);
         };
+    }
+
+    /** The inverse of {@link #toObject}. */
+    static JsonObject fromObject(Object value) {
+        JsonObject tagged = new JsonObject();
+        if (value == null) {
+            tagged.addProperty("null", true);
+        } else if (value instanceof Boolean bool) {
+            tagged.addProperty("bool", bool);
+        } else if (value instanceof Long number) {
+            tagged.addProperty("int", number.toString());
+        } else if (value instanceof Double number) {
+            tagged.addProperty("double", number.toString());
+        } else if (value instanceof String text) {
+            tagged.addProperty("string", text);
+        } else if (value instanceof byte[] bytes) {
+            tagged.addProperty("bytes", base64(ByteBuffer.wrap(bytes)));
+        } else if (value instanceof List<?> list) {
+            JsonArray items = new JsonArray();
+            list.forEach(item -> items.add(fromObject(item)));
+            tagged.add("list", items);
+        } else if (value instanceof Map<?, ?> map) {
+            JsonObject entries = new JsonObject();
+            map.forEach((key, item) -> entries.add((String) key, fromObject(item)));
+            tagged.add("map", entries);
+        } else if (value instanceof Tensor tensor) {
+            JsonArray shape = new JsonArray();
+            Arrays.stream(tensor.shape()).forEach(shape::add);
+            JsonObject parts = new JsonObject();
+            parts.addProperty("dtype", tensor.dtype());
+            parts.add("shape", shape);
+            parts.addProperty("data", base64(tensor.data()));
+            tagged.add("tensor", parts);
+        } else {
+            throw new IllegalArgumentException(value.getClass() + " is no value");
+        }
+        return tagged;
     }
 
     static Value toMessage(JsonObject tagged) {
@@ -101,6 +140,10 @@ final class TaggedValue {
 
     private static byte[] base64(JsonElement text) {
         return Base64.getDecoder().decode(text.getAsString());
+    }
+
+    private static String base64(ByteBuffer bytes) {
+        return StandardCharsets.ISO_8859_1.decode(Base64.getEncoder().encode(bytes)).toString();
     }
 
     private static String string(JsonObject repeated) {
