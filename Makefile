@@ -68,14 +68,12 @@ test-python: debug $(VENV)
 test-go: debug $(VENV) $(BUF_READY) $(GO_GENERATORS)
 	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...
 	$(WITH_DAEMON) tests/stubs/go/run
-	python tests/docs/run_snippets.py $(DEBUG) clients/go/README.md
 
 test-node: debug $(VENV) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIUM)
 	cd clients/node && npm run build
 	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm test
 	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm run conformance
 	$(WITH_DAEMON) tests/stubs/node/run
-	python tests/docs/run_snippets.py $(DEBUG) clients/node/README.md
 
 test-java: debug $(VENV)
 	cd clients/java && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python mvn -q -B -ntp test
@@ -87,8 +85,9 @@ test-stubs: debug $(VENV) $(GENERATOR)
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py sync
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py asyncio
 
-test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS)
-	python tests/docs/run_snippets.py $(DEBUG) README.md docs/clients.md
+test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS) # every block of every page
+	pytest --quiet tests/docs
+	python tests/docs/run_snippets.py $(DEBUG)
 
 ## Measure
 

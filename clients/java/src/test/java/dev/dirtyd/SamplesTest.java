@@ -7,7 +7,6 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -18,16 +17,12 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
-/** Each sample, and each snippet of the README, does what it says against a daemon that serves samples/app.py. */
+/** Each sample does what it says against a daemon that serves samples/app.py. */
 @Timeout(120)
 class SamplesTest {
     private static final Path SAMPLES = Path.of("samples");
     private Daemon daemon;
-
-    @TempDir
-    Path directory;
 
     @BeforeEach
     void serve() throws Exception {
@@ -102,27 +97,5 @@ class SamplesTest {
 
     private long ended() throws IOException {
         return daemon.log().lines().filter(line -> line.contains("the generator ended")).count();
-    }
-
-    @Test
-    void readme() throws Exception {
-        Matcher snippets = Pattern.compile("```java\n(.*?)```", Pattern.DOTALL)
-                .matcher(Files.readString(Path.of("README.md")));
-        StringBuilder body = new StringBuilder();
-        while (snippets.find()) {
-            body.append("{\n").append(snippets.group(1)).append("}\n");
-        }
-        Path program = Files.writeString(directory.resolve("Readme.java"), """
-                import dev.dirtyd.*;
-                import java.time.Duration;
-                import java.util.*;
-                import java.util.concurrent.*;
-                class Readme {
-                    public static void main(String[] args) throws Exception {
-                        %s
-                    }
-                }
-                """.formatted(body));
-        assertEquals("3\nto\nbe\nor\nnot\nrefused by app:Demo: only upwards\n", run(program));
     }
 }
