@@ -38,7 +38,10 @@ class SamplesTest {
     private Process start(Path source, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin/java").toString(),
-                "-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path"), source.toString()));
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+                System.getProperty("java.class.path"),
+                source.toString()));
         command.addAll(List.of(arguments));
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().put("DIRTYD_SOCKET", daemon.socket().toString());
@@ -82,7 +85,8 @@ class SamplesTest {
             Matcher port = Pattern.compile("listening on port ([0-9]+)").matcher(line);
             assertTrue(port.matches(), line);
             long before = ended();
-            var url = URI.create("http://localhost:" + port.group(1) + "/tokens?prompt=h%20i").toURL();
+            var url = URI.create("http://localhost:" + port.group(1) + "/tokens?prompt=h%20i")
+                    .toURL();
             try (var events = new BufferedReader(new InputStreamReader(url.openStream()))) {
                 assertEquals("data: h i-0", events.readLine());
                 assertEquals("", events.readLine());
@@ -96,6 +100,9 @@ class SamplesTest {
     }
 
     private long ended() throws IOException {
-        return daemon.log().lines().filter(line -> line.contains("the generator ended")).count();
+        return daemon.log()
+                .lines()
+                .filter(line -> line.contains("the generator ended"))
+                .count();
     }
 }
