@@ -20,7 +20,7 @@ NLOHMANN_JSON := /usr/include/nlohmann/json.hpp
 VENV := .venv/ready
 BENCH_READY := .venv-bench/ready
 GENERATOR := .tools/generator/ready
-BUF_READY := .tools/npm/ready
+NPM_TOOLS := .tools/npm/ready
 DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
 GRPCURL_READY := .tools/grpcurl-$(GRPCURL)
 GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)
@@ -73,17 +73,15 @@ test-python: debug $(VENV)
 	cd clients/python && DIRTYD_BIN=$(DEBUG) pytest tests/e2e
 	$(WITH_DAEMON) pytest --quiet clients/python/tests/conformance
 
-test-go: debug $(VENV) $(BUF_READY) $(GO_GENERATORS)
+test-go: debug $(VENV) $(NPM_TOOLS) $(GO_GENERATORS)
 	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...
 	$(WITH_DAEMON) tests/stubs/go/run
-	python tests/docs/run_snippets.py $(DEBUG) clients/go/README.md
 
 test-node: debug $(VENV) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIUM)
 	cd clients/node && npm run build
 	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm test
 	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm run conformance
 	$(WITH_DAEMON) tests/stubs/node/run
-	python tests/docs/run_snippets.py $(DEBUG) clients/node/README.md
 
 test-java: debug $(VENV)
 	cd clients/java && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python mvn -q -B -ntp test
@@ -105,8 +103,9 @@ conformance-table: no-reports test-rust test-python test-go test-node test-java 
 no-reports: # those of an earlier run must not count
 	rm -rf $(DIRTYD_CONFORMANCE_REPORT)
 
-test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS)
-	python tests/docs/run_snippets.py $(DEBUG) README.md docs/clients.md
+test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS) # every block of every page
+	pytest --quiet tests/docs
+	python tests/docs/run_snippets.py $(DEBUG)
 
 ## Measure
 
@@ -130,8 +129,8 @@ bench-instructions: build $(VENV) $(VALGRIND) ## instructions of one Execute, wi
 
 ## Check
 
-.PHONY: lint lint-rust lint-python lint-go lint-proto lint-shell fmt proto
-lint: lint-rust lint-python lint-go lint-proto lint-shell ## formats, warnings, licences, and that generated code is fresh
+.PHONY: lint lint-rust lint-python lint-go lint-node lint-java lint-proto lint-shell fmt proto
+lint: lint-rust lint-python lint-go lint-node lint-java lint-proto lint-shell ## formats, warnings, licences, and that generated code is fresh
 
 lint-rust: $(DENY_READY)
 	cargo fmt --check
@@ -146,7 +145,13 @@ lint-go:
 	gofmt -d clients/go tests/stubs/go | diff /dev/null -
 	cd clients/go && go vet ./...
 
-lint-proto: $(BUF_READY) $(GENERATOR)
+lint-node: $(NPM_TOOLS)
+	biome check --error-on-warnings
+
+lint-java:
+	cd clients/java && mvn -q -B -ntp spotless:check
+
+lint-proto: $(NPM_TOOLS) $(GENERATOR)
 	buf lint proto
 	buf format --diff --exit-code proto
 	tools/fresh
@@ -154,13 +159,16 @@ lint-proto: $(BUF_READY) $(GENERATOR)
 lint-shell: $(VENV)
 	git grep -lE '^#!.*\b(ba)?sh$$' | xargs shellcheck
 
-fmt: $(VENV) $(BUF_READY) ## format everything
+fmt: $(VENV) $(NPM_TOOLS) ## format everything
 	cargo fmt
 	ruff check --fix
 	ruff format
+	gofmt -w clients/go tests/stubs/go
+	biome check --write
+	cd clients/java && mvn -q -B -ntp spotless:apply
 	buf format --write proto
 
-proto: $(GENERATOR) $(BUF_READY) $(GO_GENERATORS) $(NODE_READY) ## generate the clients' code from proto/
+proto: $(GENERATOR) $(NPM_TOOLS) $(GO_GENERATORS) $(NODE_READY) ## generate the clients' code from proto/
 	@for generate in clients/*/generate.sh; do echo $$generate; PYTHON=$(CURDIR)/.tools/generator/bin/python $$generate; done
 
 .PHONY: clean
@@ -189,11 +197,11 @@ $(GENERATOR): tools/generator.txt
 	.tools/generator/bin/pip install --quiet --requirement $<
 	touch $@
 
-$(BUF_READY): tools/package.json tools/package-lock.json tools/.npmrc
+$(NPM_TOOLS): tools/package.json tools/package-lock.json tools/.npmrc
 	mkdir -p $(@D) .tools/bin
 	cp $^ $(@D)
 	npm ci --prefix $(@D) --no-audit --no-fund --ignore-scripts
-	ln -sf $(CURDIR)/$(@D)/node_modules/@bufbuild/*/bin/buf .tools/bin/
+	ln -sf $(CURDIR)/$(@D)/node_modules/@bufbuild/*/bin/buf $(CURDIR)/$(@D)/node_modules/@biomejs/*/biome .tools/bin/
 	touch $@
 
 # Without advisories there is no git in it, and it runs for a second: speed of its build is what counts.

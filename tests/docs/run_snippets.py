@@ -1,27 +1,48 @@
 """Runs the snippets of Markdown pages as a reader would, one page after the other.
 
-Of each page, in order: a block marked `file=NAME` is written to NAME, and a block
-marked `sh run` is run, all of them in one shell, in a directory of their own, with
-dirtyd and the virtual environment on PATH. A block that starts something in the
-background (`&`) is followed by a wait until dirtyd answers. Port 8000 is replaced
-by a free one. What the page started is ended with it.
+The blocks of a page that are marked to run (pages.py tells the marks) are run in
+order, all of them in one shell, in a folder of the page's own, with dirtyd and the
+virtual environment on PATH. A line that starts something in the background (`&`) is
+followed by a wait until dirtyd answers. Port 8000 is replaced by a free one. What
+the page started is ended with it.
 
-    run_snippets.py DIRTYD PAGE...
+$DIRTYD_ROOT is what a clean clone would hold: the tracked files, nothing that was
+built or fetched. Whatever is installed goes into the page's folder, and what cargo
+and Maven compile or download for it, under target/, so that it is done once.
+
+    run_snippets.py DIRTYD [PAGE...]      all pages that have something to run
 """
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
-BLOCK = re.compile(r"^```(\w+) ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+from pages import FRAMES, ROOT, Block, blocks, tracked
+
+CLONE = ROOT / "target/docs/clone"
 WAIT = "for _ in $(seq 300); do dirtyd status >/dev/null 2>&1 && break; sleep 0.1; done; dirtyd status >/dev/null\n"
-LIMIT = 400
+NUMBERS = "sed -E 's/[0-9]+/N/g'"
+BACKGROUND = re.compile(r"&\s*(#.*)?$")
+# Against what hangs; a page may have to compile all of dirtyd for release.
+LIMIT = 1800
+
+
+def clone() -> None:
+    """Makes CLONE. Times of files are kept: cargo goes by them."""
+    shutil.rmtree(CLONE, ignore_errors=True)
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
+    for name in listed.stdout.split("\0"):
+        if (ROOT / name).is_file():
+            (CLONE / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, CLONE / name)
 
 
 def free_port() -> str:
@@ -30,63 +51,128 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def script_of(page: Path, folder: Path) -> tuple[str, int]:
-    """The page as one shell script, and how many blocks it runs."""
-    port, script, runs = free_port(), "set -euo pipefail\n", 0
-    for _, mark, body in BLOCK.findall(page.read_text()):
-        body = body.replace("8000", port)
-        if mark.startswith("file="):
-            (folder / mark.removeprefix("file=")).write_text(body)
-        elif mark == "run":
-            shown = "".join(f"+ {line}\n" for line in body.splitlines())
-            script += f"cat <<'SHOWN'\n{shown}SHOWN\n{body}"
-            script += WAIT if re.search(r"&\s*(#.*)?$", body, re.MULTILINE) else ""
-            runs += 1
-    return script, runs
+def write_files(found: list[Block], folder: Path) -> None:
+    """The files of a page, those of several blocks within their frames."""
+    bodies: dict[str, str] = {}
+    for block in found:
+        if block.file:
+            bodies[block.file] = bodies.get(block.file, "") + block.body
+    framed = {block.file for block in found if block.mark.startswith("into=")}
+    for name, body in bodies.items():
+        (folder / name).write_text(frame(name, body) if name in framed else body)
 
 
-def run(page: Path, dirtyd: Path) -> bool:
+def frame(name: str, body: str) -> str:
+    """The frame of this name around a body, which is indented like the line that it replaces."""
+    before, indent, after = re.split(r"^([ \t]*).*SNIPPETS.*\n", (FRAMES / name).read_text(), flags=re.MULTILINE)
+    return before + "".join(indent + line for line in body.splitlines(keepends=True)) + after
+
+
+def script_of(found: list[Block]) -> str:
+    """The page as one shell script."""
+    script = "set -euo pipefail\n"
+    for block in found:
+        if block.runs:
+            shown = "".join(f"+ {line}\n" for line in block.body.splitlines())
+            commands = session(block.body) if block.language == "console" else waiting(block.body)
+            body = f"cat <<'SHOWN'\n{shown}SHOWN\n{commands}"
+            script += f'pushd "{ROOT}" >/dev/null\n{body}popd >/dev/null\n' if block.mark == "run=root" else body
+    return script
+
+
+def waiting(body: str) -> str:
+    """Commands, each that stays in the background with a wait behind it."""
+    return "".join(line + (WAIT if BACKGROUND.search(line) else "") for line in body.splitlines(keepends=True))
+
+
+def session(body: str) -> str:
+    """What a terminal shows, as commands whose outputs are compared with it."""
+    script = ""
+    for step in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
+        command, _, expected = step.partition("\n")
+        printed = f"{{ {command}; }} 2>&1 | {NUMBERS}"
+        script += f"diff <({printed}) <({NUMBERS} <<'PRINTED'\n{expected}PRINTED\n)\n"
+    return script
+
+
+def environment(folder: Path, dirtyd: Path) -> dict[str, str]:
+    path = [str(folder / "bin"), str(dirtyd.parent), str(ROOT / ".venv/bin"), str(ROOT / ".tools/bin")]
+    return {
+        **os.environ,
+        "PATH": ":".join([*path, os.environ["PATH"]]),
+        "DIRTYD_RUNTIME_DIR": str(folder),
+        "DIRTYD_SOCKET": str(folder / "dirtyd.sock"),
+        "DIRTYD_ROOT": str(CLONE),
+        "CARGO_TARGET_DIR": str(ROOT / "target"),
+        "CARGO_INSTALL_ROOT": str(folder),
+        "GOBIN": str(folder / "bin"),
+        "MAVEN_OPTS": f"-Dmaven.repo.local={ROOT / 'target/docs/m2'}",
+    }
+
+
+def members(session: int) -> list[int]:
+    """The living processes of a session, whatever groups they have made: an upgraded daemon leads its own."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, _, _, its_session, *_ = stat.read_text().rpartition(")")[2].split()
+            if int(its_session) == session and state != "Z":
+                found.append(int(stat.parent.name))
+    return found
+
+
+def end_session(session: int) -> None:
+    """TERM, and after a while KILL, to all that a page has started, until nothing of it is left."""
+    for process in members(session):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGTERM)
+    limit = time.monotonic() + 40  # A drain may take 30 seconds.
+    while left := members(session):
+        if time.monotonic() > limit:
+            for process in left:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+        time.sleep(0.05)
+
+
+def run(found: list[Block], dirtyd: Path) -> bool:
+    """Whether every block of a page ran without a fault."""
     with tempfile.TemporaryDirectory() as name:
-        script, runs = script_of(page, Path(name))
-        if not runs:
-            print(f"FAIL {page}: it has no block to run")
-            return False
-        path = [
-            str(dirtyd.parent),
-            str(ROOT / ".venv/bin"),
-            str(ROOT / ".tools/bin"),
-            os.environ["PATH"],
-        ]
-        environment = {
-            **os.environ,
-            "PATH": ":".join(path),
-            "DIRTYD_RUNTIME_DIR": name,
-            "DIRTYD_ROOT": str(ROOT),
-        }
-        # A session of its own, so that everything that the page starts can be ended by its group.
+        folder, port = Path(name), free_port()
+        found = [Block(each.line, each.language, each.mark, each.body.replace("8000", port)) for each in found]
+        write_files(found, folder)
+        # A session of its own, so that everything that the page starts can be found and ended.
         shell = subprocess.Popen(
-            ["bash"],
-            cwd=name,
-            env=environment,
-            stdin=subprocess.PIPE,
+            ["bash", "-c", script_of(found)],
+            cwd=folder,
+            env=environment(folder, dirtyd),
+            stdin=subprocess.DEVNULL,
             start_new_session=True,
         )
         try:
-            shell.communicate(script.encode(), timeout=LIMIT)
+            shell.wait(LIMIT)
         except subprocess.TimeoutExpired:
             print(f"it did not end within {LIMIT} s")
         finally:
-            os.killpg(shell.pid, signal.SIGTERM)
+            end_session(shell.pid)
             shell.wait()
-        print(f"{'PASS' if shell.returncode == 0 else 'FAIL'} {page.name}: {runs} blocks")
-        return shell.returncode == 0
+    return shell.returncode == 0
 
 
 def main() -> None:
-    dirtyd, *pages = map(Path, sys.argv[1:])
-    failed = [page for page in pages if not run(page.resolve(), dirtyd.resolve())]
-    print(f"{len(pages) - len(failed)} passed, {len(failed)} failed")
-    sys.exit(bool(failed))
+    dirtyd, *named = map(Path, sys.argv[1:])
+    pages = {page: blocks((ROOT / page).read_text()) for page in named or tracked()}
+    clone()
+    failed = 0
+    for page, found in pages.items():
+        count = sum(block.runs for block in found)
+        if not count and page not in named:
+            continue
+        passed = count > 0 and run(found, dirtyd.resolve())
+        failed += not passed
+        print(f"{'PASS' if passed else 'FAIL'} {page}: {count} blocks ran", flush=True)
+    print(f"{failed} pages failed")
+    sys.exit(failed > 0)
 
 
 if __name__ == "__main__":

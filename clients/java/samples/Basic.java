@@ -14,7 +14,8 @@ class Basic {
             try {
                 client.execute(APP, "add", -1);
             } catch (DirtyException.App error) {
-                System.out.println("refused: " + error.code() + " " + error.metadata().get("n"));
+                System.out.println(
+                        "refused: " + error.code() + " " + error.metadata().get("n"));
             }
         }
     }

@@ -28,9 +28,11 @@ class Web {
 
     private static void tokens(DirtyClient client, HttpExchange exchange) throws IOException {
         String query = exchange.getRequestURI().getRawQuery();
-        String prompt = query == null ? "" : URLDecoder.decode(query.replaceFirst("prompt=", ""), StandardCharsets.UTF_8);
+        String prompt =
+                query == null ? "" : URLDecoder.decode(query.replaceFirst("prompt=", ""), StandardCharsets.UTF_8);
         // Leaving the block, by its end or by the IOException of a browser that left, cancels the action.
-        try (exchange; ChunkIterator tokens = client.stream("app:Demo", "tokens", prompt)) {
+        try (exchange;
+                ChunkIterator tokens = client.stream("app:Demo", "tokens", prompt)) {
             if (!begin(exchange, tokens)) {
                 return;
             }
@@ -47,7 +49,8 @@ class Web {
         try {
             tokens.hasNext();
         } catch (DirtyException.QueueFull error) {
-            long seconds = error.retryAfter().map(delay -> delay.toSeconds() + 1).orElse(1L);
+            long seconds =
+                    error.retryAfter().map(delay -> delay.toSeconds() + 1).orElse(1L);
             exchange.getResponseHeaders().set("Retry-After", String.valueOf(seconds));
             exchange.sendResponseHeaders(503, -1);
             return false;

@@ -102,7 +102,12 @@ export class DirtyClient {
     const { target, request, metadata, deadline, doubles } = this.#prepare(app, action, args, options);
     refuseAborted(target);
     const call = this.#open().makeServerStreamRequest(
-      `${SERVICE}ExecuteStream`, serialize, deserializeChunk, request, metadata, { deadline },
+      `${SERVICE}ExecuteStream`,
+      serialize,
+      deserializeChunk,
+      request,
+      metadata,
+      { deadline },
     );
     const stop = onAbort(target.signal, () => call.cancel());
     call.once("status", stop);
@@ -151,7 +156,13 @@ export class DirtyClient {
         else reject(toDirtyError(error as ServiceError, target));
       };
       const call = this.#open().makeUnaryRequest(
-        `${SERVICE}Execute`, serialize, deserialize, request, metadata, { deadline }, done,
+        `${SERVICE}Execute`,
+        serialize,
+        deserialize,
+        request,
+        metadata,
+        { deadline },
+        done,
       );
       const stop = onAbort(target.signal, () => call.cancel());
     });
@@ -182,7 +193,10 @@ function retryDelay(error: unknown, tries: number): number | undefined {
 function refuseAborted({ app, action, signal }: Target): void {
   if (!signal?.aborted) return;
   throw new errors.DirtyCancelledError("the call was cancelled before it began", {
-    code: "CANCELLED", app, action, cause: signal.reason,
+    code: "CANCELLED",
+    app,
+    action,
+    cause: signal.reason,
   });
 }
 

@@ -7,4 +7,4 @@ export * from "./errors.js";
 export { defaultSocket } from "./socket.js";
 export type { DirtyStream } from "./stream.js";
 export { type DType, Tensor, type TypedArray } from "./tensor.js";
-export { type DirtyValue, Double, double, type Doubles } from "./values.js";
+export { type DirtyValue, Double, type Doubles, double } from "./values.js";

@@ -10,9 +10,17 @@ interface ArrayType {
 
 /** What `Tensor.toArray` returns and `Tensor.from` takes. */
 export type TypedArray =
-  | Int8Array | Int16Array | Int32Array | BigInt64Array
-  | Uint8Array | Uint8ClampedArray | Uint16Array | Uint32Array | BigUint64Array
-  | Float32Array | Float64Array;
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint8ClampedArray
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array
+  | Float32Array
+  | Float64Array;
 
 /** numpy's names of the element types, the array that shows each, and how many of its elements make one. */
 const DTYPES = {
@@ -36,9 +44,18 @@ const DTYPES = {
 export type DType = keyof typeof DTYPES;
 
 const OF_ARRAY: Record<string, DType> = {
-  Int8Array: "int8", Int16Array: "int16", Int32Array: "int32", BigInt64Array: "int64",
-  Uint8Array: "uint8", Uint8ClampedArray: "uint8", Uint16Array: "uint16", Uint32Array: "uint32",
-  BigUint64Array: "uint64", Float16Array: "float16", Float32Array: "float32", Float64Array: "float64",
+  Int8Array: "int8",
+  Int16Array: "int16",
+  Int32Array: "int32",
+  BigInt64Array: "int64",
+  Uint8Array: "uint8",
+  Uint8ClampedArray: "uint8",
+  Uint16Array: "uint16",
+  Uint32Array: "uint32",
+  BigUint64Array: "uint64",
+  Float16Array: "float16",
+  Float32Array: "float32",
+  Float64Array: "float64",
 };
 
 /** An n-dimensional array. `data` holds product(shape) elements of `dtype`. */

@@ -10,8 +10,18 @@ import { dtypeOf, isTensor, Tensor, type TypedArray } from "./tensor.js";
 
 /** What can travel. A `number` that is a safe integer travels as an int, any other as a double. */
 export type DirtyValue =
-  | null | boolean | number | bigint | string | Uint8Array | Double | Tensor | TypedArray
-  | readonly DirtyValue[] | ReadonlyMap<string, DirtyValue> | { readonly [key: string]: DirtyValue | undefined };
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | Uint8Array
+  | Double
+  | Tensor
+  | TypedArray
+  | readonly DirtyValue[]
+  | ReadonlyMap<string, DirtyValue>
+  | { readonly [key: string]: DirtyValue | undefined };
 
 /** How doubles with an integral value arrive: as `Double`, so that nothing is lost, or as plain numbers. */
 export type Doubles = "exact" | "number";
@@ -68,7 +78,8 @@ function kindOf(value: unknown, depth: number): Kind {
         ? { $case: "intValue", value: BigInt(value) }
         : { $case: "doubleValue", value };
     case "bigint":
-      if (BigInt.asIntN(64, value) !== value) throw new Unfit("the bigint does not fit in 64 bits; convert it to a string");
+      if (BigInt.asIntN(64, value) !== value)
+        throw new Unfit("the bigint does not fit in 64 bits; convert it to a string");
       return { $case: "intValue", value };
     case "string":
       if (!value.isWellFormed()) throw new Unfit("the string holds lone surrogates; send bytes instead");
@@ -115,7 +126,10 @@ function map(entries: Iterable<[unknown, unknown]>, depth: number): Map<string, 
   for (const [key, item] of entries) {
     if (typeof key !== "string") throw new Unfit(`keys must be strings, this one is of type ${typeof key}`);
     if (!key.isWellFormed()) throw new Unfit("a key holds lone surrogates");
-    encoded.set(key, nested(item, depth, () => `[${JSON.stringify(key)}]`));
+    encoded.set(
+      key,
+      nested(item, depth, () => `[${JSON.stringify(key)}]`),
+    );
   }
   return encoded;
 }

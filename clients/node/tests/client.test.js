@@ -55,7 +55,10 @@ const fresh = () => join(scratch, `file-${files++}`);
 const appears = (path) => eventually(() => existsSync(path));
 
 async function failure(promise) {
-  const error = await promise.then(() => undefined, (error) => error);
+  const error = await promise.then(
+    () => undefined,
+    (error) => error,
+  );
   assert.ok(error instanceof dirtyd.DirtyError, `expected a DirtyError, got ${error}`);
   return error;
 }
@@ -68,7 +71,10 @@ describe("execute", LIMIT, () => {
 
   test("many calls at once, on one connection", async () => {
     const sums = await Promise.all(Array.from({ length: 100 }, (_, n) => client.execute(APP, "add", [n, 1])));
-    assert.deepEqual(sums, Array.from({ length: 100 }, (_, n) => n + 1));
+    assert.deepEqual(
+      sums,
+      Array.from({ length: 100 }, (_, n) => n + 1),
+    );
   });
 
   test("doubles as numbers, for a client or a call", async () => {
@@ -81,7 +87,10 @@ describe("execute", LIMIT, () => {
   });
 
   test("metadata of the client and of the call reach the action", async () => {
-    const own = new dirtyd.DirtyClient({ socket: daemon.socket, metadata: { user: "ann", "raw-bin": new Uint8Array([255]) } });
+    const own = new dirtyd.DirtyClient({
+      socket: daemon.socket,
+      metadata: { user: "ann", "raw-bin": new Uint8Array([255]) },
+    });
     const metadata = await own.execute(APP, "metadata", [], { metadata: { user: "bob", more: "x" } });
     assert.deepEqual([metadata.user, metadata.more, metadata["raw-bin"]], ["bob", "x", new Uint8Array([255])]);
     own.close();
@@ -108,12 +117,17 @@ describe("execute", LIMIT, () => {
     assert.ok(error instanceof dirtyd.DirtyCancelledError);
     assert.deepEqual([error.code, error.cause], ["CANCELLED", "enough"]);
     assert.equal(getEventListeners(abort.signal, "abort").length, 0);
-    assert.ok((await failure(client.execute(APP, "pid", [], { signal: abort.signal }))) instanceof dirtyd.DirtyCancelledError);
+    assert.ok(
+      (await failure(client.execute(APP, "pid", [], { signal: abort.signal }))) instanceof dirtyd.DirtyCancelledError,
+    );
   });
 
   test("arguments without a form are refused before anything is sent", async () => {
     await assert.rejects(client.execute(APP, "add", [1, new Set()]), { name: "TypeError", message: /^args\[1\]: Set/ });
-    await assert.rejects(client.execute(APP, "add", [], { kwargs: { when: [new Date()] } }), /^TypeError: when\[0\]: Date/);
+    await assert.rejects(
+      client.execute(APP, "add", [], { kwargs: { when: [new Date()] } }),
+      /^TypeError: when\[0\]: Date/,
+    );
   });
 
   test("a closed client opens another connection", async () => {

@@ -27,7 +27,10 @@ const failsWith = (error) => () => {
 };
 
 async function failure(options) {
-  return client.execute("a:A", "x", [], options).then(() => assert.fail("it did not fail"), (error) => error);
+  return client.execute("a:A", "x", [], options).then(
+    () => assert.fail("it did not fail"),
+    (error) => error,
+  );
 }
 
 test("everything that the arbiter says is there", LIMIT, async () => {
@@ -35,10 +38,23 @@ test("everything that the arbiter says is there", LIMIT, async () => {
   const sent = rpcError(status.NOT_FOUND, { reason: "APP_ERROR", facts, retryMs: 1500, trace: ["one", "two"] });
   server = await serve(socket, failsWith(sent));
   const { name, message, stack, ...rest } = await failure();
-  assert.deepEqual({ name, message, ...rest }, {
-    name: "DirtyAppError", message: "m", code: "NOT_FOUND", reason: "APP_ERROR", app: "b:B", action: "y", workerPid: 42,
-    remoteType: "KeyError", remoteTraceback: "one\ntwo", retryAfterMs: 1500, requestId: "r", metadata: { row: "7" },
-  });
+  assert.deepEqual(
+    { name, message, ...rest },
+    {
+      name: "DirtyAppError",
+      message: "m",
+      code: "NOT_FOUND",
+      reason: "APP_ERROR",
+      app: "b:B",
+      action: "y",
+      workerPid: 42,
+      remoteType: "KeyError",
+      remoteTraceback: "one\ntwo",
+      retryAfterMs: 1500,
+      requestId: "r",
+      metadata: { row: "7" },
+    },
+  );
 });
 
 for (const [name, options] of [
@@ -74,7 +90,10 @@ test("retries end after their number, and before the deadline", LIMIT, async () 
 });
 
 for (const [code, reason] of [
-  ["ABORTED", "WORKER_CRASHED"], ["UNAVAILABLE", ""], ["UNKNOWN", "APP_ERROR"], ["DEADLINE_EXCEEDED", "EXECUTION_TIMEOUT"],
+  ["ABORTED", "WORKER_CRASHED"],
+  ["UNAVAILABLE", ""],
+  ["UNKNOWN", "APP_ERROR"],
+  ["DEADLINE_EXCEEDED", "EXECUTION_TIMEOUT"],
 ]) {
   test(`never tried again, for it may have started: ${code} ${reason}`, LIMIT, async () => {
     let calls = 0;

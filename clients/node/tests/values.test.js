@@ -11,11 +11,34 @@ const kindOf = (value) => encode(value).kind.$case;
 
 describe("what comes back as it left", () => {
   for (const value of [
-    null, true, false, 0, -1, Number.MAX_SAFE_INTEGER, 2n ** 53n + 1n, -(2n ** 63n), 2n ** 63n - 1n,
-    0.1, -0, NaN, Infinity, -Infinity, 1e300, double(1), double(0),
-    "", "Grüße 🦀\0", "\ufeffwith a mark", new Uint8Array([0, 255]), [], [1, [null, "a"]], {}, { a: { b: [1.5] } },
+    null,
+    true,
+    false,
+    0,
+    -1,
+    Number.MAX_SAFE_INTEGER,
+    2n ** 53n + 1n,
+    -(2n ** 63n),
+    2n ** 63n - 1n,
+    0.1,
+    -0,
+    NaN,
+    Infinity,
+    -Infinity,
+    1e300,
+    double(1),
+    double(0),
+    "",
+    "Grüße 🦀\0",
+    "\ufeffwith a mark",
+    new Uint8Array([0, 255]),
+    [],
+    [1, [null, "a"]],
+    {},
+    { a: { b: [1.5] } },
     JSON.parse('{"__proto__": 1, "constructor": 2}'),
-    new Tensor("float32", [2, 1], new Uint8Array(8)), new Tensor("int64", [0, 4], new Uint8Array(0)),
+    new Tensor("float32", [2, 1], new Uint8Array(8)),
+    new Tensor("int64", [0, 4], new Uint8Array(0)),
   ]) {
     test(typeof value === "bigint" ? `${value}n` : `${value?.constructor?.name} ${JSON.stringify(value)}`, () => {
       assert.deepEqual(travel(value), value);
@@ -38,6 +61,7 @@ test("an integral number is an int, as a Double it is a double", () => {
 
 test("what has a near form takes it", () => {
   assert.equal(travel(undefined), null);
+  // biome-ignore lint/suspicious/noSparseArray: the hole is what is tested.
   assert.deepEqual(travel([undefined, , 1]), [null, null, 1]);
   assert.deepEqual(travel({ a: undefined, b: 1 }), { b: 1 });
   assert.deepEqual(travel(new Map([["a", 1]])), { a: 1 });
@@ -47,7 +71,9 @@ test("what has a near form takes it", () => {
 
 test("typed arrays are tensors", () => {
   for (const [array, dtype] of [
-    [new Float64Array([1, 2]), "float64"], [new BigInt64Array([-1n]), "int64"], [new Int16Array([1, -1]), "int16"],
+    [new Float64Array([1, 2]), "float64"],
+    [new BigInt64Array([-1n]), "int64"],
+    [new Int16Array([1, -1]), "int16"],
     [new Uint32Array(3), "uint32"],
   ]) {
     const back = travel(array);
@@ -66,7 +92,11 @@ test("a tensor shows its elements, aligned or not", () => {
 });
 
 for (const [name, make, message] of [
-  ["a size that does not fit", () => new Tensor("float32", [2], new Uint8Array(4)), /4 bytes for shape \[2\] of float32/],
+  [
+    "a size that does not fit",
+    () => new Tensor("float32", [2], new Uint8Array(4)),
+    /4 bytes for shape \[2\] of float32/,
+  ],
   ["a negative length", () => new Tensor("int8", [-1], new Uint8Array(0)), /malformed/],
   ["an unknown dtype", () => new Tensor("toString", [], new Uint8Array(0)), /unknown dtype/],
 ]) {
@@ -77,7 +107,10 @@ const cycle = [];
 cycle.push(cycle);
 
 for (const [value, message] of [
-  [{ rows: [1, { at: new Date() }] }, /^result\["rows"\]\[1\]\["at"\]: Date has no form as a Value; convert it with toISO/],
+  [
+    { rows: [1, { at: new Date() }] },
+    /^result\["rows"\]\[1\]\["at"\]: Date has no form as a Value; convert it with toISO/,
+  ],
   [[new Set()], /^result\[0\]: Set has no form.*array/],
   [Promise.resolve(), /Promise has no form.*await/],
   [() => 1, /function has no form/],

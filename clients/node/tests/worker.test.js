@@ -1,7 +1,7 @@
 /** The worker runtime, as an arbiter sees it. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, describe, test } from "node:test";
@@ -64,14 +64,20 @@ describe("boot", LIMIT, () => {
     });
   }
 
-  for (const [extension, exporting] of [["mjs", "export { App };"], ["cjs", "exports.App = App;"]]) {
+  for (const [extension, exporting] of [
+    ["mjs", "export { App };"],
+    ["cjs", "exports.App = App;"],
+  ]) {
     test(`a corrected file of a failed app is seen, and what it imports: .${extension}`, async () => {
       const cwd = mkdtempSync(join(scratch, "afresh-"));
       const load = extension === "mjs" ? 'import * as part from "./part.mjs";' : 'const part = require("./part.cjs");';
       writeFileSync(join(cwd, `app.${extension}`), `${load} class App { init() { part.check(); } }; ${exporting}`);
       const part = (body) => {
         const check = `function check() { ${body} }`;
-        writeFileSync(join(cwd, `part.${extension}`), extension === "mjs" ? `export ${check}` : `exports.check = ${check}`);
+        writeFileSync(
+          join(cwd, `part.${extension}`),
+          extension === "mjs" ? `export ${check}` : `exports.check = ${check}`,
+        );
       };
       await booted([], {}, cwd);
       part('throw new RangeError("not yet");');
@@ -166,7 +172,14 @@ describe("calls", LIMIT, () => {
   test("requests that cannot be understood", async () => {
     await booted();
     await failure(arbiter.call("worker:Plain", "is"), "INVALID_REQUEST");
-    arbiter.send("request", { callId: 9n, stream: false, timeoutMicros: 1n, requestId: "", metadata: [], payload: Buffer.from("\xff") });
+    arbiter.send("request", {
+      callId: 9n,
+      stream: false,
+      timeoutMicros: 1n,
+      requestId: "",
+      metadata: [],
+      payload: Buffer.from("\xff"),
+    });
     await failure(9n, "INVALID_REQUEST");
   });
 
@@ -228,7 +241,11 @@ describe("streams", LIMIT, () => {
 });
 
 describe("cancel", LIMIT, () => {
-  for (const [reason, name] of [["CALLER_GONE", "AbortError"], ["DEADLINE", "AbortError"], ["TIMEOUT", "TimeoutError"]]) {
+  for (const [reason, name] of [
+    ["CALLER_GONE", "AbortError"],
+    ["DEADLINE", "AbortError"],
+    ["TIMEOUT", "TimeoutError"],
+  ]) {
     test(`the signal is aborted: ${reason}`, async () => {
       await booted();
       const patient = arbiter.call(APP, "patient");

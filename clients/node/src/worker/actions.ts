@@ -47,7 +47,8 @@ function invoke(call: Running, apps: Apps): unknown {
   const { app: path, action, ...values } = open(call.payload, (name) => apps.doubles(name));
   Object.assign(call.public, { app: path, action, ...values });
   const app = apps.get(path);
-  if (!app) throw new Refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, plain(`this worker has not loaded the app "${path}"`));
+  if (!app)
+    throw new Refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, plain(`this worker has not loaded the app "${path}"`));
   return app.call(action, values.args, values.kwargs);
 }
 

@@ -32,7 +32,11 @@ export class Link {
     this.#socket = socket;
     this.#onFrame = onFrame;
     const lose = (fault?: Error) => {
-      socket.removeAllListeners("data").removeAllListeners("end").removeAllListeners("error").on("error", () => {});
+      socket
+        .removeAllListeners("data")
+        .removeAllListeners("end")
+        .removeAllListeners("error")
+        .on("error", () => {});
       onLost(fault);
     };
     socket.on("data", (data) => {

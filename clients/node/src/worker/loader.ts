@@ -1,8 +1,8 @@
 /** The apps of this worker: import, construct, init, close; and import afresh after a failure. */
 
+import { existsSync } from "node:fs";
 import { createRequire, register } from "node:module";
 import { resolve } from "node:path";
-import { existsSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { ActionNotFound } from "../app.js";
 import type { Doubles } from "../values.js";

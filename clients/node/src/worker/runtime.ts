@@ -2,7 +2,11 @@
 
 import type { Socket } from "node:net";
 import {
-  CancelReason, type InitApp, type ImportApp, type Request, type Welcome,
+  CancelReason,
+  type ImportApp,
+  type InitApp,
+  type Request,
+  type Welcome,
 } from "../gen/dirty/worker/v1/worker.js";
 import { VERSION } from "../version.js";
 import { perform } from "./actions.js";
@@ -28,7 +32,11 @@ export class Runtime {
   #status = 0;
 
   constructor(socket: Socket) {
-    this.#link = new Link(socket, (frame) => this.#dispatch(frame), (fault) => this.#onLost(fault));
+    this.#link = new Link(
+      socket,
+      (frame) => this.#dispatch(frame),
+      (fault) => this.#onLost(fault),
+    );
   }
 
   /** Introduce this worker to the arbiter. */
@@ -79,7 +87,9 @@ export class Runtime {
   }
 
   #afterLoading(job: () => Promise<void>): void {
-    this.#loading = this.#loading.then(job).catch((error) => console.error("the hook dirty_worker_init failed:", error));
+    this.#loading = this.#loading
+      .then(job)
+      .catch((error) => console.error("the hook dirty_worker_init failed:", error));
   }
 
   async #importApp({ app }: ImportApp): Promise<void> {
@@ -110,7 +120,8 @@ export class Runtime {
   /** The socket is of no more use: interrupt what runs, and never linger. */
   #onLost(fault?: Error): void {
     if (this.#ending) return;
-    if (fault) console.error(fault instanceof ProtocolError ? `failed to read from the arbiter: ${fault.message}` : fault);
+    if (fault)
+      console.error(fault instanceof ProtocolError ? `failed to read from the arbiter: ${fault.message}` : fault);
     else if (!this.#stopping) console.error("the arbiter is gone; exiting");
     this.#status = fault ? 1 : 0;
     exitWithin(LINGER, this.#status);

@@ -15,7 +15,14 @@ export class Actions {
   call() {
     const { app, action, requestId, metadata, deadline, signal } = currentCall();
     const remaining = currentCall().remaining();
-    return { app, action, requestId, metadata, aborted: signal.aborted, close: deadline - performance.now() - remaining };
+    return {
+      app,
+      action,
+      requestId,
+      metadata,
+      aborted: signal.aborted,
+      close: deadline - performance.now() - remaining,
+    };
   }
 
   async *numbers(limit) {

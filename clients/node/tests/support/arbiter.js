@@ -44,7 +44,14 @@ export class Arbiter {
   }
 
   welcome(settings) {
-    const defaults = { protocolVersion: 1, workerId: 7n, threads: 1, maxMessageSize: 1000n, workerInitHook: "", pool: "p" };
+    const defaults = {
+      protocolVersion: 1,
+      workerId: 7n,
+      threads: 1,
+      maxMessageSize: 1000n,
+      workerInitHook: "",
+      pool: "p",
+    };
     this.send("welcome", { ...defaults, ...settings });
   }
 

@@ -8,8 +8,13 @@ import { encode } from "../../dist/values.js";
 const same = (bytes) => bytes;
 const SERVICE = {
   execute: {
-    path: "/dirty.v1.Arbiter/Execute", requestStream: false, responseStream: false,
-    requestSerialize: same, requestDeserialize: same, responseSerialize: same, responseDeserialize: same,
+    path: "/dirty.v1.Arbiter/Execute",
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: same,
+    requestDeserialize: same,
+    responseSerialize: same,
+    responseDeserialize: same,
   },
 };
 
@@ -27,12 +32,17 @@ export async function serve(socket, answer) {
     },
   });
   await new Promise((resolve, reject) => {
-    server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()));
+    server.bindAsync(`unix:${socket}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    );
   });
   return server;
 }
 
-const any = (name, type, message) => ({ typeUrl: `type.googleapis.com/google.rpc.${name}`, value: type.encode(message).finish() });
+const any = (name, type, message) => ({
+  typeUrl: `type.googleapis.com/google.rpc.${name}`,
+  value: type.encode(message).finish(),
+});
 
 /** An error with details as the arbiter sends them. */
 export function rpcError(code, { reason, domain = "dirty.v1", facts = {}, retryMs, trace, raw }) {

@@ -1,8 +1,8 @@
 """Each sample does what it says, against a daemon that serves its app."""
 
-import asyncio
-import importlib.util
+import http.client
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,9 +22,9 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 def served(app: str) -> Iterator[str]:
     with (
         tempfile.TemporaryDirectory() as directory,
-        daemon(Path(directory), (app, "no_such_action"), "--app", app, cwd=SAMPLES) as socket,
+        daemon(Path(directory), (app, "no_such_action"), "--app", app, cwd=SAMPLES) as socket_of_daemon,
     ):
-        yield socket
+        yield socket_of_daemon
 
 
 @pytest.mark.parametrize(
@@ -39,46 +39,54 @@ def served(app: str) -> Iterator[str]:
     ],
 )
 def test_sample(app: str, output: str) -> None:
-    with served(app) as socket:
+    with served(app) as socket_of_daemon:
         done = subprocess.run(
             [sys.executable, f"{app.partition(':')[0]}.py"],
-            cwd=SAMPLES, env={**os.environ, "DIRTYD_SOCKET": socket}, capture_output=True, text=True, timeout=PATIENCE,
+            cwd=SAMPLES, env={**os.environ, "DIRTYD_SOCKET": socket_of_daemon},
+            capture_output=True, text=True, timeout=PATIENCE,
         )  # fmt: skip
     assert (done.returncode, done.stdout) == (0, output), done.stderr
 
 
-def test_the_web_app_stops_the_generator_when_the_browser_leaves(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    spec = importlib.util.spec_from_file_location("web", SAMPLES / "web.py")
-    web = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(web)
+@contextmanager
+def web_server(socket_of_daemon: str) -> Iterator[str]:
+    """samples/web.py under uvicorn; its address. It is given a socket that listens already."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "uvicorn", "web:web", "--fd", str(listener.fileno()), "--log-level", "warning"],
+            cwd=SAMPLES, env={**os.environ, "DIRTYD_SOCKET": socket_of_daemon}, pass_fds=[listener.fileno()],
+        )  # fmt: skip
+        try:
+            yield "{}:{}".format(*listener.getsockname())
+        finally:
+            server.terminate()
+            try:
+                server.wait(PATIENCE)
+            finally:
+                server.kill()
 
-    async def visit() -> bytes:
-        """A browser that leaves after three events, as ASGI shows it to the app."""
-        body, left = bytearray(), asyncio.Event()
 
-        async def receive() -> dict[str, object]:
-            await left.wait()
-            return {"type": "http.disconnect"}
-
-        async def send(message: dict[str, object]) -> None:
-            body.extend(message.get("body", b""))
-            if body.count(b"data:") == 3:
-                left.set()
-
-        scope = {"type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "path": "/tokens",
-                 "query_string": b"prompt=hi", "headers": []}  # fmt: skip
-        await asyncio.wait_for(web.web(scope, receive, send), PATIENCE)
-        return bytes(body)
-
-    with served(web.APP) as socket:
-        monkeypatch.setenv("DIRTYD_SOCKET", socket)
-        assert asyncio.run(visit()).startswith(b"data: hi-0\n\ndata: hi-1\n\ndata: hi-2\n\n")
-        # The daemon logs what the generator prints at its end; its worker is free well before the 50 seconds are over.
-        log, limit = "", time.monotonic() + PATIENCE
+def test_the_web_app_stops_the_generator_when_the_browser_leaves(capfd: pytest.CaptureFixture[str]) -> None:
+    with served("web:Model") as socket_of_daemon, web_server(socket_of_daemon) as address:
+        browser = http.client.HTTPConnection(address, timeout=PATIENCE)
+        browser.request("GET", "/tokens?prompt=hi")
+        events = browser.getresponse()
+        assert [events.readline() for _ in range(6)] == [
+            b"data: hi-0\n",
+            b"\n",
+            b"data: hi-1\n",
+            b"\n",
+            b"data: hi-2\n",
+            b"\n",
+        ]
+        # What is read was sent on its own: the generator, which takes 50 seconds, goes on.
+        log = "".join(capfd.readouterr())
+        assert "the generator ended" not in log
+        events.close()
+        browser.close()
+        # The daemon logs what the generator prints at its end, long before it could have come there by itself.
+        limit = time.monotonic() + PATIENCE / 3
         while "the generator ended" not in log:
             assert time.monotonic() < limit
             time.sleep(0.01)
-            out, err = capfd.readouterr()
-            log += out + err
+            log += "".join(capfd.readouterr())

@@ -80,7 +80,8 @@ public final class ChunkIterator implements Iterator<Object>, AutoCloseable {
     /** The chunks as a Stream, which is to be closed like this. */
     public Stream<Object> asStream() {
         int traits = Spliterator.ORDERED;
-        return StreamSupport.stream(Spliterators.spliteratorUnknownSize(this, traits), false).onClose(this::close);
+        return StreamSupport.stream(Spliterators.spliteratorUnknownSize(this, traits), false)
+                .onClose(this::close);
     }
 
     @Override

@@ -22,8 +22,7 @@ final class Connection implements AutoCloseable {
 
     Connection(Path path) {
         socket = path.toAbsolutePath();
-        ManagedChannelBuilder<?> builder =
-                Grpc.newChannelBuilder(target(socket), InsecureChannelCredentials.create());
+        ManagedChannelBuilder<?> builder = Grpc.newChannelBuilder(target(socket), InsecureChannelCredentials.create());
         if (builder instanceof NettyChannelBuilder netty) {
             // Unix sockets do not have it, and netty would warn of that with each connection.
             netty.withOption(ChannelOption.SO_KEEPALIVE, null);

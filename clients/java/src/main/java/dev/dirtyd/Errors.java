@@ -70,7 +70,9 @@ final class Errors {
         if (unreachable) {
             return new DirtyException.Connection(facts, neverConnected(status.getCause()));
         }
-        return BY_REASON.getOrDefault(info.getReason(), byCode(status.getCode())).apply(facts);
+        return BY_REASON
+                .getOrDefault(info.getReason(), byCode(status.getCode()))
+                .apply(facts);
     }
 
     /** Without details the error is made by gRPC itself, on this side or on the way. */
@@ -87,7 +89,9 @@ final class Errors {
     }
 
     private static String unreachable(Status status, Path socket) {
-        String why = status.getCause() == null ? message(status) : String.valueOf(status.getCause().getMessage());
+        String why = status.getCause() == null
+                ? message(status)
+                : String.valueOf(status.getCause().getMessage());
         return "cannot reach dirtyd at " + socket + ": " + why + "; is dirtyd running? start it with `dirtyd serve`";
     }
 
@@ -115,7 +119,8 @@ final class Errors {
     }
 
     private static Duration delay(RetryInfo info) {
-        return Duration.ofSeconds(info.getRetryDelay().getSeconds(), info.getRetryDelay().getNanos());
+        return Duration.ofSeconds(
+                info.getRetryDelay().getSeconds(), info.getRetryDelay().getNanos());
     }
 
     private static Long number(String text) {

@@ -32,8 +32,7 @@ final class FutureResult implements StreamObserver<ExecuteResponse> {
     }
 
     private void send() {
-        ClientCall<ExecuteRequest, ExecuteResponse> call =
-                invocation.newCall(ArbiterGrpc.getExecuteMethod(), options);
+        ClientCall<ExecuteRequest, ExecuteResponse> call = invocation.newCall(ArbiterGrpc.getExecuteMethod(), options);
         ClientCalls.asyncUnaryCall(call, invocation.request(), this);
         // Whoever completes the future, its caller or a timeout, does not wait for the call any more.
         future.whenComplete((result, error) -> call.cancel("nobody waits for the result", null));
@@ -51,12 +50,16 @@ final class FutureResult implements StreamObserver<ExecuteResponse> {
     @Override
     public void onError(Throwable failure) {
         DirtyException error = invocation.translate(failure);
-        invocation.retryAfter(tried, error, options).filter(wait -> !future.isDone()).ifPresentOrElse(
-                wait -> {
-                    Executor later = CompletableFuture.delayedExecutor(wait.toNanos(), TimeUnit.NANOSECONDS);
-                    later.execute(() -> new FutureResult(invocation, options, future, tried + 1).sendUnlessDone());
-                },
-                () -> future.completeExceptionally(error));
+        invocation
+                .retryAfter(tried, error, options)
+                .filter(wait -> !future.isDone())
+                .ifPresentOrElse(
+                        wait -> {
+                            Executor later = CompletableFuture.delayedExecutor(wait.toNanos(), TimeUnit.NANOSECONDS);
+                            later.execute(
+                                    () -> new FutureResult(invocation, options, future, tried + 1).sendUnlessDone());
+                        },
+                        () -> future.completeExceptionally(error));
     }
 
     private void sendUnlessDone() {

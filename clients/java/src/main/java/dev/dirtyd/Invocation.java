@@ -24,8 +24,7 @@ record Invocation(Connection connection, ExecuteRequest request, Duration timeou
     }
 
     Channel channel() {
-        return ClientInterceptors.intercept(
-                connection.channel(), MetadataUtils.newAttachHeadersInterceptor(headers));
+        return ClientInterceptors.intercept(connection.channel(), MetadataUtils.newAttachHeadersInterceptor(headers));
     }
 
     <T> ClientCall<ExecuteRequest, T> newCall(MethodDescriptor<ExecuteRequest, T> method, CallOptions options) {

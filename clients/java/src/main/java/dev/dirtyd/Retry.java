@@ -36,8 +36,11 @@ public record Retry(int attempts, Duration delay) {
         }
         Duration backoff = delay.multipliedBy(1L << Math.min(tried - 1, 16));
         Duration shortened = backoff.compareTo(LONGEST) < 0 ? backoff : LONGEST;
-        Duration wait = error.retryAfter().filter(asked -> asked.compareTo(shortened) > 0).orElse(shortened);
+        Duration wait = error.retryAfter()
+                .filter(asked -> asked.compareTo(shortened) > 0)
+                .orElse(shortened);
         // Callers that were refused together shall not come back together.
-        return Optional.of(wait.plusNanos((long) (wait.toNanos() * ThreadLocalRandom.current().nextDouble(0.25))));
+        return Optional.of(wait.plusNanos(
+                (long) (wait.toNanos() * ThreadLocalRandom.current().nextDouble(0.25))));
     }
 }

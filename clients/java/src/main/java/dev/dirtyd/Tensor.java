@@ -12,11 +12,20 @@ import java.util.Map;
  */
 public final class Tensor {
     private static final Map<String, Integer> SIZES = Map.ofEntries(
-            Map.entry("bool", 1), Map.entry("int8", 1), Map.entry("uint8", 1),
-            Map.entry("int16", 2), Map.entry("uint16", 2), Map.entry("float16", 2),
-            Map.entry("int32", 4), Map.entry("uint32", 4), Map.entry("float32", 4),
-            Map.entry("int64", 8), Map.entry("uint64", 8), Map.entry("float64", 8),
-            Map.entry("complex64", 8), Map.entry("complex128", 16));
+            Map.entry("bool", 1),
+            Map.entry("int8", 1),
+            Map.entry("uint8", 1),
+            Map.entry("int16", 2),
+            Map.entry("uint16", 2),
+            Map.entry("float16", 2),
+            Map.entry("int32", 4),
+            Map.entry("uint32", 4),
+            Map.entry("float32", 4),
+            Map.entry("int64", 8),
+            Map.entry("uint64", 8),
+            Map.entry("float64", 8),
+            Map.entry("complex64", 8),
+            Map.entry("complex128", 16));
 
     private final String dtype;
     private final long[] shape;

@@ -23,7 +23,8 @@ final class ClientCaller implements Caller<Object> {
     }
 
     private Call call(Request<Object> request) {
-        Call call = client.call(request.app(), request.action()).args(request.args().toArray());
+        Call call =
+                client.call(request.app(), request.action()).args(request.args().toArray());
         request.kwargs().forEach(call::kwarg);
         return request.timeoutMillis() == 0 ? call : call.timeout(Duration.ofMillis(request.timeoutMillis()));
     }

@@ -57,8 +57,9 @@ class ClientTest {
     void anErrorTellsAllThatTheArbiterTold() throws Exception {
         serve(1, FakeArbiter.error(Code.NOT_FOUND_VALUE, "APP_ERROR"));
         DirtyException error = assertThrows(DirtyException.App.class, () -> client.execute("m:A", "x"));
-        assertEquals("NOT_FOUND APP_ERROR m:A x no", String.join(
-                " ", error.code().name(), error.reason(), error.app(), error.action(), error.getMessage()));
+        assertEquals(
+                "NOT_FOUND APP_ERROR m:A x no",
+                String.join(" ", error.code().name(), error.reason(), error.app(), error.action(), error.getMessage()));
         assertEquals(77, error.workerPid().orElseThrow());
         assertEquals(Optional.of("ValueError"), error.remoteType());
         assertEquals(Optional.of("a\nb"), error.remoteTraceback());
@@ -79,13 +80,15 @@ class ClientTest {
         FakeArbiter arbiter = serve(2, FULL);
         assertEquals(5L, client.withRetry(Retry.upTo(3)).execute("m:A", "x", 5));
         arbiter.calls.set(0);
-        assertEquals(5L, client.withRetry(Retry.upTo(3)).executeAsync("m:A", "x", 5).join());
+        assertEquals(
+                5L, client.withRetry(Retry.upTo(3)).executeAsync("m:A", "x", 5).join());
         arbiter.calls.set(0);
         try (ChunkIterator chunks = client.call("m:A", "count").retry(Retry.upTo(3)).stream()) {
             assertEquals(0L, chunks.next());
         }
         arbiter.calls.set(0);
-        assertThrows(DirtyException.QueueFull.class, () -> client.withRetry(Retry.upTo(2)).execute("m:A", "x", 5));
+        assertThrows(DirtyException.QueueFull.class, () -> client.withRetry(Retry.upTo(2))
+                .execute("m:A", "x", 5));
         assertEquals(2, arbiter.calls.get());
     }
 
@@ -95,7 +98,8 @@ class ClientTest {
         DirtyClient stubborn = client.withRetry(Retry.upTo(5));
         assertThrows(DirtyException.WorkerCrashed.class, () -> stubborn.execute("m:A", "x", 5));
         assertEquals(1, arbiter.calls.getAndSet(0));
-        var error = assertThrows(CompletionException.class, () -> stubborn.executeAsync("m:A", "x", 5).join());
+        var error = assertThrows(CompletionException.class, () -> stubborn.executeAsync("m:A", "x", 5)
+                .join());
         assertInstanceOf(DirtyException.WorkerCrashed.class, error.getCause());
         assertEquals(1, arbiter.calls.getAndSet(0));
         try (ChunkIterator chunks = stubborn.stream("m:A", "count")) {
@@ -239,7 +243,9 @@ class ClientTest {
     @Test
     void metadataThatGrpcWouldSpoilIsRefused() throws Exception {
         serve(0, FULL);
-        assertThrows(IllegalArgumentException.class, () -> client.call("m:A", "x").metadata("user", "Zoë"));
-        assertThrows(IllegalArgumentException.class, () -> client.call("m:A", "x").metadata("user", new byte[1]));
+        assertThrows(
+                IllegalArgumentException.class, () -> client.call("m:A", "x").metadata("user", "Zoë"));
+        assertThrows(
+                IllegalArgumentException.class, () -> client.call("m:A", "x").metadata("user", new byte[1]));
     }
 }

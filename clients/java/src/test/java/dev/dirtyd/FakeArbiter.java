@@ -12,15 +12,15 @@ import dev.dirtyd.proto.v1.ExecuteStreamResponse;
 import io.grpc.Server;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
-import io.grpc.protobuf.StatusProto;
-import io.grpc.stub.ServerCallStreamObserver;
-import io.grpc.stub.StreamObserver;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
 import io.grpc.netty.shaded.io.netty.channel.EventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.grpc.netty.shaded.io.netty.channel.epoll.EpollIoHandler;
 import io.grpc.netty.shaded.io.netty.channel.epoll.EpollServerDomainSocketChannel;
 import io.grpc.netty.shaded.io.netty.channel.unix.DomainSocketAddress;
+import io.grpc.protobuf.StatusProto;
+import io.grpc.stub.ServerCallStreamObserver;
+import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.concurrent.CountDownLatch;
@@ -67,7 +67,10 @@ final class FakeArbiter extends ArbiterGrpc.ArbiterImplBase implements AutoClose
                 .setMessage("no")
                 .addDetails(Any.pack(info))
                 .addDetails(Any.pack(retry.build()))
-                .addDetails(Any.pack(DebugInfo.newBuilder().addStackEntries("a").addStackEntries("b").build()))
+                .addDetails(Any.pack(DebugInfo.newBuilder()
+                        .addStackEntries("a")
+                        .addStackEntries("b")
+                        .build()))
                 .build());
     }
 
@@ -78,7 +81,8 @@ final class FakeArbiter extends ArbiterGrpc.ArbiterImplBase implements AutoClose
         } else if (request.getAction().equals("hang")) {
             ((ServerCallStreamObserver<?>) observer).setOnCancelHandler(cancelled::countDown);
         } else {
-            observer.onNext(ExecuteResponse.newBuilder().setResult(request.getArgs(0)).build());
+            observer.onNext(
+                    ExecuteResponse.newBuilder().setResult(request.getArgs(0)).build());
             observer.onCompleted();
         }
     }
@@ -90,7 +94,8 @@ final class FakeArbiter extends ArbiterGrpc.ArbiterImplBase implements AutoClose
             observer.onError(error);
             return;
         }
-        ServerCallStreamObserver<ExecuteStreamResponse> call = (ServerCallStreamObserver<ExecuteStreamResponse>) observer;
+        ServerCallStreamObserver<ExecuteStreamResponse> call =
+                (ServerCallStreamObserver<ExecuteStreamResponse>) observer;
         call.setOnCancelHandler(cancelled::countDown);
         call.setOnReadyHandler(() -> {
             while (call.isReady() && !call.isCancelled()) {

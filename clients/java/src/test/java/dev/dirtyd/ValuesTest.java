@@ -23,7 +23,8 @@ class ValuesTest {
     }
 
     private static String refusal(Object value) {
-        return assertThrows(IllegalArgumentException.class, () -> Values.encode(value, "args[0]")).getMessage();
+        return assertThrows(IllegalArgumentException.class, () -> Values.encode(value, "args[0]"))
+                .getMessage();
     }
 
     @Test
@@ -32,7 +33,17 @@ class ValuesTest {
         map.put("", null);
         map.put("list", List.of());
         List<Object> all = Arrays.asList(
-                null, true, 1L, Long.MIN_VALUE, Long.MAX_VALUE, -0.0, Double.NaN, 1e308, "", "\0 é 🦀", map,
+                null,
+                true,
+                1L,
+                Long.MIN_VALUE,
+                Long.MAX_VALUE,
+                -0.0,
+                Double.NaN,
+                1e308,
+                "",
+                "\0 é 🦀",
+                map,
                 Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3));
         assertEquals(all, roundTrip(all));
         assertTrue(Arrays.equals(new byte[] {0, -1}, (byte[]) roundTrip(new byte[] {0, -1})));
@@ -48,7 +59,9 @@ class ValuesTest {
     @Test
     void whatHasNoFormIsRefusedWithItsPlace() {
         Object nested = List.of(0, Map.of("rows", List.of(Path.of("/"))));
-        assertTrue(refusal(nested).startsWith("args[0][1][\"rows\"][0]: sun.nio.fs.UnixPath has no form"), refusal(nested));
+        assertTrue(
+                refusal(nested).startsWith("args[0][1][\"rows\"][0]: sun.nio.fs.UnixPath has no form"),
+                refusal(nested));
         assertTrue(refusal(Set.of(1)).contains("has no form"));
         assertTrue(refusal(BigDecimal.ONE).contains("java.math.BigDecimal has no form"));
         assertTrue(refusal(new float[1]).contains("float[] has no form as a Value; send Tensor.of(it)"));
@@ -78,12 +91,16 @@ class ValuesTest {
 
     @Test
     void tensorsAreReadAsTheArraysOfTheirType() {
-        assertTrue(Arrays.equals(new float[] {1, 2}, Tensor.of(new float[] {1, 2}).floats()));
-        assertTrue(Arrays.equals(new double[] {1, 2}, Tensor.of(new double[] {1, 2}).doubles()));
+        assertTrue(
+                Arrays.equals(new float[] {1, 2}, Tensor.of(new float[] {1, 2}).floats()));
+        assertTrue(Arrays.equals(
+                new double[] {1, 2}, Tensor.of(new double[] {1, 2}).doubles()));
         assertTrue(Arrays.equals(new long[] {1, 2}, Tensor.of(new long[] {1, 2}).longs()));
         assertTrue(Arrays.equals(new int[] {1, 2}, Tensor.of(new int[] {1, 2}).ints()));
-        assertTrue(Arrays.equals(new short[] {1, 2}, Tensor.of(new short[] {1, 2}).shorts()));
-        assertTrue(Arrays.equals(new byte[] {1, 2}, Tensor.of(new byte[] {1, 2}, 2, 1).bytes()));
+        assertTrue(
+                Arrays.equals(new short[] {1, 2}, Tensor.of(new short[] {1, 2}).shorts()));
+        assertTrue(Arrays.equals(
+                new byte[] {1, 2}, Tensor.of(new byte[] {1, 2}, 2, 1).bytes()));
         assertEquals(1, Tensor.of(new int[] {1}).data().get(0), "little-endian");
         assertThrows(IllegalStateException.class, () -> Tensor.of(new int[] {1}).floats());
     }

@@ -1,0 +1,79 @@
+"""The Markdown pages of the repository, and their blocks.
+
+A block says in its first line, after the language, what becomes of it. Markdown
+shows none of it:
+
+    sh run         run, in the page's own folder
+    console run    each line after `$ ` is run, and must print the lines below it; numbers may differ
+    sh run=root    run in the root of the working tree; the next block is in the folder again
+    go file=NAME   written to NAME in the page's folder, for a block that runs
+    go into=NAME   the same, put into the frame tests/docs/frames/NAME in place of its line SNIPPETS;
+                   blocks for one NAME follow each other there
+    sh norun=WHY   shown only; WHY is words-with-hyphens
+
+What a reader needs not see, such as a comparison of the output, stands in a
+comment, which is run like a block:
+
+    <!-- run
+    go run main.go | diff expected -
+    -->
+"""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+FRAMES = Path(__file__).parent / "frames"
+FENCE = re.compile(r"^ *(```+|~~~+) *([^`]*)$")
+# A comment that runs counts as a block of the language `sh`.
+HIDDEN = re.compile(r"^<!-- (run(?:=root)?)$")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block: `line` is where it starts, `mark` what stands behind the language."""
+
+    line: int
+    language: str
+    mark: str
+    body: str
+
+    @property
+    def runs(self) -> bool:
+        return self.mark in ("run", "run=root")
+
+    @property
+    def file(self) -> str | None:
+        """The name of the file that the block makes, or is a part of."""
+        kind, _, name = self.mark.partition("=")
+        return name if kind in ("file", "into") else None
+
+
+def tracked() -> list[Path]:
+    """Every page that git knows, by its path from the root."""
+    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
+    return [Path(line) for line in listed.stdout.splitlines()]
+
+
+def blocks(text: str) -> list[Block]:
+    found: list[Block] = []
+    lines = iter(enumerate(text.splitlines(keepends=True), 1))
+    for number, line in lines:
+        if fence := FENCE.match(line.rstrip("\n")):
+            language, _, mark = fence[2].strip().partition(" ")
+            end = re.compile(rf"^ *{fence[1][0]}{{{len(fence[1])},}} *$")
+        elif hidden := HIDDEN.match(line):
+            language, mark, end = "sh", hidden[1], re.compile(r"^-->$")
+        else:
+            continue
+        body = []
+        for _, inner in lines:
+            if end.match(inner.rstrip("\n")):
+                break
+            body.append(inner)
+        else:
+            raise ValueError(f"line {number}: the block has no end")
+        found.append(Block(number, language, mark.strip(), "".join(body)))
+    return found

@@ -1,0 +1,56 @@
+"""No page shows what nobody has tried, and the account of it notices what it should."""
+
+from pathlib import Path
+
+import pytest
+from account import faults
+from pages import ROOT, tracked
+
+
+@pytest.mark.parametrize("page", tracked(), ids=str)
+def test_every_block_is_run_or_excused(page: Path) -> None:
+    assert faults(page, (ROOT / page).read_text()) == []
+
+
+RUN = "```sh run\ndirtyd serve --app a:A &\n```\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("```\nls\n```\n", "names no language"),
+        ("```sh\nls\n```\n", "neither run nor excused"),
+        ("~~~~ toml\nworkers = 2\n```\n~~~~\n", "neither run nor excused"),
+        ("- a list\n\n  ```go\n  func main() {}\n  ```\n", "neither run nor excused"),
+        ("```sh norun=\nls\n```\n", "neither run nor excused"),
+        ("```sh norun=because\nls\n```\n", "neither run nor excused"),
+        ("```python run\nprint()\n```\n", "only a shell's block"),
+        (f"```python file=b.py\nprint()\n```\n{RUN}", "nothing that the page runs names b.py"),
+        ("```python file=a.py\nprint()\n```\n", "nothing that the page runs names a.py"),
+        ("```xml into=nonesuch.xml\n<a/>\n```\n", "there is no frame nonesuch.xml"),
+        ("```rust\nfn main() {}\n```\n", "compiles the page's Rust"),
+        ("```text\n$ ls\n```\n", "is `console`"),
+        ("```sh run\nls\n", "line 1: the block has no end"),
+    ],
+)
+def test_a_block_that_nobody_runs_is_a_fault(text: str, fault: str) -> None:
+    (said,) = faults(Path("docs/page.md"), text)
+    assert fault in said
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("docs/page.md", "```text\nanything\n```\n"),
+        ("docs/page.md", "```sh norun=needs-root\nreboot\n```\n"),
+        ("docs/page.md", f"```python file=a.py\nclass A: ...\n```\n{RUN}"),
+        ("docs/page.md", "```toml file=d.toml\n```\n<!-- run\ndirtyd check --config d.toml\n-->\n"),
+        ("clients/rust/README.md", "```rust,no_run\nfn main() {}\n```\n"),
+    ],
+)
+def test_what_is_run_or_excused_is_none(page: str, text: str) -> None:
+    assert faults(Path(page), text) == []
+
+
+def test_rust_that_rustdoc_ignores_is_a_fault() -> None:
+    assert faults(Path("clients/rust/README.md"), "```rust,ignore\nfn main() {}\n```\n")

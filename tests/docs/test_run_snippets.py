@@ -1,0 +1,46 @@
+"""A page passes only if everything on it does what the page says, and it leaves nothing behind."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from pages import blocks
+from run_snippets import run
+
+NO_DAEMON = Path("/nonexistent/dirtyd")
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("```sh run\ntrue\n```\n```sh run\ntest -z ''\n```\n", True),
+        ("```sh run\nfalse\n```\n```sh run\ntrue\n```\n", False),
+        ("```sh run\nfalse | cat\n```\n", False),
+        ("```sh norun=it-would-fail\nfalse\n```\n```sh run\ntrue\n```\n", True),
+        ("```sh run\ntrue\n```\n<!-- run\nfalse\n-->\n", False),
+        ("```sh run\nexport A=1\ncd /\n```\n```sh run=root\ntest $A -f Cargo.toml\n```\n", False),
+        ("```sh run\nexport A=Cargo.toml\n```\n```sh run=root\ntest -f $A\n```\n```sh run\ntest ! -e $A\n```\n", True),
+        ("```text file=a\nA\n```\n```sh run\ntest $(cat a) = A\n```\n", True),
+        ("```console run\n$ echo 12 of 30\n3 of 4\n$ true\n```\n", True),
+        ("```console run\n$ echo 12 of 30\n3 from 4\n```\n", False),
+        ("```console run\n$ echo one\none\ntwo\n```\n", False),
+        (
+            "```xml into=pom.xml\n<a/>\n```\n```xml into=pom.xml\n<b/>\n```\n"
+            "```sh run\ngrep -A1 '^    <a/>$' pom.xml | grep '^    <b/>$'\ngrep '</project>' pom.xml\n```\n",
+            True,
+        ),
+    ],
+)
+def test_a_page_passes_if_all_of_it_does(text: str, passes: bool) -> None:
+    assert run(blocks(text), NO_DAEMON) == passes
+
+
+# A daemon that was upgraded leads a group of its own, too.
+LEADER = 'import subprocess; print(subprocess.Popen(["sleep", "1000"], stdout=2, process_group=0).pid)'
+
+
+def test_what_a_page_started_ends_with_it_whatever_its_group(tmp_path: Path) -> None:
+    name = tmp_path / "pid"
+    assert run(blocks(f"```sh run\npython3 -c '{LEADER}' > {name}\n```\n"), NO_DAEMON)
+    ps = subprocess.run(["ps", "-o", "stat=", "-p", name.read_text()], capture_output=True, text=True, check=False)
+    assert ps.stdout.strip() in ("", "Z"), "it is gone, or waits for whoever adopted it"
