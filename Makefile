@@ -92,7 +92,7 @@ test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN
 
 ## Measure
 
-.PHONY: bench bench-peers bench-instructions load
+.PHONY: bench bench-peers bench-instructions bench-worker load
 load: # the daemon and the load generator, as they are measured
 	cargo build --locked --release --bin dirtyd --example load
 
@@ -104,6 +104,10 @@ bench-peers: load $(BENCH_READY) ## side by side with other systems: writes docs
 
 bench-instructions: load $(BENCH_READY) ## instructions of one Execute, against the committed figure; needs valgrind
 	.venv-bench/bin/python benches/instructions/instructions.py
+
+bench-worker: $(VENV) ## instructions and CPU time of one call in the Python worker; needs valgrind
+	.venv/bin/python benches/instructions/worker.py
+	.venv/bin/python benches/instructions/worker.py --time
 
 ## Check
 
