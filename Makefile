@@ -109,7 +109,7 @@ test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN
 
 ## Measure
 
-.PHONY: bench bench-micro bench-peers bench-instructions load
+.PHONY: bench bench-micro bench-peers bench-instructions bench-worker load
 load: # the daemon and the load generator, as they are measured
 	cargo build --locked --release --bin dirtyd --example load
 
@@ -126,6 +126,10 @@ bench-peers: load $(BENCH_READY) $(WRK) ## side by side with other systems: writ
 bench-instructions: build $(VENV) $(VALGRIND) ## instructions of one Execute, within 5 % of the committed figure (ARGS=--update to commit another)
 	cargo build --locked --example load
 	.venv/bin/python benches/instructions/instructions.py $(ARGS)
+
+bench-worker: $(VENV) ## instructions and CPU time of one call in the Python worker; needs valgrind
+	.venv/bin/python benches/instructions/worker.py
+	.venv/bin/python benches/instructions/worker.py --time
 
 ## Check
 

@@ -28,9 +28,11 @@ from dirtyd.values import decode, encode
 from dirtyd.worker.credit import Credit
 from dirtyd.worker.failures import describe, plain, type_name
 from dirtyd.worker.interrupt import Guard
-from dirtyd.worker.link import LARGEST, varint
+from dirtyd.worker.link import CAPACITY, LARGEST, Payload
 from dirtyd.worker.loader import Apps, refuse_unknown
 from dirtyd.worker.running import Running
+from dirtyd.worker.wire import read_arguments
+from dirtyd.worker.wire_values import Unusual, varint, write_value
 
 _END = object()
 
@@ -57,24 +59,34 @@ class Codec:
 
     def open(self, call: Running) -> tuple[str, str, list[Any], dict[str, Any]]:
         """Decode a request: app, action, args, kwargs."""
+        payload, call.payload = call.payload, b""
+        if plain_request := read_arguments(payload):
+            return plain_request
         try:
-            request = ExecuteRequest.FromString(call.payload)
+            request = ExecuteRequest.FromString(bytes(payload))
             args = [decode(value) for value in request.args]
             kwargs = {name: decode(value) for name, value in request.kwargs.items()}
         except ImportError:
             raise
         except Exception as error:
             raise Refusal(ERROR_KIND_INVALID_REQUEST, str(error), type_name(type(error))) from None
-        call.payload = b""
         return request.app, request.action, args, kwargs
 
-    def seal(self, value: Any, what: str) -> bytes:
+    def seal(self, value: Any, what: str) -> Payload:
         """Encode a result or a chunk; the two messages are the same on the wire."""
-        payload = _seal_bytes(value) if type(value) is bytes else self._seal(value, what)
-        if len(payload) > self.limit:
-            size = f"the {what} takes {len(payload)} bytes, max_message_size is {self.limit}"
+        body = b""
+        try:
+            if type(value) is bytes and len(value) >= CAPACITY:
+                data, body = b"\x32" + varint(len(value)), value  # Value.bytes_value = 6
+            else:
+                data = write_value(value)
+            head = b"\x0a" + varint(len(data) + len(body)) + data  # ExecuteResponse.result = 1
+        except (Unusual, UnicodeEncodeError):
+            head = self._seal(value, what)
+        if len(head) + len(body) > self.limit:
+            size = f"the {what} takes {len(head) + len(body)} bytes, max_message_size is {self.limit}"
             raise Refusal(ERROR_KIND_MESSAGE_TOO_LARGE, size)
-        return payload
+        return head, body
 
     @staticmethod
     def _seal(value: Any, what: str) -> bytes:
@@ -84,12 +96,6 @@ class Codec:
             return message.SerializeToString()
         except Exception as error:
             raise Refusal(ERROR_KIND_RESULT_NOT_SERIALIZABLE, str(error), type_name(type(error))) from None
-
-
-def _seal_bytes(value: bytes) -> bytes:
-    # Results of megabytes are mostly bytes: by hand they are copied once, by protobuf three times.
-    head = b"\x32" + varint(len(value))  # Value.bytes_value = 6
-    return b"\x0a" + varint(len(head) + len(value)) + head + value  # ExecuteResponse.result = 1
 
 
 class SyncRunner:
@@ -143,14 +149,15 @@ class SyncRunner:
     def _stream(self, call: Running, generator: Any) -> None:
         try:
             credit = streaming_credit(call)
-            while not call.cancelled:
-                chunk = self._guard.run(call, next, generator, _END)
+            run, seal, public = self._guard.run, self._codec.seal, call.public
+            while not public.cancelled:
+                chunk = run(call, next, generator, _END)
                 if chunk is _END:
                     return call.end()
-                payload = self._codec.seal(chunk, "chunk")
-                while not credit.take(len(payload)) and not call.cancelled:
+                payload = seal(chunk, "chunk")
+                while not credit.take(payload) and not public.cancelled:
                     self._wait(credit)
-                if not call.cancelled:
+                if not public.cancelled:
                     call.chunk(payload)
         finally:
             # Of a call that timed out between two chunks, closing the generator is the interruption.

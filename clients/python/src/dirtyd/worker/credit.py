@@ -3,6 +3,8 @@
 import threading
 from collections.abc import Callable
 
+from dirtyd.worker.link import Payload
+
 
 class Credit:
     """The two counts of `dirty.worker.v1.Credit`, and whom to wake when there is more."""
@@ -15,13 +17,13 @@ class Credit:
         self._wake: Callable[[], None] | None = None
         self._closed = False
 
-    def take(self, size: int) -> bool:
-        """Take the credit for one chunk of `size` bytes, if there is any."""
+    def take(self, payload: Payload) -> bool:
+        """Take the credit for one chunk, if there is any."""
         with self._lock:
-            if not self._available():
+            if self._chunks <= 0 or self._bytes <= 0:
                 return False
             self._chunks -= 1
-            self._bytes -= size
+            self._bytes -= len(payload[0]) + len(payload[1])
             return True
 
     def add(self, chunks: int, size: int) -> None:

@@ -1,8 +1,8 @@
 """Frames on the socket to the arbiter.
 
 Any thread may send; one at a time may receive (see `turn`). A frame is four
-bytes of length, big-endian, and one encoded message. Buffers are reused; a
-payload of megabytes is written from where it lies.
+bytes of length, big-endian, and one encoded message. A payload of megabytes is
+read into a buffer of its own and written from where it lies.
 """
 
 import os
@@ -13,17 +13,26 @@ import threading
 from contextlib import suppress
 
 from dirtyd._proto.dirty.worker.v1.worker_pb2 import ArbiterFrame, WorkerFrame
+from dirtyd.worker.wire import PlainRequest, read_request
+from dirtyd.worker.wire_values import Data, varint
 
 CAPACITY = 64 * 1024
 # Room for what surrounds a payload: names, metadata, the envelope.
 ENVELOPE = 1024 * 1024
+# What the kernel may hold of results on their way, if its own limit (wmem_max) allows. Its default is 208 KiB, and each
+# time that is full the worker sleeps until the arbiter has read.
+SEND_BUFFER = 4 * 1024 * 1024
 # Protobuf itself ends here.
 LARGEST = 2**31 - 1
 
-# Tag bytes of the length-delimited fields that are written by hand, see `_envelope`.
+# Tag bytes of the length-delimited fields that are written by hand.
 RESPONSE = b"\x2a"  # WorkerFrame.response = 5
 CHUNK = b"\x32"  # WorkerFrame.chunk = 6
 
+# What `receive` gives: a PlainRequest in place of a frame with one.
+Frame = ArbiterFrame | PlainRequest
+# An encoded result or chunk in two parts. The second is empty, or megabytes that are sent from where they lie.
+Payload = tuple[bytes, bytes]
 
 _LENGTH = struct.Struct(">I")
 
@@ -37,10 +46,11 @@ class Link:
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(True)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._sock = sock
         self._sending = threading.Lock()
         self._buffer = bytearray(CAPACITY)
-        self._start = self._end = 0
+        self._end = 0
         self.limit = ENVELOPE
         wake_read, self._wake_write = os.pipe()
         os.set_blocking(wake_read, False)
@@ -61,7 +71,7 @@ class Link:
         os.close(self._wake_read)
         os.close(self._wake_write)
 
-    def receive(self) -> list[ArbiterFrame]:
+    def receive(self) -> list[Frame]:
         """Wait for bytes or `wake`, and return the frames that are complete.
 
         Raises EOFError when the arbiter is gone, ProtocolError on a malformed frame.
@@ -80,9 +90,10 @@ class Link:
         self._end += count
         return self._frames()
 
-    def _frames(self) -> list[ArbiterFrame]:
-        frames, needed = [], 4
-        buffer, start, end = self._buffer, self._start, self._end
+    def _frames(self) -> list[Frame]:
+        """Take the complete frames out of the buffer, and make room for the next."""
+        frames: list[Frame] = []
+        buffer, start, end, needed = self._buffer, 0, self._end, 4
         while end - start >= 4:
             (size,) = _LENGTH.unpack_from(buffer, start)
             if size > self.limit:
@@ -90,58 +101,52 @@ class Link:
             needed = 4 + size
             if end - start < needed:
                 break
-            frames.append(_parse(bytes(memoryview(buffer)[start + 4 : start + needed])))
+            data = memoryview(buffer)[start + 4 : start + needed]
+            # A large frame has a buffer of its own (see `_make_room`), which is left to it: no copy.
+            frames.append(_parse(data if needed > CAPACITY else bytes(data)))
             start, needed = start + needed, 4
-        self._make_room(start, needed)
+        if start == end and len(buffer) == CAPACITY:
+            self._end = 0
+        elif start or needed > len(buffer):
+            self._make_room(start, needed)
         return frames
 
     def _make_room(self, start: int, needed: int) -> None:
-        """Move what is left to the front, in a buffer that holds the next frame."""
+        """Move what is left to the front, in a buffer that holds the next frame: exactly that one, if it is large."""
         left = self._end - start
-        if left == 0 and len(self._buffer) == CAPACITY:
-            self._start = self._end = 0
-            return
-        if start or needed > len(self._buffer) or not left:
-            target = self._buffer if len(self._buffer) == max(CAPACITY, needed) else bytearray(max(CAPACITY, needed))
-            target[:left] = self._buffer[start : self._end]
-            self._buffer, self._start, self._end = target, 0, left
+        capacity = max(CAPACITY, needed)
+        target = self._buffer if len(self._buffer) == capacity == CAPACITY else bytearray(capacity)
+        target[:left] = self._buffer[start : self._end]
+        self._buffer, self._end = target, left
 
     def send(self, frame: WorkerFrame) -> None:
         """Send one frame. An arbiter that is gone is noticed by `receive`, not here."""
         self._write(frame.SerializeToString())
 
-    def send_payload(self, tag: bytes, call_id: int, payload: bytes) -> None:
+    def send_payload(self, tag: bytes, call_id: int, payload: Payload) -> None:
         """Send a Response or Chunk, whose payload is encoded already and may be large."""
-        inner = b"\x08" + varint(call_id) + b"\x7a" + varint(len(payload))  # call_id = 1, payload = 15
-        self._write(tag + varint(len(inner) + len(payload)) + inner, payload)
+        head, body = payload
+        size = len(head) + len(body)
+        inner = b"\x08" + varint(call_id) + b"\x7a" + varint(size)  # call_id = 1, payload = 15
+        self._write(tag + varint(len(inner) + size) + inner + head, body)
 
-    def _write(self, head: bytes, payload: bytes = b"") -> None:
-        head = _LENGTH.pack(len(head) + len(payload)) + head
+    def _write(self, head: bytes, body: bytes = b"") -> None:
+        head = _LENGTH.pack(len(head) + len(body)) + head
         try:
             with self._sending:
-                if len(payload) < CAPACITY:
-                    return self._sock.sendall(head + payload)
-                sent = self._sock.sendmsg((head, payload))
-                rest = memoryview(payload)[sent - len(head) :] if sent >= len(head) else head[sent:] + payload
+                if not body:
+                    return self._sock.sendall(head)
+                sent = self._sock.sendmsg((head, body))
+                rest = memoryview(body)[sent - len(head) :] if sent >= len(head) else head[sent:] + body
                 return self._sock.sendall(rest)
         except ConnectionError:
             return None
 
 
-def _parse(data: bytes) -> ArbiterFrame:
+def _parse(data: Data) -> Frame:
+    if request := read_request(data):
+        return request
     try:
-        return ArbiterFrame.FromString(data)
+        return ArbiterFrame.FromString(bytes(data))
     except Exception as error:  # protobuf's DecodeError, or RuntimeError from older runtimes.
         raise ProtocolError(f"a frame cannot be decoded: {error}") from None
-
-
-def varint(number: int) -> bytes:
-    """Encode a number as protobuf does."""
-    if number < 0x80:
-        return bytes((number,))
-    out = bytearray()
-    while number >= 0x80:
-        out.append(number & 0x7F | 0x80)
-        number >>= 7
-    out.append(number)
-    return bytes(out)

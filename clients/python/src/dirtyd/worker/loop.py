@@ -93,7 +93,7 @@ class EventLoop:
             credit = streaming_credit(call)
             async for chunk in generator:
                 payload = self._codec.seal(chunk, "chunk")
-                while not credit.take(len(payload)) and not call.cancelled:
+                while not credit.take(payload) and not call.cancelled:
                     await _ready(credit)
                 if call.cancelled:
                     raise asyncio.CancelledError

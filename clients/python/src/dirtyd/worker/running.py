@@ -19,7 +19,9 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
 )
 from dirtyd.call import Call
 from dirtyd.worker.credit import Credit
-from dirtyd.worker.link import CHUNK, RESPONSE, Link
+from dirtyd.worker.link import CHUNK, RESPONSE, Link, Payload
+from dirtyd.worker.wire import PlainRequest
+from dirtyd.worker.wire_values import Data
 
 if TYPE_CHECKING:
     from dirtyd.worker.interrupt import Guard
@@ -37,10 +39,10 @@ class Running:
         "streams", "timed_out",
     )  # fmt: skip
 
-    def __init__(self, request: Request, link: Link, on_end: Callable[[int], None]) -> None:
+    def __init__(self, request: Request | PlainRequest, link: Link, on_end: Callable[[int], None]) -> None:
         self.id: int = request.call_id
         self.streams: bool = request.stream
-        self.payload: bytes = request.payload
+        self.payload: Data = request.payload
         deadline = time.monotonic() + request.timeout_micros / 1e6
         # Its app and action are known once the payload is decoded.
         self.public = Call("", "", request.request_id, deadline, request.metadata)
@@ -70,11 +72,11 @@ class Running:
         if self.timed_out and self.guard:
             self.guard.interrupt(self)
 
-    def chunk(self, payload: bytes) -> None:
+    def chunk(self, payload: Payload) -> None:
         """Send one chunk, for which the credit was taken."""
         self._link.send_payload(CHUNK, self.id, payload)
 
-    def respond(self, payload: bytes) -> None:
+    def respond(self, payload: Payload) -> None:
         """End the call with its result."""
         self._finish(self._link.send_payload, RESPONSE, self.id, payload)
 

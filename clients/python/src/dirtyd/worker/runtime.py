@@ -15,7 +15,6 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
     AppFailed,
     AppImported,
     AppReady,
-    ArbiterFrame,
     Hello,
     Pong,
     Welcome,
@@ -26,12 +25,13 @@ from dirtyd.worker.actions import Codec, SyncRunner
 from dirtyd.worker.credit import Credit
 from dirtyd.worker.failures import describe
 from dirtyd.worker.interrupt import Guard, MainGuard
-from dirtyd.worker.link import ENVELOPE, LARGEST, Link, ProtocolError
+from dirtyd.worker.link import ENVELOPE, LARGEST, Frame, Link, ProtocolError
 from dirtyd.worker.loader import Apps, import_path
 from dirtyd.worker.loop import EventLoop
 from dirtyd.worker.running import Running
 from dirtyd.worker.threads import Pool
 from dirtyd.worker.turn import Turn
+from dirtyd.worker.wire import PlainRequest
 
 PROTOCOL_VERSION = 1
 # How long a worker without an arbiter may take to clean up, and one that has closed its apps to exit.
@@ -95,11 +95,13 @@ class Runtime:
         self._stopping = True
         self._link.wake()
 
-    def _dispatch(self, frame: ArbiterFrame) -> None:
+    def _dispatch(self, frame: Frame) -> None:
+        if type(frame) is PlainRequest:
+            return self._on_request(frame)
         kind = frame.WhichOneof("kind")
         if kind is None:
             raise ProtocolError("a frame of a kind that protocol version 1 does not have")
-        self._handlers[kind](getattr(frame, kind))
+        return self._handlers[kind](getattr(frame, kind))
 
     def _on_lost(self, error: Exception) -> None:
         """The socket is of no more use: interrupt what runs, and never linger."""

@@ -17,9 +17,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from dirtyd._proto.dirty.worker.v1.worker_pb2 import ArbiterFrame
 from dirtyd.worker.credit import Credit
-from dirtyd.worker.link import Link
+from dirtyd.worker.link import Frame, Link
 
 TICK = 0.005
 # While it finds the main thread waiting, jobs are short, and the ticks grow to this: with many workers on few cores,
@@ -40,7 +39,7 @@ class Turn:
     is gone, anything else for a fault.
     """
 
-    def __init__(self, link: Link, dispatch: Callable[[ArbiterFrame], None], lost: Callable[[Exception], None]) -> None:
+    def __init__(self, link: Link, dispatch: Callable[[Frame], None], lost: Callable[[Exception], None]) -> None:
         self._link, self._dispatch, self._lost = link, dispatch, lost
         #: What the main thread is to do next. `dispatch` appends; other threads use `post`.
         self.jobs: deque[Job] = deque()
@@ -48,7 +47,9 @@ class Turn:
         self._reader = MAIN
         self._wanted = False
         self._serial = 0
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        # To wait with. Whoever only needs the lock takes it itself, which is four times faster.
+        self._changed = threading.Condition(self._lock)
         self._awake = threading.Event()
         threading.Thread(target=self._watch, name="dirtyd-watcher", daemon=True).start()
 
@@ -78,7 +79,7 @@ class Turn:
     def wait(self, credit: Credit) -> None:
         """Block inside a job until there is credit or the call is cancelled."""
         while not credit.ready():
-            with self._changed:
+            with self._lock:
                 mine = self._reader == NOBODY
                 if mine:
                     self._reader = MAIN
@@ -92,7 +93,7 @@ class Turn:
 
     def _leave(self) -> None:
         """The main thread stops reading."""
-        with self._changed:
+        with self._lock:
             self._reader = NOBODY
             self._serial += 1
         if not self._awake.is_set():
@@ -100,7 +101,7 @@ class Turn:
 
     def _return(self) -> None:
         """The main thread reads again."""
-        with self._changed:
+        with self._lock:
             if self._reader == WATCHER:
                 self._wanted = True
                 self._link.wake()
@@ -120,7 +121,7 @@ class Turn:
             self._awake.wait()
             self._tick_while_busy()
             self._awake.clear()
-            with self._changed:
+            with self._lock:
                 # A job that began just now saw the flag still set, and relies on this look.
                 if self._reader == NOBODY:
                     self._awake.set()
@@ -129,7 +130,7 @@ class Turn:
         seen, quiet, tick = -1, 0.0, TICK
         while quiet < QUIET:
             time.sleep(tick)
-            with self._changed:
+            with self._lock:
                 same = self._serial == seen
                 seen = self._serial
                 waits = self._reader == MAIN
@@ -144,7 +145,7 @@ class Turn:
     def _read_for_main(self) -> None:
         while True:
             self._read()
-            with self._changed:
+            with self._lock:
                 if self._wanted or self._ended:
                     # Straight to the one who wants it: left with nobody, the next tick could take it back first.
                     self._reader = MAIN if self._wanted else NOBODY
