@@ -31,7 +31,8 @@ pub async fn serve(stream: Socket, router: Arc<Router>, limits: Limits, watcher:
     let io = TokioIo::new(AuthorityRepair::new(stream));
     let service = service_fn(move |request| {
         let router = Arc::clone(&router);
-        async move { router.serve(request).await }
+        // Boxed, because hyper moves it several times on its way into a task.
+        Box::pin(async move { router.serve(request).await })
     });
     let connection = builder(limits).serve_connection(io, service);
     if let Err(error) = watcher.watch(connection).await {
