@@ -42,5 +42,8 @@ LEADER = 'import subprocess; print(subprocess.Popen(["sleep", "1000"], stdout=2,
 def test_what_a_page_started_ends_with_it_whatever_its_group(tmp_path: Path) -> None:
     name = tmp_path / "pid"
     assert run(blocks(f"```sh run\npython3 -c '{LEADER}' > {name}\n```\n"), NO_DAEMON)
-    ps = subprocess.run(["ps", "-o", "stat=", "-p", name.read_text()], capture_output=True, text=True, check=False)
-    assert ps.stdout.strip() in ("", "Z"), "it is gone, or waits for whoever adopted it"
+    leader = name.read_text().strip()
+    assert leader.isdecimal()
+    ps = subprocess.run(["ps", "-o", "stat=", "-p", leader], capture_output=True, text=True, check=False)
+    assert not ps.stderr
+    assert ps.stdout.strip()[:1] in ("", "Z"), "it is gone, or waits for whoever adopted it"

@@ -3,8 +3,8 @@
  * the same app in a Node worker. With DIRTYD_SOCKET: against that daemon alone.
  */
 
-import { NODE_APPS, NODE_WORKER, PYTHON_APPS, withDaemon } from "./support/daemon.js";
 import { CASES, report } from "./support/cases.js";
+import { NODE_APPS, NODE_WORKER, PYTHON_APPS, withDaemon } from "./support/daemon.js";
 
 const LIMITS = 'max_message_size = "8MiB"\nmax_queue = 4\n';
 const APP = 'app = [{ path = "conformance:Conformance" }]\n';

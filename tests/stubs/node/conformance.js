@@ -14,7 +14,11 @@ const ROOT = join(import.meta.dirname, "../../..");
 const CASES = JSON.parse(readFileSync(join(ROOT, "tests/conformance/cases.json"), "utf8")).cases;
 
 const definition = loadSync("dirty/v1/arbiter.proto", {
-  includeDirs: [join(ROOT, "proto")], longs: String, enums: String, defaults: true, oneofs: true,
+  includeDirs: [join(ROOT, "proto")],
+  longs: String,
+  enums: String,
+  defaults: true,
+  oneofs: true,
 });
 const { Arbiter } = grpc.loadPackageDefinition(definition).dirty.v1;
 const arbiter = new Arbiter(`unix:${process.env.DIRTYD_SOCKET}`, grpc.credentials.createInsecure());
@@ -77,7 +81,8 @@ async function appears(path) {
 
 // A stock client's own limit for what it receives is 4 MiB, and no options is the point of this run.
 const FOUR_MIB = 4 * 1024 * 1024;
-const tooLarge = ({ expect: { result } }) => result?.string_repeat?.count * result?.string_repeat?.text.length > FOUR_MIB;
+const tooLarge = ({ expect: { result } }) =>
+  result?.string_repeat?.count * result?.string_repeat?.text.length > FOUR_MIB;
 
 const count = { PASS: 0, FAIL: 0, SKIP: 0 };
 const directory = mkdtempSync(join(tmpdir(), "dirtyd-stub-"));

@@ -69,7 +69,8 @@ function compareError(error, values, expect) {
   if (!expect.client_may_refuse || error.reason) assert.equal(error.reason, expect.reason);
   if (expect.message_contains) assert.ok(error.message.includes(expect.message_contains), error.message);
   if (expect.remote_type) assert.equal(error.remoteType, expect.remote_type);
-  if (expect.traceback_contains) assert.ok(error.remoteTraceback.includes(expect.traceback_contains), error.remoteTraceback);
+  if (expect.traceback_contains)
+    assert.ok(error.remoteTraceback.includes(expect.traceback_contains), error.remoteTraceback);
   if (expect.after_chunks !== undefined) assert.equal(values.length, expect.after_chunks);
 }
 

@@ -33,7 +33,10 @@ record Conformance<V>(Caller<V> caller, Path directory) {
             if (test.get("method").getAsString().equals("execute")) {
                 values.add(caller.execute(request));
             } else {
-                leave(request, test.has("cancel_after") ? test.get("cancel_after").getAsInt() : Integer.MAX_VALUE, values);
+                leave(
+                        request,
+                        test.has("cancel_after") ? test.get("cancel_after").getAsInt() : Integer.MAX_VALUE,
+                        values);
             }
         } catch (RuntimeException error) {
             return new Outcome<>(values, caller.read(error));
@@ -45,7 +48,10 @@ record Conformance<V>(Caller<V> caller, Path directory) {
         JsonObject expect = test.getAsJsonObject("expect");
         if (expect.has("error")) {
             check(outcome.error() != null, "it succeeded with %s", outcome.values());
-            checkError(expect.getAsJsonObject("error"), outcome.error(), outcome.values().size());
+            checkError(
+                    expect.getAsJsonObject("error"),
+                    outcome.error(),
+                    outcome.values().size());
             return;
         }
         check(outcome.error() == null, "it failed: %s", outcome.error());
@@ -58,7 +64,8 @@ record Conformance<V>(Caller<V> caller, Path directory) {
     private static List<JsonElement> expected(JsonObject expect) {
         return expect.has("result")
                 ? List.of(expect.get("result"))
-                : expect.getAsJsonArray(expect.has("chunks") ? "chunks" : "first_chunks").asList();
+                : expect.getAsJsonArray(expect.has("chunks") ? "chunks" : "first_chunks")
+                        .asList();
     }
 
     private Path closedFile(JsonObject test) {

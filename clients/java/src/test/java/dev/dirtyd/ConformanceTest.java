@@ -57,18 +57,22 @@ class ConformanceTest {
 
     @Test
     void stockStub() throws Exception {
-        runStub("stock-java", Grpc.newChannelBuilder("unix:" + socket, InsecureChannelCredentials.create())
-                .build());
+        runStub(
+                "stock-java",
+                Grpc.newChannelBuilder("unix:" + socket, InsecureChannelCredentials.create())
+                        .build());
     }
 
     @Test
     void stockStubOnASocketAddress() throws Exception {
         EventLoopGroup threads = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
-        runStub("stock-java-address", NettyChannelBuilder.forAddress(new DomainSocketAddress(socket.toFile()))
-                .eventLoopGroup(threads)
-                .channelType(EpollDomainSocketChannel.class)
-                .usePlaintext()
-                .build());
+        runStub(
+                "stock-java-address",
+                NettyChannelBuilder.forAddress(new DomainSocketAddress(socket.toFile()))
+                        .eventLoopGroup(threads)
+                        .channelType(EpollDomainSocketChannel.class)
+                        .usePlaintext()
+                        .build());
         threads.shutdownGracefully(0, 1, TimeUnit.SECONDS);
     }
 
@@ -78,7 +82,10 @@ class ConformanceTest {
 
     /** Prints a line per case and reports it; {@code told} gives what the report says of an outcome. */
     private <V> void run(
-            String name, Caller<V> caller, Map<String, String> skipped, Function<Conformance.Outcome<V>, JsonObject> told)
+            String name,
+            Caller<V> caller,
+            Map<String, String> skipped,
+            Function<Conformance.Outcome<V>, JsonObject> told)
             throws Exception {
         try (caller;
                 Report report = new Report(name)) {

@@ -21,7 +21,8 @@ final class Report implements AutoCloseable {
         String folder = System.getenv("DIRTYD_CONFORMANCE_REPORT");
         file = folder == null
                 ? Writer.nullWriter()
-                : Files.newBufferedWriter(Files.createDirectories(Path.of(folder)).resolve(client + ".jsonl"));
+                : Files.newBufferedWriter(
+                        Files.createDirectories(Path.of(folder)).resolve(client + ".jsonl"));
     }
 
     /** Adds a case; {@code outcome} may be null. */
@@ -62,8 +63,9 @@ final class Report implements AutoCloseable {
 
     @Override
     public String toString() {
-        return String.join("\n", lines) + "\n%d passed, %d failed, %d skipped"
-                .formatted(counts.getOrDefault("PASS", 0), failed(), counts.getOrDefault("SKIP", 0));
+        return String.join("\n", lines)
+                + "\n%d passed, %d failed, %d skipped"
+                        .formatted(counts.getOrDefault("PASS", 0), failed(), counts.getOrDefault("SKIP", 0));
     }
 
     @Override

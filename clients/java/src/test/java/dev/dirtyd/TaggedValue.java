@@ -108,11 +108,14 @@ final class TaggedValue {
             }
             case "map" -> {
                 MapValue.Builder entries = into.getMapValueBuilder();
-                value.getAsJsonObject().asMap().forEach((k, v) -> entries.putEntries(k, toMessage(v.getAsJsonObject())));
+                value.getAsJsonObject()
+                        .asMap()
+                        .forEach((k, v) -> entries.putEntries(k, toMessage(v.getAsJsonObject())));
             }
             case "tensor" -> {
                 JsonObject tensor = value.getAsJsonObject();
-                var message = into.getTensorValueBuilder().setDtype(tensor.get("dtype").getAsString());
+                var message = into.getTensorValueBuilder()
+                        .setDtype(tensor.get("dtype").getAsString());
                 Arrays.stream(shape(tensor)).forEach(message::addShape);
                 message.setData(ByteString.copyFrom(base64(tensor.get("data"))));
             }
@@ -143,7 +146,9 @@ final class TaggedValue {
     }
 
     private static String base64(ByteBuffer bytes) {
-        return StandardCharsets.ISO_8859_1.decode(Base64.getEncoder().encode(bytes)).toString();
+        return StandardCharsets.ISO_8859_1
+                .decode(Base64.getEncoder().encode(bytes))
+                .toString();
     }
 
     private static String string(JsonObject repeated) {
@@ -157,6 +162,8 @@ final class TaggedValue {
     }
 
     private static long[] shape(JsonObject tensor) {
-        return tensor.getAsJsonArray("shape").asList().stream().mapToLong(JsonElement::getAsLong).toArray();
+        return tensor.getAsJsonArray("shape").asList().stream()
+                .mapToLong(JsonElement::getAsLong)
+                .toArray();
     }
 }
