@@ -7,11 +7,16 @@ use std::{
 };
 
 use criterion::{BenchmarkId, Criterion};
-use dirtyd::internals::{AppId, CallId, Scheduler, Verdict, WorkerId};
+use dirtyd::{
+    config::QueueLimits,
+    internals::{AppId, CallId, Scheduler, Verdict, WorkerId},
+};
 
 const WORKERS: [u64; 2] = [4, 64];
 const APPS: [usize; 2] = [1, 100];
 const WAITING: [u64; 2] = [0, 10_000];
+/// Of each call, in bytes.
+const SIZE: u64 = 100;
 
 pub fn turns(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scheduler");
@@ -46,8 +51,9 @@ struct Pool {
 impl Pool {
     fn new(workers: u64, apps: usize) -> Self {
         let mut scheduler = Scheduler::default();
+        let limits = QueueLimits { calls: usize::MAX, bytes: Some(u64::MAX) };
         for app in 0..apps {
-            scheduler.set_app(AppId(app), usize::MAX);
+            scheduler.set_app(AppId(app), limits);
         }
         for worker in 0..workers {
             scheduler.add_worker(worker, 1);
@@ -61,7 +67,7 @@ impl Pool {
         self.next += 1;
         let app = AppId(self.next as usize % self.apps);
         let deadline = self.epoch + Duration::from_micros(self.next);
-        self.scheduler.submit(app, CallId(self.next), deadline, self.next)
+        self.scheduler.submit(app, CallId(self.next), deadline, SIZE, self.next)
     }
 
     /// Takes every slot, and lets so many calls wait behind.
