@@ -19,9 +19,6 @@ from dirtyd.worker.wire_values import Data, varint
 CAPACITY = 64 * 1024
 # Room for what surrounds a payload: names, metadata, the envelope.
 ENVELOPE = 1024 * 1024
-# What the kernel may hold of results on their way, if its own limit (wmem_max) allows. Its default is 208 KiB, and each
-# time that is full the worker sleeps until the arbiter has read.
-SEND_BUFFER = 4 * 1024 * 1024
 # Protobuf itself ends here.
 LARGEST = 2**31 - 1
 
@@ -46,7 +43,6 @@ class Link:
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(True)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self._sock = sock
         self._sending = threading.Lock()
         self._buffer = bytearray(CAPACITY)
