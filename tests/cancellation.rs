@@ -1,5 +1,7 @@
 //! A caller that leaves ends its work, and nothing else.
 
+use std::{io::Read as _, process::Stdio};
+
 use dirtyd::client::{Value, args};
 
 use crate::support::{Daemon, app, pids};
@@ -28,10 +30,12 @@ async fn a_lost_connection_cancels_like_a_caller_that_leaves() {
     let socket = socket.to_str().expect("UTF-8");
     let mut caller = daemon
         .command(&["stream", "--socket", socket, "lab:Lab", "ticks", "\"t\""])
-        .stdout(std::process::Stdio::null())
+        .stdout(Stdio::piped())
         .spawn()
         .expect("dirtyd stream");
-    daemon.until("the call runs", |status| status.workers[0].in_flight == 1).await;
+    // A generator that has not begun has nothing to close.
+    let mut chunk = [0];
+    caller.stdout.take().expect("piped").read_exact(&mut chunk).expect("a chunk");
     caller.kill().expect("kill");
     caller.wait().expect("wait");
     daemon.seen("t.closed").await;

@@ -46,6 +46,8 @@ enum Rung {
 struct Flow {
     chunks: i64,
     bytes: i64,
+    /// A chunk has come.
+    begun: bool,
     /// Since when the worker waits for the reader, and how much had been read.
     exhausted: Option<(Instant, u64)>,
 }
@@ -83,6 +85,7 @@ impl Running {
         let flow = matches!(reply, Reply::Stream(_)).then(|| Flow {
             chunks: i64::from(window.chunks),
             bytes: window.bytes as i64,
+            begun: false,
             exhausted: None,
         });
         Self {
@@ -120,6 +123,11 @@ impl Running {
         }
     }
 
+    /// Whether no chunk has come yet.
+    pub fn is_unbegun(&self) -> bool {
+        self.flow.as_ref().is_some_and(|flow| !flow.begun)
+    }
+
     /// Counts a chunk that came; false if there was no credit for it.
     #[must_use]
     pub fn on_chunk(&mut self, size: usize, now: Instant) -> bool {
@@ -128,6 +136,7 @@ impl Running {
         if flow.chunks <= 0 || flow.bytes <= 0 {
             return false;
         }
+        flow.begun = true;
         flow.chunks -= 1;
         flow.bytes -= size as i64;
         if flow.chunks == 0 || flow.bytes <= 0 {

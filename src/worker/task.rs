@@ -281,7 +281,12 @@ impl Task {
             Some(Kind::Response(response)) => {
                 self.finish(CallId(response.call_id), Ok(Some(response.payload))).await;
             }
-            Some(Kind::Chunk(chunk)) => self.on_chunk(CallId(chunk.call_id), chunk.payload, now),
+            Some(Kind::Chunk(chunk)) => {
+                if self.on_chunk(CallId(chunk.call_id), chunk.payload, now) {
+                    // A burst may follow at once: the first chunk goes ahead of it.
+                    tokio::task::yield_now().await;
+                }
+            }
             Some(Kind::End(end)) => self.finish(CallId(end.call_id), Ok(None)).await,
             Some(Kind::Error(error)) => {
                 let id = CallId(error.call_id);
@@ -334,19 +339,28 @@ impl Task {
         self.report(event).await;
     }
 
-    fn on_chunk(&mut self, id: CallId, payload: bytes::Bytes, now: Instant) {
-        let Some(call) = self.calls.get_mut(&id) else { return self.count_late() };
+    /// Passes a chunk on; gives whether it is the first of its stream.
+    fn on_chunk(&mut self, id: CallId, payload: bytes::Bytes, now: Instant) -> bool {
+        let Some(call) = self.calls.get_mut(&id) else {
+            self.count_late();
+            return false;
+        };
+        let first = call.is_unbegun();
         let within_credit = call.on_chunk(payload.len(), now);
         let due = call.due();
         let passed_on = match call.sink() {
             Some(sink) => within_credit && sink.send(StreamItem::Chunk(payload)),
-            None => return self.count_late(),
+            None => {
+                self.count_late();
+                return false;
+            }
         };
         if passed_on {
             self.arm(due);
         } else {
             self.kill(format!("it overran the credit of call {id}"));
         }
+        first
     }
 
     /// A call's last frame: `Ok(None)` is the end of a stream.
