@@ -2,13 +2,17 @@
 
 use std::{
     fs, io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
 };
 
 use anyhow::Context as _;
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::Signal,
+    unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid},
+};
 
 use super::serve::ConfigFlags;
 use crate::{
@@ -46,6 +50,7 @@ impl Upgrade {
     /// dirtyd does not run, or the new binary is no good: then the old one stays.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let names = self.names()?;
+        act_as_owner(&names)?;
         let old = main_arbiter(&names)?;
         match fs::remove_file(names.upgrade()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
@@ -72,6 +77,21 @@ impl Upgrade {
         let dir = dir.unwrap_or_else(default_runtime_dir);
         Ok(Names::new(&dir, self.proc_name.as_deref().unwrap_or("dirtyd")))
     }
+}
+
+/// Makes root act as the user whose private directory it is: what stands there
+/// is that user's word, and nobody else may be signalled because of it.
+fn act_as_owner(names: &Names) -> anyhow::Result<()> {
+    let main = names.main();
+    let Some(Ok(dir)) = main.parent().map(fs::metadata) else { return Ok(()) };
+    if geteuid().is_root() && dir.uid() != 0 {
+        let (user, group) = (Uid::from_raw(dir.uid()), Gid::from_raw(dir.gid()));
+        setgroups(&[])
+            .and_then(|()| setgid(group))
+            .and_then(|()| setuid(user))
+            .with_context(|| format!("cannot act as user {user}, who owns {}", main.display()))?;
+    }
+    Ok(())
 }
 
 /// The main arbiter, its identity proven.

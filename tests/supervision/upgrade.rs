@@ -1,6 +1,15 @@
 //! Upgrades: two generations on one socket, and then only the new one.
 
-use std::{convert::Infallible, fs, os::unix::fs::symlink};
+use std::{
+    convert::Infallible,
+    fs,
+    os::unix::{
+        fs::{chown, symlink},
+        process::CommandExt as _,
+    },
+    path::Path,
+    process::{Output, Stdio},
+};
 
 use nix::sys::signal::Signal;
 use tokio::task::LocalSet;
@@ -80,6 +89,45 @@ async fn a_new_binary_that_fails_leaves_the_old_one_in_charge() {
     assert_eq!(upgrade.code, Some(0), "{}", upgrade.stderr);
     let mut family = family;
     family.ended().await;
+}
+
+/// As under systemd, where the service has a user of its own and root upgrades.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn root_upgrades_a_dirtyd_of_another_user() {
+    if !nix::unistd::geteuid().is_root() {
+        return eprintln!("not tested: only root can start a dirtyd of another user");
+    }
+    const NOBODY: u32 = 65534;
+    let dir = tempfile::TempDir::with_prefix("dirtyd-").expect("directory");
+    chown(dir.path(), Some(NOBODY), Some(NOBODY)).expect("chown");
+    let program = dir.path().join("dirtyd");
+    fs::copy(env!("CARGO_BIN_EXE_dirtyd"), &program).expect("copy");
+    let socket = dir.path().join("d.sock");
+    // Without workers: nobody may not reach the interpreter.
+    let serve = ["serve", "--workers", "0", "--app", "life:Life", "--socket"];
+    let mut old = std::process::Command::new(&program)
+        .args(serve)
+        .arg(&socket)
+        .env("XDG_RUNTIME_DIR", dir.path())
+        .uid(NOBODY)
+        .gid(NOBODY)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("dirtyd");
+    let status =
+        async || dirtyd_says(&program, &socket, "status").filter(|out| out.status.success());
+    eventually(LIMIT, "it serves", status).await;
+    let upgrade = dirtyd_says(&program, &socket, "upgrade").expect("it runs");
+    assert!(upgrade.status.success(), "{}", String::from_utf8_lossy(&upgrade.stderr));
+    assert!(old.wait().expect("it ends").success());
+    let new = fs::read_to_string(dir.path().join("dirtyd.pid")).expect("its PID file");
+    signal(new.trim().parse().expect("a PID"), Signal::SIGTERM);
+    eventually(LIMIT, "the new one ends", async || (!socket.exists()).then_some(())).await;
+}
+
+fn dirtyd_says(program: &Path, socket: &Path, command: &str) -> Option<Output> {
+    std::process::Command::new(program).args([command, "--socket"]).arg(socket).output().ok()
 }
 
 async fn refused(family: &Family, why: &str) {
