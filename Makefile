@@ -12,6 +12,7 @@ PROTOC_GEN_GO := v1.36.12
 PROTOC_GEN_GO_GRPC := v1.6.2
 GHZ := v0.93.0
 CHROMIUM ?= /usr/bin/chromium
+SYSTEMD := /lib/systemd/systemd
 VALGRIND ?= /usr/bin/valgrind
 WRK ?= /usr/bin/wrk
 NLOHMANN_JSON := /usr/include/nlohmann/json.hpp
@@ -106,6 +107,10 @@ no-reports: # those of an earlier run must not count
 test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS) # every block of every page
 	pytest --quiet tests/docs
 	python tests/docs/run_snippets.py $(DEBUG)
+
+.PHONY: test-systemd
+test-systemd: debug $(VENV) $(SYSTEMD) ## docs/dirtyd.service under a real systemd, in namespaces of its own; needs root, and is no part of `make test`
+	tests/systemd/run $(DEBUG) .venv/bin/python
 
 ## Measure
 
@@ -232,6 +237,10 @@ $(GRPCURL_READY):
 $(CHROMIUM): # one that is elsewhere can be named: make CHROMIUM=...
 	apt-get update --quiet
 	apt-get install --quiet --yes --no-install-recommends chromium
+
+$(SYSTEMD):
+	apt-get update --quiet
+	apt-get install --quiet --yes --no-install-recommends systemd
 
 $(VALGRIND): # one that is elsewhere can be named: make VALGRIND=...
 	apt-get update --quiet
