@@ -58,7 +58,7 @@ pub fn serve(
         log,
         hooks: Some(Box::new(hooks)),
         upstream: Upstream::Nobody,
-        adopts_orphans: false,
+        owns_process: false,
     };
     let ended = arbiter.run();
     let _ = std::fs::remove_file(socket);

@@ -20,6 +20,7 @@ mod embed;
 mod errors;
 mod grpcurl;
 mod ladder;
+mod memory;
 mod misbehave;
 mod queue;
 mod rust_client;

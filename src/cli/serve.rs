@@ -173,9 +173,8 @@ impl Serve {
             reload: Arc::new(move || flags.load()),
             log,
             hooks,
-            // A supervised one leaves that to its main arbiter.
-            adopts_orphans: matches!(upstream, Upstream::Nobody),
             upstream,
+            owns_process: true,
             config,
         }
     }

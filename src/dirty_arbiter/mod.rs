@@ -25,10 +25,14 @@ use crate::{
     lifeline::Report,
     logging::Log,
     pool::{self, PoolHandle, ReloadError, ScaleTo},
+    process::memory,
     server::{Edge, ReloadConfig},
 };
 use signals::{Asked, Signals};
 
+/// How long freed memory may be kept. Where large messages pass all the time,
+/// to fault the pages in again this often costs nothing.
+const KEEP_MEMORY: Duration = Duration::from_secs(10);
 /// How much longer than the drain the process waits for stragglers.
 const STRAGGLERS: Duration = Duration::from_secs(5);
 
@@ -46,10 +50,9 @@ pub struct DirtyArbiter {
     pub hooks: Option<Box<dyn Hooks>>,
     /// Who is above.
     pub upstream: Upstream,
-    /// Whether processes that lost their parents are its to reap and to end.
-    /// Not where a main arbiter does that, and not inside another program, whose
-    /// children they may be.
-    pub adopts_orphans: bool,
+    /// Whether the process is its own, with the allocator and with processes
+    /// that lost their parents. Not inside another program.
+    pub owns_process: bool,
 }
 
 impl DirtyArbiter {
@@ -58,7 +61,9 @@ impl DirtyArbiter {
     /// # Errors
     /// The reactor, the signals or the socket cannot be set up.
     pub fn run(self) -> io::Result<()> {
-        let adoption = self.adopts_orphans.then(orphans::adopt);
+        // A main arbiter reaps and ends them itself.
+        let adopts_orphans = self.owns_process && matches!(self.upstream, Upstream::Nobody);
+        let adoption = adopts_orphans.then(orphans::adopt);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let ended = runtime.block_on(self.serve(adoption.clone()));
         // With it go the workers that are left; then what they leave is.
@@ -71,6 +76,10 @@ impl DirtyArbiter {
 
     async fn serve(self, adoption: Option<orphans::Shared>) -> io::Result<()> {
         let mut signals = Signals::new()?;
+        if self.owns_process {
+            memory::keep_freed();
+            tokio::spawn(give_back_memory());
+        }
         let alone = matches!(self.upstream, Upstream::Nobody);
         let hooks = hooks::Runner::start(self.hooks, &self.config);
         hooks.before_first_worker().await;
@@ -171,6 +180,14 @@ fn reload_when_asked(
         }
     });
     asks
+}
+
+/// Keeps an arbiter small that has once passed large messages.
+async fn give_back_memory() {
+    loop {
+        tokio::time::sleep(KEEP_MEMORY).await;
+        memory::give_back_freed();
+    }
 }
 
 fn scale(pool: &PoolHandle, by: i32) {

@@ -13,6 +13,7 @@ import threading
 from contextlib import suppress
 
 from dirtyd._proto.dirty.worker.v1.worker_pb2 import ArbiterFrame, WorkerFrame
+from dirtyd.worker.memory import Memory
 from dirtyd.worker.wire import PlainRequest, read_request
 from dirtyd.worker.wire_values import Data, varint
 
@@ -47,6 +48,7 @@ class Link:
         self._sending = threading.Lock()
         self._buffer = bytearray(CAPACITY)
         self._end = 0
+        self.memory = Memory()
         self.limit = ENVELOPE
         wake_read, self._wake_write = os.pipe()
         os.set_blocking(wake_read, False)
@@ -111,6 +113,8 @@ class Link:
         """Move what is left to the front, in a buffer that holds the next frame: exactly that one, if it is large."""
         left = self._end - start
         capacity = max(CAPACITY, needed)
+        if capacity > CAPACITY:
+            self.memory.keep_freed()
         target = self._buffer if len(self._buffer) == capacity == CAPACITY else bytearray(capacity)
         target[:left] = self._buffer[start : self._end]
         self._buffer, self._end = target, left

@@ -8,7 +8,8 @@ what it reads itself, so that a short call costs no hand-over between threads.
     reader = WATCHER  the job has run for a tick or two: the watcher reads, so
                       that Cancel, Credit, Ping and the end of file are noticed
 
-The watcher ticks only while there is traffic; an idle worker never wakes up.
+The watcher ticks only while there is traffic, and then gives back the memory
+that large messages left; an idle worker never wakes up.
 The main thread takes its turn back at the end of the job.
 """
 
@@ -120,6 +121,7 @@ class Turn:
         while True:
             self._awake.wait()
             self._tick_while_busy()
+            self._link.memory.give_back()
             self._awake.clear()
             with self._lock:
                 # A job that began just now saw the flag still set, and relies on this look.
