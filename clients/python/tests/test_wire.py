@@ -1,6 +1,7 @@
 """What is read and written by hand is what protobuf reads and writes, also of bytes that nobody should send."""
 
 import struct
+from contextlib import suppress
 
 import pytest
 from google.protobuf.message import DecodeError
@@ -11,7 +12,7 @@ from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest
 from dirtyd._proto.dirty.v1.value_pb2 import Value
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
 from dirtyd.values import MAX_DEPTH, decode, encode
-from dirtyd.worker.wire import read_arguments, read_request
+from dirtyd.worker.wire import read_arguments, read_request, request_of
 from dirtyd.worker.wire_values import Unusual, read_value, read_varint, varint, write_value
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
@@ -118,6 +119,21 @@ def test_the_usual_request_is_read_without_protobuf() -> None:
     read = read_request(pb.ArbiterFrame(request=request).SerializeToString())
     assert read is not None
     assert attributes(read) == attributes(request)
+
+
+@given(requests)
+def test_a_frame_with_a_request_is_nothing_but_the_request(request: pb.Request) -> None:
+    data = request.SerializeToString()
+    assert request_of(pb.ArbiterFrame(request=request).SerializeToString()) == data
+
+
+@given(damaged(requests.map(lambda request: pb.ArbiterFrame(request=request).SerializeToString())))
+def test_a_damaged_frame_holds_the_request_that_protobuf_finds_or_none(frame: bytes) -> None:
+    inner = request_of(frame)
+    if inner is not None:
+        assert frame.endswith(inner)
+        with suppress(DecodeError):
+            assert pb.Request.FromString(inner) == pb.ArbiterFrame.FromString(frame).request
 
 
 def deep(levels: int) -> object:

@@ -95,6 +95,11 @@ def test_arguments_and_result(arbiter) -> None:
     }  # fmt: skip
 
 
+def test_names_of_keyword_arguments_are_the_callers(arbiter) -> None:
+    names = dict.fromkeys(("call", "function", "result", "args", "kwargs"), 1)
+    assert arbiter.call("echo", **names) == {"args": [], "kwargs": names}
+
+
 def test_state_stays(arbiter) -> None:
     assert [arbiter.call("count") for _ in range(3)] == [1, 2, 3]
 

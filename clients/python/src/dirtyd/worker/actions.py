@@ -29,12 +29,14 @@ from dirtyd.worker.credit import Credit
 from dirtyd.worker.failures import describe, plain, type_name
 from dirtyd.worker.interrupt import Guard
 from dirtyd.worker.link import CAPACITY, LARGEST, Payload
-from dirtyd.worker.loader import Apps, refuse_unknown
+from dirtyd.worker.loader import Apps
 from dirtyd.worker.running import Running
 from dirtyd.worker.wire import read_arguments
 from dirtyd.worker.wire_values import Unusual, varint, write_value
 
 _END = object()
+# Nothing to follow. Of other types it has to be found out.
+PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict))
 
 
 class Refusal(Exception):
@@ -135,11 +137,13 @@ class SyncRunner:
         app = self._apps.get(path)
         if app is None:
             raise Refusal(ERROR_KIND_INVALID_REQUEST, f"this worker has not loaded the app {path!r}")
-        return self._follow(call, self._guard.run(call, _call_app, app, action, args, kwargs))
+        return self._follow(call, self._guard.run(call, app, action, *args, **kwargs))
 
     def _follow(self, call: Running, result: Any) -> None:
         kind = type(result)
-        if kind is GeneratorType:
+        if kind in PLAIN:
+            call.respond(self._codec.seal(result, "result"))
+        elif kind is GeneratorType:
             self._stream(call, result)
         elif kind is AsyncGeneratorType or hasattr(kind, "__await__"):
             self._loop.take(call, result)
@@ -183,11 +187,6 @@ def report(call: Running, error: BaseException) -> None:
         call.fail(ERROR_KIND_ACTION_NOT_FOUND, describe(error))
     else:
         call.fail(ERROR_KIND_APP, describe(error))
-
-
-def _call_app(app: Any, action: str, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    refuse_unknown(app, action)
-    return app(action, *args, **kwargs)
 
 
 def _means_no_action(error: BaseException, action: str) -> bool:

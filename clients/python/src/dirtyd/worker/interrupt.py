@@ -26,7 +26,7 @@ SIGNAL = signal.SIGURG
 class Guard(Protocol):
     """What runs user code of one thread."""
 
-    def run(self, call: Running, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def run(self, call: Running, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         """Call `function`. An interrupt can surface until this returns or raises, not later."""
 
     def interrupt(self, call: Running) -> None:
@@ -41,11 +41,12 @@ class MainGuard:
         self._thread = threading.get_ident()
         signal.signal(SIGNAL, self._on_signal)
 
-    def run(self, call: Running, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def run(self, call: Running, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         try:
             self._armed = call
             # Armed first, then looked: one of the two sides sees the other.
-            self._raise_if_due(call)
+            if call.timed_out:
+                self._raise_if_due(call)
             return function(*args, **kwargs)
         finally:
             # Here too the signal may raise; the caller of run() catches it as if the action had.
@@ -75,7 +76,7 @@ class ThreadGuard:
         # Held while armed is read or changed, so that no exception is aimed at code that has just ended.
         self._lock = threading.Lock()
 
-    def run(self, call: Running, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def run(self, call: Running, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         try:
             try:
                 with self._lock:

@@ -12,9 +12,9 @@ import struct
 import threading
 from contextlib import suppress
 
-from dirtyd._proto.dirty.worker.v1.worker_pb2 import ArbiterFrame, WorkerFrame
+from dirtyd._proto.dirty.worker.v1.worker_pb2 import ArbiterFrame, Request, WorkerFrame
 from dirtyd.worker.memory import Memory
-from dirtyd.worker.wire import PlainRequest, read_request
+from dirtyd.worker.wire import PlainRequest, read_request, request_of
 from dirtyd.worker.wire_values import Data, varint
 
 CAPACITY = 64 * 1024
@@ -27,8 +27,8 @@ LARGEST = 2**31 - 1
 RESPONSE = b"\x2a"  # WorkerFrame.response = 5
 CHUNK = b"\x32"  # WorkerFrame.chunk = 6
 
-# What `receive` gives: a PlainRequest in place of a frame with one.
-Frame = ArbiterFrame | PlainRequest
+# What `receive` gives: a Request without the frame around it.
+Frame = ArbiterFrame | Request | PlainRequest
 # An encoded result or chunk in two parts. The second is empty, or megabytes that are sent from where they lie.
 Payload = tuple[bytes, bytes]
 
@@ -79,13 +79,24 @@ class Link:
                 os.read(fd, 4096)
                 return []
         try:
-            free = memoryview(self._buffer)[self._end :] if self._end else self._buffer
-            count = self._sock.recv_into(free)
+            if not self._end:
+                return self._first(self._sock.recv(CAPACITY))
+            count = self._sock.recv_into(memoryview(self._buffer)[self._end :])
         except ConnectionError:
             count = 0
         if not count:
             raise EOFError
         self._end += count
+        return self._frames()
+
+    def _first(self, data: bytes) -> list[Frame]:
+        """What came while the buffer was empty: usually one whole frame, which needs no buffer."""
+        if not data:
+            raise EOFError
+        if len(data) > 4 and _LENGTH.unpack_from(data)[0] == len(data) - 4 <= self.limit:
+            return [_parse(data[4:])]
+        self._buffer[: len(data)] = data
+        self._end = len(data)
         return self._frames()
 
     def _frames(self) -> list[Frame]:
@@ -144,9 +155,12 @@ class Link:
 
 
 def _parse(data: Data) -> Frame:
-    if request := read_request(data):
+    if len(data) > CAPACITY and (request := read_request(data)):
         return request
+    data = bytes(data)
     try:
-        return ArbiterFrame.FromString(bytes(data))
+        if inner := request_of(data):
+            return Request.FromString(inner)
+        return ArbiterFrame.FromString(data)
     except Exception as error:  # protobuf's DecodeError, or RuntimeError from older runtimes.
         raise ProtocolError(f"a frame cannot be decoded: {error}") from None

@@ -25,11 +25,12 @@ class Apps:
     def __init__(self, settle: Settle) -> None:
         self._settle = settle
         self._ready: dict[str, Any] = {}
+        self._callables: dict[str, Callable[..., Any]] = {}
         self._modules: dict[str, set[str]] = {}
 
-    def get(self, path: str) -> Any:
-        """The app, or None if it is not loaded."""
-        return self._ready.get(path)
+    def get(self, path: str) -> Callable[..., Any] | None:
+        """What to call for the actions of the app, or None if it is not loaded."""
+        return self._callables.get(path)
 
     def workers(self, path: str) -> int | None:
         """Import the app and return its class attribute `workers`."""
@@ -52,7 +53,7 @@ class Apps:
             init = getattr(app, "init", None)
             if init is not None:
                 self._settle(init())
-        self._ready[path] = app
+        self._ready[path], self._callables[path] = app, refusing_unknown(app)
 
     def close(self, failed: Callable[[str, BaseException], None]) -> None:
         """close() every app, the latest first; failures go to `failed`."""
@@ -108,8 +109,8 @@ def _import_app(path: str) -> Any:
     return target
 
 
-def refuse_unknown(app: Any, action: str) -> None:
-    """Raise ActionNotFound, where that can be told before the app is called.
+def refusing_unknown(app: Any) -> Callable[..., Any]:
+    """The app, such that an action which it does not have raises ActionNotFound, where that can be told beforehand.
 
     It can if `__call__` is that of DirtyApp, ours or gunicorn's: both call the
     method of that name.
@@ -117,9 +118,14 @@ def refuse_unknown(app: Any, action: str) -> None:
     call = type(app).__call__
     own = call is DirtyApp.__call__
     if not own and getattr(call, "__module__", "") != "gunicorn.dirty.app":
-        return
-    if (own and action in LIFE_CYCLE) or not callable(getattr(app, action, None)):
-        raise ActionNotFound(f"{type_name(type(app))} has no action {action!r}")
+        return app  # type: ignore[no-any-return]
+
+    def refusing(action: str, /, *args: Any, **kwargs: Any) -> Any:
+        if (own and action in LIFE_CYCLE) or not callable(getattr(app, action, None)):
+            raise ActionNotFound(f"{type_name(type(app))} has no action {action!r}")
+        return app(action, *args, **kwargs)
+
+    return refusing
 
 
 def _parents(path: str) -> set[str]:

@@ -15,6 +15,7 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
     AppFailed,
     AppImported,
     AppReady,
+    ArbiterFrame,
     Hello,
     Pong,
     Welcome,
@@ -31,7 +32,6 @@ from dirtyd.worker.loop import EventLoop
 from dirtyd.worker.running import Running
 from dirtyd.worker.threads import Pool
 from dirtyd.worker.turn import Turn
-from dirtyd.worker.wire import PlainRequest
 
 PROTOCOL_VERSION = 1
 # How long a worker without an arbiter may take to clean up, and one that has closed its apps to exit.
@@ -96,7 +96,7 @@ class Runtime:
         self._link.wake()
 
     def _dispatch(self, frame: Frame) -> None:
-        if type(frame) is PlainRequest:
+        if type(frame) is not ArbiterFrame:
             return self._on_request(frame)
         kind = frame.WhichOneof("kind")
         if kind is None:

@@ -2,7 +2,8 @@
 
 The same bargain as in `wire_values`: what the arbiter and the clients usually
 write is read by hand, and for anything else the answer is None, which means
-"ask protobuf". Of frames it is the Request of an Execute without metadata.
+"ask protobuf". Of frames it is the Request of an Execute without metadata, if
+it is large: then protobuf's copy is what costs.
 """
 
 from typing import Any
@@ -28,6 +29,17 @@ class PlainRequest:
         self.timeout_micros = timeout_micros
         self.request_id = request_id
         self.payload = payload
+
+
+def request_of(frame: bytes) -> bytes | None:
+    """The encoded Request in an ArbiterFrame, if that is all that it has: one object less for protobuf to make."""
+    try:
+        if frame[0] != REQUEST:
+            return None
+        size, at = read_varint(frame, 1)
+    except (Unusual, IndexError):
+        return None
+    return frame[at:] if at + size == len(frame) else None
 
 
 def read_request(frame: Data) -> PlainRequest | None:
@@ -66,19 +78,26 @@ def read_arguments(payload: Data) -> tuple[str, str, list[Any], dict[str, Any]] 
     try:
         if payload[0] != APP:
             return None
-        size, start = read_varint(payload, 1)
+        # Names have at most 255 bytes, and most of them less than 128: a length of one byte.
+        size, start = payload[1], 2
+        if size > 0x7F:
+            size, start = read_varint(payload, 1)
         at = start + size
         app = str(payload[start:at], "utf-8")
         if payload[at] != ACTION:
             return None
-        size, start = read_varint(payload, at + 1)
+        size, start = payload[at + 1], at + 2
+        if size > 0x7F:
+            size, start = read_varint(payload, at + 1)
         at = start + size
         if at > end:
             return None
         action = str(payload[start:at], "utf-8")
         while at < end:
             tag = payload[at]
-            size, start = read_varint(payload, at + 1)
+            size, start = payload[at + 1], at + 2
+            if size > 0x7F:
+                size, start = read_varint(payload, at + 1)
             at = start + size
             if at > end:
                 return None

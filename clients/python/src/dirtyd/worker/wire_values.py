@@ -21,6 +21,7 @@ NULL, BOOL, INT, DOUBLE, STRING, BYTES, LIST, MAP = b"\x08\x10\x18\x21\x2a\x32\x
 ITEM, KEY, VALUE = b"\x0a\x0a\x12"
 
 _DOUBLE = struct.Struct("<d")
+_PLAIN = (STRING, BYTES)
 _SHORT = tuple(bytes((number,)) for number in range(0x80))
 
 Data = bytes | memoryview
@@ -46,15 +47,24 @@ def varint(number: int) -> bytes:
 
 def read_varint(data: Data, at: int) -> tuple[int, int]:
     """The number at `at`, and where it ends. IndexError if it does not."""
-    byte = data[at]
-    at += 1
+    number = data[at]
+    if number < 0x80:
+        return number, at + 1
+    # The continuation bits are summed up with the rest and subtracted at the end: half the steps of masking each.
+    byte = data[at + 1]
+    number += (byte << 7) - 0x80
     if byte < 0x80:
-        return byte, at
-    number, shift = byte & 0x7F, 7
+        return number, at + 2
+    byte = data[at + 2]
+    number += (byte << 14) - 0x4000
+    if byte < 0x80:
+        return number, at + 3
+    at += 3
+    shift = 21
     while True:
         byte = data[at]
         at += 1
-        number |= (byte & 0x7F) << shift
+        number += (byte << shift) - (1 << shift)
         if byte < 0x80:
             break
         shift += 7
@@ -68,11 +78,13 @@ def read_varint(data: Data, at: int) -> tuple[int, int]:
 def read_value(data: Data, at: int, end: int, depth: int = MAX_DEPTH) -> Any:
     """The Value that lies between `at` and `end`. Raises Unusual, IndexError or UnicodeDecodeError."""
     kind = data[at]
-    if kind in (BYTES, STRING):
-        size, start = read_varint(data, at + 1)
+    if kind in _PLAIN:
+        size, start = data[at + 1], at + 2
+        if size > 0x7F:
+            size, start = read_varint(data, at + 1)
         if start + size != end:
             raise Unusual
-        return bytes(data[start:end]) if kind == BYTES else str(data[start:end], "utf-8")
+        return str(data[start:end], "utf-8") if kind == STRING else bytes(data[start:end])
     if kind == INT:
         number, stop = read_varint(data, at + 1)
         if stop != end:
