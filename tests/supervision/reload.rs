@@ -2,12 +2,13 @@
 
 use std::fs;
 
-use dirtyd::client::args;
+use dirtyd::client::{Reason, args};
 use nix::sys::signal::Signal;
+use tonic::Code;
 
 use crate::{
     family::{Family, LIFE},
-    support::{LIMIT, app, eventually, pids},
+    support::{LIMIT, app, eventually, failure, pids, signal},
 };
 
 const TWO: &str = "workers = 2\nboot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n";
@@ -96,4 +97,33 @@ async fn scale_and_events_on_the_command_line() {
     .await;
     events.kill().expect("a child");
     events.wait().expect("a child");
+}
+
+/// What an app has waiting is told that it is gone, also what was on its way to
+/// a worker that dies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_call_on_its_way_to_a_worker_that_dies_after_its_app_was_taken_out_has_an_answer() {
+    let mut family = Family::start().await;
+    let old = pids(&family.status().await);
+    for pid in &old {
+        signal(*pid, Signal::SIGSTOP);
+    }
+    let call = tokio::spawn({
+        let client = family.connect();
+        let large = vec![0u8; 16 << 20];
+        async move { client.execute(LIFE, "echo", args![large.as_slice()]).await }
+    });
+    family.until("it is given to a worker", |s| s.apps[0].running == 1).await;
+    family.configure("workers = 2\n[[app]]\npath = \"life:Stubborn\"\nworkers = 1\n");
+    assert_eq!(family.run(&["reload"]).await.code, Some(0));
+    for pid in &old {
+        signal(*pid, Signal::SIGKILL);
+    }
+    failure(call.await.expect("no panic"), Code::NotFound, Reason::AppNotFound);
+    let settled = |s: &dirtyd::proto::v1::StatusResponse| {
+        s.arbiter.as_ref().is_some_and(|arbiter| arbiter.calls == 0)
+    };
+    family.until("no call is left", settled).await;
+    family.signal(Signal::SIGQUIT);
+    family.ended().await;
 }
