@@ -104,7 +104,11 @@ impl Pool {
         let apps = self.groups[group].seats[seat].apps.clone();
         match self.spawn(&config, (group, seat), Role::Occupant, &apps) {
             Ok(worker) => self.groups[group].seats[seat].occupant = Some(worker),
-            Err(error) => self.seat_failed(group, seat, &error.to_string(), Instant::now()),
+            Err(error) => {
+                let why = error.to_string();
+                self.seat_failed(group, seat, &why, Instant::now());
+                self.on_seat_taken((group, seat), Err(why));
+            }
         }
     }
 
