@@ -1,10 +1,17 @@
 //! How a daemon ends, by signal.
 
-use dirtyd::client::{Error, Reason, Value, args};
-use nix::sys::signal::Signal;
-use tonic::Code;
+use std::time::{Duration, Instant};
 
-use crate::support::{Daemon, failure};
+use dirtyd::{
+    client::{Error, Reason, Value, args},
+    proto::v1::WatchEventsRequest,
+};
+use nix::sys::signal::Signal;
+use tokio::net::UnixStream;
+use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::support::{Daemon, failure, signal};
 
 const APP: &str = "[[app]]\npath = \"lab:Lab\"";
 
@@ -89,4 +96,38 @@ async fn quit_cuts_a_drain_short() {
     daemon.signal(Signal::SIGQUIT);
     daemon.ended().await;
     assert!(running.await.expect("no panic").is_err());
+}
+
+/// What is open and asks for no work holds nobody up: a client that says
+/// nothing, and the watches, which never end by themselves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_does_not_wait_for_who_only_watches_or_says_nothing() {
+    let mut daemon = Daemon::start(&format!("graceful_timeout = \"25s\"\n{APP}")).await;
+    let silent = UnixStream::connect(daemon.socket()).await.expect("the daemon listens");
+    let events = daemon.admin().watch_events(WatchEventsRequest {}).await.expect("watched");
+    let mut health = HealthClient::new(daemon.channel());
+    let check = HealthCheckRequest { service: String::new() };
+    let watch = health.watch(check).await.expect("watched");
+    daemon.until("it has them", |s| s.arbiter.as_ref().is_some_and(|a| a.connections >= 2)).await;
+    let asked = Instant::now();
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.ended().await.success());
+    assert!(asked.elapsed() < Duration::from_secs(12), "{:?}", asked.elapsed());
+    drop((silent, events, watch));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_worker_that_dies_in_a_drain_is_safe_to_retry() {
+    let mut daemon = Daemon::start(APP).await;
+    let pid = daemon.status().await.workers[0].pid;
+    let running = daemon.calling("hold", args!["never"]);
+    daemon.seen("never.started").await;
+    let waiting = daemon.calling("echo", args![1]);
+    daemon.until("it waits", |status| status.apps[0].queued == 1).await;
+    daemon.signal(Signal::SIGTERM);
+    daemon.logged("draining").await;
+    signal(pid, Signal::SIGKILL);
+    failure(running.await.expect("no panic"), Code::Aborted, Reason::WorkerCrashed);
+    failure(waiting.await.expect("no panic"), Code::Unavailable, Reason::Draining);
+    assert!(daemon.ended().await.success());
 }

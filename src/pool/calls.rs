@@ -238,6 +238,9 @@ impl Pool {
     }
 
     fn no_workers(&self, app: AppId) -> CallError {
+        if self.drain.is_some() {
+            return CallError::Draining; // what died is not replaced
+        }
         let row = &self.apps[app.0];
         let group = &self.groups[row.group];
         let why = match &row.last_error {

@@ -23,7 +23,7 @@ use super::{
     tables::{App, Group, Worker},
 };
 use crate::{
-    call::{Call, CallId},
+    call::{Call, CallError, CallId},
     config::{Config, Window},
     worker,
 };
@@ -154,6 +154,13 @@ impl Pool {
                 Wake::Event(worker, event) => self.on_worker(worker, event),
                 Wake::Alarm => self.on_alarm(),
                 Wake::Request(request) => self.on_request(request),
+            }
+        }
+        // What came too late to be looked at. Whoever asked for anything else
+        // learns the same from the end of this task.
+        while let Ok(request) = self.requests.try_recv() {
+            if let Request::Submit(_, _, reply) = request {
+                reply.fail(CallError::Draining, None);
             }
         }
     }

@@ -1,13 +1,15 @@
-//! What crosses on its way to the task: calls and their cancels.
+//! What crosses on its way to the task: calls and their cancels, and the end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use super::start;
+use bytes::Bytes;
+use tokio::sync::{mpsc, watch};
+
+use super::{Health, Request, start, task::Pool};
 use crate::{
-    call::{CallRequest, reply_channel, stream_channel},
+    call::{CallError, CallId, CallRequest, reply_channel, stream_channel},
     config::{Config, Flags, Raw},
 };
-use bytes::Bytes;
 
 /// Workers that never say hello.
 fn config(workers: u32) -> Config {
@@ -41,4 +43,35 @@ async fn a_cancel_that_is_looked_at_before_its_call_is_not_lost() {
     drop((answer, chunks, left));
     let status = pool.status().await.expect("it runs");
     assert_eq!(status.calls, 1, "only the one that somebody waits for");
+}
+
+/// A pool whose task does not run.
+fn idle(config: &Config) -> (mpsc::Sender<Request>, Pool) {
+    let (requests, receiver) = mpsc::channel(1);
+    let (_, cancelled) = mpsc::channel(1);
+    let (health, _) = watch::channel(Health::new());
+    (requests, Pool::new(config, receiver, cancelled, health))
+}
+
+#[tokio::test]
+async fn a_call_that_comes_as_the_last_worker_ends_is_safe_to_retry() {
+    let (requests, mut pool) = idle(&config(0));
+    pool.begin_drain(Instant::now());
+    pool.enforce_drain(Instant::now());
+    let (reply, answer) = reply_channel();
+    let late = Request::Submit(CallId(1), request(), reply);
+    assert!(requests.try_send(late).is_ok(), "there is room");
+    pool.run().await;
+    assert_eq!(answer.await.expect("an answer"), Err((CallError::Draining, None)));
+}
+
+#[tokio::test]
+async fn a_seat_that_is_due_stays_empty_once_the_workers_are_told_to_exit() {
+    let (_requests, mut pool) = idle(&config(1));
+    let now = Instant::now();
+    pool.groups[0].seats[0].restart_at = Some(now);
+    pool.begin_drain(now + Duration::from_secs(60));
+    pool.on_edge_closed();
+    pool.restart_due_seats(now);
+    assert!(pool.is_drained(), "nobody is left, and nobody comes");
 }
