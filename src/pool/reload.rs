@@ -168,7 +168,7 @@ impl Pool {
     /// change theirs, and the pools that are no longer configured.
     fn apply(&mut self, config: &Config, scope: &Scope) -> (Vec<(usize, usize)>, Vec<usize>) {
         if let Scope::All = scope {
-            self.settings = settings(config);
+            self.settings = self.settings.reloaded(settings(config));
         }
         let mut sizes = Vec::new();
         let mut kept = Vec::new();

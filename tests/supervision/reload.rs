@@ -1,6 +1,6 @@
 //! Reload: what is bad changes nothing, what is new takes effect.
 
-use std::fs;
+use std::{fs, time::Duration};
 
 use dirtyd::client::{Reason, args};
 use nix::sys::signal::Signal;
@@ -235,4 +235,36 @@ async fn calls_of_an_app_that_moves_between_pools_are_not_refused() {
     };
     let (reload, ()) = tokio::join!(reload, call);
     assert_eq!(reload.code, Some(0), "{}", reload.stderr);
+}
+
+/// The edge has those of its start, and the new workers must have the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn limits_of_the_edge_stay_until_a_restart() {
+    let app = "class App:
+    def __call__(self, action, *args): return getattr(self, action)(*args)
+    def count(self, limit): yield from range(limit)
+    def size(self, data): return len(data)
+";
+    let config = |window, size| {
+        format!(
+            "stream_window = {window}\nmax_message_size = {size:?}\n[[app]]\npath = \"app:App\"\n"
+        )
+    };
+    for (window, other) in [(64, 4), (4, 64)] {
+        let family = Family::launch(&config(window, "8MiB"), &[("app.py", app)]).await;
+        family.ready().await;
+        family.configure(&config(other, "1MiB"));
+        let reload = family.run(&["reload"]).await;
+        assert_eq!(reload.code, Some(0), "{}", reload.stderr);
+        assert!(family.log().contains("stream_window_bytes stay as they are"));
+        let client = family.connect().with_timeout(Duration::from_secs(10));
+        let mut stream = client.stream("app:App", "count", args![500]).await.expect("a stream");
+        for number in 0..500 {
+            let chunk = stream.next().await.expect("more").expect("no error");
+            assert_eq!(chunk.as_int(), Some(number), "{window} to {other}");
+        }
+        let data = vec![0u8; 4 << 20];
+        let size = client.execute("app:App", "size", args![data.as_slice()]).await;
+        assert_eq!(size.expect("within the limit").as_int(), Some(4 << 20));
+    }
 }
