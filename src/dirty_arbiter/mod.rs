@@ -25,10 +25,15 @@ use crate::{
     lifeline::Report,
     logging::Log,
     pool::{self, PoolHandle, ReloadError, ScaleTo},
+    process::descriptors,
     server::{Edge, ReloadConfig},
 };
 use signals::{Asked, Signals};
 
+/// The descriptors of a worker: its socket, pidfd and two pipes, once more while
+/// it is replaced; and those of everything else.
+const PER_WORKER: u64 = 8;
+const SPARE: u64 = 64;
 /// How much longer than the drain the process waits for stragglers.
 const STRAGGLERS: Duration = Duration::from_secs(5);
 
@@ -58,6 +63,7 @@ impl DirtyArbiter {
     /// # Errors
     /// The reactor, the signals or the socket cannot be set up.
     pub fn run(self) -> io::Result<()> {
+        open_enough(&self.config);
         let adoption = self.adopts_orphans.then(orphans::adopt);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let ended = runtime.block_on(self.serve(adoption.clone()));
@@ -139,6 +145,20 @@ impl DirtyArbiter {
                 tracing::warn!("graceful_timeout passed; the arbiter ends"),
         }
         Ok(())
+    }
+}
+
+/// Makes room for a descriptor for each connection, and for those of the
+/// workers; says so where there is none.
+fn open_enough(config: &Config) {
+    let Ok(limit) = descriptors::raise_limit() else { return };
+    let workers: u64 = config.pools.iter().map(|pool| u64::from(pool.workers)).sum();
+    let connections = config.limits.max_connections as u64;
+    let wanted = connections + workers * PER_WORKER + SPARE;
+    if limit < wanted {
+        tracing::warn!(
+            "max_connections ({connections}) and {workers} workers may take {wanted} descriptors, but only {limit} can be open: then no connection is accepted and no worker started; raise `ulimit -n` (LimitNOFILE), or lower max_connections"
+        );
     }
 }
 
