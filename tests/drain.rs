@@ -2,11 +2,17 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use dirtyd::{
     client::{Error, Reason, Value, args},
-    proto::v1::WatchEventsRequest,
+    proto::v1::{ExecuteRequest, WatchEventsRequest},
 };
+use http::Request;
+use http_body_util::{BodyExt as _, Full};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use nix::sys::signal::Signal;
+use prost::Message as _;
 use tokio::net::UnixStream;
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
@@ -47,6 +53,45 @@ async fn term_lets_a_stream_finish() {
     assert_eq!(stream.next().await.expect("chunk").expect("no error"), Value::from(1));
     daemon.touch("step.1");
     assert!(stream.next().await.is_none(), "it ended well");
+    assert!(daemon.ended().await.success());
+}
+
+/// The action has ended long before its caller has the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn term_lets_a_slow_reader_finish() {
+    const SIZE: usize = 16 << 20;
+    let mut daemon = Daemon::start(APP).await;
+    let stream = UnixStream::connect(daemon.socket()).await.expect("the daemon listens");
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let message = ExecuteRequest {
+        app: "lab:Lab".to_owned(),
+        action: "blob".to_owned(),
+        args: vec![Value::from(SIZE as i64).into_proto()],
+        ..ExecuteRequest::default()
+    };
+    let mut body = vec![0];
+    body.extend((message.encoded_len() as u32).to_be_bytes());
+    message.encode(&mut body).expect("a Vec grows");
+    let request = Request::post("http://localhost/dirty.v1.Arbiter/Execute");
+    let request = request.body(Full::new(Bytes::from(body))).expect("a request");
+    let mut answer = sender.send_request(request).await.expect("an answer").into_body();
+    daemon.signal(Signal::SIGTERM);
+    daemon.logged("draining").await;
+    let (begun, mut read, mut trailers) = (Instant::now(), 0, None);
+    while let Some(frame) = answer.frame().await {
+        match frame.expect("not cut").into_data() {
+            Ok(data) => read += data.len(),
+            Err(frame) => trailers = frame.into_trailers().ok(),
+        }
+        // Slower than whatever a drain may take for idleness.
+        if begun.elapsed() < Duration::from_secs(3) {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    }
+    assert!(read > SIZE, "{read} bytes");
+    assert_eq!(trailers.expect("trailers")["grpc-status"], "0");
     assert!(daemon.ended().await.success());
 }
 

@@ -26,14 +26,19 @@ use super::{
 pub struct Router {
     arbiter: ArbiterService,
     others: Routes,
-    /// Held by every call until the last of its answer is taken.
-    owed: Arc<()>,
+    owed: Owed,
 }
+
+/// Held by every call until its answer has left for the socket.
+type Owed = Arc<()>;
+
+/// Data up to this size in bytes is not followed to the socket.
+const SMALL: usize = 4096;
 
 impl Router {
     /// A router to the arbiter and to the `others`: admin, health, reflection.
     pub fn new(arbiter: ArbiterService, others: Routes) -> Self {
-        Self { arbiter, others, owed: Arc::new(()) }
+        Self { arbiter, others, owed: Owed::default() }
     }
 
     /// Whether some call is still owed an answer, or a part of it. What else is
@@ -80,14 +85,33 @@ pub fn refusal(status: Status) -> Response<Answer> {
     status.into_http::<tonic::body::Body>().map(|body| Answer::Other { body })
 }
 
+/// Data of an answer that h2 keeps for a slow reader, when the body is gone.
+struct Unsent {
+    data: Bytes,
+    _owed: Owed,
+}
+
+impl AsRef<[u8]> for Unsent {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+fn until_sent(frame: Frame<Bytes>, owed: &Owed) -> Frame<Bytes> {
+    frame.map_data(|data| match data.len() > SMALL {
+        true => Bytes::from_owner(Unsent { data, _owed: Arc::clone(owed) }),
+        false => data,
+    })
+}
+
 pin_project! {
     /// The body of an answer.
     #[project = Projected]
     pub enum Answer {
         /// Of Execute.
-        Message { #[pin] message: Message, owed: Arc<()> },
+        Message { #[pin] message: Message, owed: Owed },
         /// Of ExecuteStream.
-        Messages { #[pin] messages: Messages<Chunked>, owed: Arc<()> },
+        Messages { #[pin] messages: Messages<Chunked>, owed: Owed },
         /// Of another service, or an error.
         Other { #[pin] body: tonic::body::Body },
     }
@@ -102,8 +126,12 @@ impl Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         match self.project() {
-            Projected::Message { message, .. } => message.poll_frame(cx),
-            Projected::Messages { messages, .. } => messages.poll_frame(cx),
+            Projected::Message { message, owed } => {
+                message.poll_frame(cx).map_ok(|frame| until_sent(frame, owed))
+            }
+            Projected::Messages { messages, owed } => {
+                messages.poll_frame(cx).map_ok(|frame| until_sent(frame, owed))
+            }
             Projected::Other { body } => body.poll_frame(cx),
         }
     }
