@@ -66,3 +66,16 @@ async fn a_client_that_gives_up_is_told_so_by_its_own_clock() {
     }
     daemon.seen("p.cancelled").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deadline_beyond_all_time_is_none() {
+    let daemon = Daemon::start("[[app]]\npath = \"lab:Lab\"").await;
+    for long in [Duration::MAX, Duration::from_millis(u64::MAX)] {
+        let client = daemon.client().with_timeout(long);
+        client.execute("lab:Lab", "echo", args![]).await.expect("echo");
+        let mut stream = client.stream("lab:Lab", "count", args![1]).await.expect("stream");
+        stream.next().await.expect("a chunk").expect("no error");
+    }
+    let longest = ("grpc-timeout", "99999999H");
+    execute_with(&daemon.socket(), longest, "echo", &[]).await.expect("echo");
+}

@@ -73,6 +73,11 @@ async fn an_app_chooses_its_own_code() {
     let chosen =
         fails(&daemon, "choose", args!["NOT_FOUND"], Code::NotFound, Reason::AppError).await;
     assert_eq!(chosen.remote_type.as_deref(), Some("KeyError"));
+    // A fact that no caller could get does not end the worker that has it.
+    let chosen =
+        fails(&daemon, "choose", args!["NOT_FOUND", 4 << 20], Code::NotFound, Reason::AppError)
+            .await;
+    assert_eq!(fact(&chosen, "row"), "7");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,8 @@ use super::Error;
 /// How much longer than its deadline a call waits for the arbiter, which knows
 /// what became of it.
 const GRACE: Duration = Duration::from_millis(250);
+/// The longest that `grpc-timeout` can say; tonic panics above.
+const LONGEST: Duration = Duration::from_secs(99_999_999 * 3600);
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const MAX_DELAY: Duration = Duration::from_secs(2);
 
@@ -19,6 +21,7 @@ pub struct Deadline(Option<Instant>);
 impl Deadline {
     /// So long from now; none if there is no limit, or none that matters.
     pub fn after(timeout: Option<Duration>) -> Self {
+        let timeout = timeout.filter(|timeout| *timeout <= LONGEST);
         Self(timeout.and_then(|timeout| Instant::now().checked_add(timeout)))
     }
 

@@ -179,6 +179,21 @@ fn contradictions_name_key_line_and_remedy() {
 }
 
 #[test]
+fn what_could_only_go_wrong_later_is_refused() {
+    for key in ["boot_timeout", "heartbeat", "restart_window"] {
+        let text = format!(
+            "[[pool]]\nname = \"p\"\n{key} = 0\ncommand = [\"true\"]\napp = [{{ path = \"A\" }}]"
+        );
+        assert_eq!(error(&text), format!("pool `p`: {key}: it must be longer than 0s"));
+    }
+    let app = "dirty_apps = [\"a:A\"]";
+    let window = error(&format!("stream_window_bytes = \"10EiB\"\n{app}"));
+    assert_eq!(window, "stream_window_bytes: at most 1TiB");
+    let filter = error(&format!("log_filter = \"dirtyd=loud\"\n{app}"));
+    assert!(filter.starts_with("log_filter: `dirtyd=loud`: "), "{filter}");
+}
+
+#[test]
 fn a_bad_variable_is_named() {
     let vars = [("DIRTYD_WORKERS".to_owned(), "many".to_owned())];
     let message = Raw::from_env(vars.into_iter()).expect_err("refused").to_string();

@@ -8,6 +8,7 @@ use std::{
 };
 
 use toml::Spanned;
+use tracing_subscriber::EnvFilter;
 
 use super::{
     AppConfig, Config, ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, LogFormat,
@@ -63,14 +64,11 @@ impl Config {
             proc_name: proc_name(raw.proc_name.as_deref())?,
             graceful_timeout: seconds(raw.graceful_timeout, 30),
             limits: limits(&raw)?,
-            window: Window {
-                chunks: at_least("stream_window", raw.stream_window.unwrap_or(32), 1)?,
-                bytes: at_least("stream_window_bytes", size(raw.stream_window_bytes, MIB), 1)?,
-            },
+            window: window(&raw)?,
             log: LogConfig {
                 file: raw.log_file.as_ref().map(|path| base.join(path)),
                 format: raw.log_format.unwrap_or(LogFormat::Text),
-                filter: raw.log_filter.clone().unwrap_or_else(|| "info".to_owned()),
+                filter: log_filter(raw.log_filter.as_deref())?,
             },
             reload: raw.reload.unwrap_or(ReloadMode::Surge),
             hooks: hooks(raw.hooks.as_ref()),
@@ -140,6 +138,26 @@ fn limits(raw: &Raw) -> Result<Limits, ConfigError> {
         )?,
         max_connections: connections as usize,
     })
+}
+
+fn window(raw: &Raw) -> Result<Window, ConfigError> {
+    let bytes = at_least("stream_window_bytes", size(raw.stream_window_bytes, MIB), 1)?;
+    if bytes > MIB * MIB {
+        return invalid("stream_window_bytes: at most 1TiB".to_owned());
+    }
+    let chunks = at_least("stream_window", raw.stream_window.unwrap_or(32), 1)?;
+    Ok(Window { chunks, bytes })
+}
+
+/// What can be parsed only by who uses it is tried here, so that `check` finds it.
+fn log_filter(filter: Option<&str>) -> Result<String, ConfigError> {
+    let filter = filter.unwrap_or("info");
+    if let Err(error) = EnvFilter::try_new(filter) {
+        return invalid(format!(
+            "log_filter: `{filter}`: {error}; write it like \"info\" or \"dirtyd::pool=debug\""
+        ));
+    }
+    Ok(filter.to_owned())
 }
 
 fn hooks(raw: Option<&RawHooks>) -> Hooks {
@@ -220,6 +238,9 @@ fn pool(
     source: &Source,
 ) -> Result<PoolConfig, ConfigError> {
     let key = |key: &str| format!("pool `{name}`: {key}");
+    let positive = |name: &str, own: Option<Seconds>, inherited| {
+        above_zero(&key(name), own.map_or(inherited, |d| d.0))
+    };
     let workers = raw.workers.unwrap_or(1);
     let Some(threads) = NonZeroU32::new(raw.threads.unwrap_or(1)) else {
         return invalid(format!("{}: at least 1", key("threads")));
@@ -251,9 +272,9 @@ fn pool(
         chdir: raw.chdir.as_ref().map_or_else(|| defaults.chdir.clone(), |dir| base.join(dir)),
         workers,
         threads,
-        boot_timeout: raw.boot_timeout.map_or(defaults.boot_timeout, |d| d.0),
+        boot_timeout: positive("boot_timeout", raw.boot_timeout, defaults.boot_timeout)?,
         kill_grace: raw.kill_grace.map_or(defaults.kill_grace, |d| d.0),
-        heartbeat: raw.heartbeat.map_or(defaults.heartbeat, |d| d.0),
+        heartbeat: positive("heartbeat", raw.heartbeat, defaults.heartbeat)?,
         worker_init: raw.dirty_worker_init.clone().or_else(|| defaults.worker_init.clone()),
         recycle: Recycle {
             max_requests: or_off(raw.max_requests, inherited.max_requests),
@@ -263,7 +284,7 @@ fn pool(
         },
         intensity: Intensity {
             max_restarts: raw.max_restarts.unwrap_or(defaults.intensity.max_restarts),
-            window: raw.restart_window.map_or(defaults.intensity.window, |d| d.0),
+            window: positive("restart_window", raw.restart_window, defaults.intensity.window)?,
         },
         apps,
         name,

@@ -5,6 +5,7 @@
 //! another core for each would cost more than the work.
 
 mod orphans;
+mod resources;
 mod signals;
 mod upstream;
 
@@ -25,14 +26,10 @@ use crate::{
     lifeline::Report,
     logging::Log,
     pool::{self, PoolHandle, ReloadError, ScaleTo},
-    process::memory,
     server::{Edge, ReloadConfig},
 };
 use signals::{Asked, Signals};
 
-/// How long freed memory may be kept. Where large messages pass all the time,
-/// to fault the pages in again this often costs nothing.
-const KEEP_MEMORY: Duration = Duration::from_secs(10);
 /// How much longer than the drain the process waits for stragglers.
 const STRAGGLERS: Duration = Duration::from_secs(5);
 
@@ -50,8 +47,8 @@ pub struct DirtyArbiter {
     pub hooks: Option<Box<dyn Hooks>>,
     /// Who is above.
     pub upstream: Upstream,
-    /// Whether the process is its own, with the allocator and with processes
-    /// that lost their parents. Not inside another program.
+    /// Whether the process is its own, with its limits, its allocator and the
+    /// processes that lost their parents. Not inside another program.
     pub owns_process: bool,
 }
 
@@ -61,6 +58,9 @@ impl DirtyArbiter {
     /// # Errors
     /// The reactor, the signals or the socket cannot be set up.
     pub fn run(self) -> io::Result<()> {
+        if self.owns_process {
+            resources::claim(&self.config);
+        }
         // A main arbiter reaps and ends them itself.
         let adopts_orphans = self.owns_process && matches!(self.upstream, Upstream::Nobody);
         let adoption = adopts_orphans.then(orphans::adopt);
@@ -77,8 +77,7 @@ impl DirtyArbiter {
     async fn serve(self, adoption: Option<orphans::Shared>) -> io::Result<()> {
         let mut signals = Signals::new()?;
         if self.owns_process {
-            memory::keep_freed();
-            tokio::spawn(give_back_memory());
+            tokio::spawn(resources::give_back());
         }
         let alone = matches!(self.upstream, Upstream::Nobody);
         let hooks = hooks::Runner::start(self.hooks, &self.config);
@@ -180,14 +179,6 @@ fn reload_when_asked(
         }
     });
     asks
-}
-
-/// Keeps an arbiter small that has once passed large messages.
-async fn give_back_memory() {
-    loop {
-        tokio::time::sleep(KEEP_MEMORY).await;
-        memory::give_back_freed();
-    }
 }
 
 fn scale(pool: &PoolHandle, by: i32) {

@@ -25,6 +25,10 @@ impl Pool {
         if self.drain.as_ref().is_some_and(|drain| drain.refuses_calls()) {
             return self.refuse(app, reply, CallError::Draining);
         }
+        if reply.is_closed() {
+            // Its cancel came before it: cancels rank first.
+            return self.refuse(app, reply, CallError::Cancelled);
+        }
         let call = Call { id, request, timeout: self.apps[app.0].config.timeout, reply };
         let (now, deadline) = (Instant::now(), call.queue_deadline());
         if deadline <= now {
@@ -140,6 +144,27 @@ impl Pool {
         self.arm(deadline);
     }
 
+    /// A call that did not start in the worker that it was given to. Gives the
+    /// app that it waits for again: a reload may have moved that to another pool,
+    /// or taken it out.
+    pub(super) fn give_back(&mut self, call: Call) -> Option<AppId> {
+        if call.reply.is_closed() {
+            self.leave_slot(call.id, false); // its cancel went to that worker
+            return None;
+        }
+        let Some(app) = self.app_ids.get(&call.request.app).copied() else {
+            self.leave_slot(call.id, false);
+            call.reply.fail(CallError::AppNotFound { app: call.request.app }, None);
+            return None;
+        };
+        if let Some(Place::Running(old, _)) = self.calls.get(&call.id) {
+            let old = &mut self.apps[old.0];
+            old.running = old.running.saturating_sub(1);
+        }
+        self.put_back(app, call);
+        Some(app)
+    }
+
     /// A call is out of its slot.
     pub(super) fn leave_slot(&mut self, id: CallId, served: bool) {
         if let Some(Place::Running(app, _)) = self.calls.remove(&id) {
@@ -213,6 +238,9 @@ impl Pool {
     }
 
     fn no_workers(&self, app: AppId) -> CallError {
+        if self.drain.is_some() {
+            return CallError::Draining; // what died is not replaced
+        }
         let row = &self.apps[app.0];
         let group = &self.groups[row.group];
         let why = match &row.last_error {

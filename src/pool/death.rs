@@ -29,10 +29,7 @@ impl Pool {
         }
         let mut apps = Vec::new();
         for call in unstarted {
-            let Some(app) = self.app_ids.get(&call.request.app).copied() else { continue };
-            self.apps[app.0].running = self.apps[app.0].running.saturating_sub(1);
-            self.put_back(app, call);
-            apps.push(app);
+            apps.extend(self.give_back(call));
         }
         match worker.role {
             Role::Occupant => self.seat_emptied(&worker, &death, now),

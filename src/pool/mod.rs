@@ -34,6 +34,8 @@ mod task;
 
 #[cfg(test)]
 mod scheduler_tests;
+#[cfg(test)]
+mod task_tests;
 
 use std::{
     sync::{

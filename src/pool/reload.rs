@@ -168,7 +168,7 @@ impl Pool {
     /// change theirs, and the pools that are no longer configured.
     fn apply(&mut self, config: &Config, scope: &Scope) -> (Vec<(usize, usize)>, Vec<usize>) {
         if let Scope::All = scope {
-            self.settings = settings(config);
+            self.settings = self.settings.reloaded(settings(config));
         }
         let mut sizes = Vec::new();
         let mut kept = Vec::new();
@@ -222,8 +222,8 @@ impl Pool {
     /// Goes on with the next worker, or ends the reload.
     fn advance_reload(&mut self) {
         let Some(reload) = &mut self.reload else { return };
-        let Some(place) = reload.waiting.pop_front() else { return self.finish_reload() };
-        reload.current = Some(place);
+        reload.current = reload.waiting.pop_front();
+        let Some(place) = reload.current else { return self.finish_reload() };
         let (group, seat) = place;
         let old = self.groups[group].seats.get_mut(seat).and_then(|row| {
             // A recycling was under way here; the reload replaces the worker anyway.
@@ -238,6 +238,15 @@ impl Pool {
             (None, _) => self.advance_reload(),
             (Some(_), ReloadMode::Surge) => self.start_successor(group, seat),
             (Some(old), ReloadMode::Swap) => self.send_away(old, "reload, old one first"),
+        }
+    }
+
+    /// Goes on if the seat that the reload is at has left: its pool was scaled down.
+    pub(super) fn skip_lost_seat(&mut self) {
+        let current = self.reload.as_ref().and_then(|reload| reload.current);
+        let is_lost = |(group, seat): (usize, usize)| seat >= self.groups[group].seats.len();
+        if current.is_some_and(is_lost) {
+            self.advance_reload();
         }
     }
 
@@ -320,9 +329,18 @@ impl Pool {
         }
     }
 
-    /// Whether a reload is replacing the worker of this seat just now.
+    /// Whether a reload is replacing the worker of this seat just now, or is going to.
     pub(super) fn is_replacing(&self, group: usize, seat: usize) -> bool {
-        self.reload.as_ref().is_some_and(|reload| reload.current == Some((group, seat)))
+        let place = (group, seat);
+        (self.reload.as_ref())
+            .is_some_and(|reload| reload.current == Some(place) || reload.waiting.contains(&place))
+    }
+
+    /// Without a reload, nobody waits for what only that would have brought.
+    fn settle_all(&mut self) {
+        for app in (0..self.apps.len()).map(AppId) {
+            self.settle(app);
+        }
     }
 
     fn reload_step(&mut self, group: usize, seat: usize, result: Result<(), String>) {
@@ -332,7 +350,6 @@ impl Pool {
         }
         match result {
             Ok(()) => {
-                reload.current = None;
                 reload.replaced += 1;
                 self.advance_reload();
             }
@@ -389,6 +406,7 @@ impl Pool {
             self.load_missing(group);
             self.fill_seats(group);
         }
+        self.settle_all();
         self.reloads += 1;
         self.start_housekeeping();
         let message = format!("{} finished: {} workers replaced", reload.scope, reload.replaced);
@@ -413,7 +431,7 @@ impl Pool {
 
     fn fail_reload(&mut self, why: &str) {
         let Some(reload) = self.reload.take() else { return };
-        let scope = &reload.scope;
+        let scope = reload.scope;
         let message = match reload.replaced {
             0 => format!("{scope} given up, the old workers stay: {why}"),
             n => {
@@ -421,12 +439,20 @@ impl Pool {
             }
         };
         self.journal.note(EventKind::ReloadFailed, scope.about(), message.clone());
-        if reload.replaced == 0 {
-            self.roll_back(reload.rollback);
+        match reload.replaced {
+            0 => self.roll_back(reload.rollback),
+            _ => self.keep_shares(&reload.rollback),
+        }
+        // A worker that crashed meanwhile was replaced by one with what was known then.
+        let groups: Vec<usize> = self.groups_in(&scope).collect();
+        for group in groups {
+            self.allocate_group(group);
+            self.load_missing(group);
         }
         for app in &mut self.apps {
             app.leaving = false;
         }
+        self.settle_all();
         drop(reload.reply.send(Err(ReloadError::GivenUp(message))));
     }
 

@@ -40,6 +40,17 @@ impl Pool {
         }
     }
 
+    /// For a reload that has replaced something, but not what would have told
+    /// the shares again: those that were known hold on.
+    pub(super) fn keep_shares(&mut self, old: &Rollback) {
+        for (app, _, share) in &old.apps {
+            let row = &mut self.apps[app.0];
+            if row.share == Share::Unknown {
+                row.share = *share;
+            }
+        }
+    }
+
     pub(super) fn roll_back(&mut self, old: Rollback) {
         self.settings = old.settings;
         let (groups, apps) = old.known;
@@ -53,7 +64,7 @@ impl Pool {
         for (app, config, share) in old.apps {
             self.scheduler.set_app(app, config.queue);
             let row = &mut self.apps[app.0];
-            (row.config, row.share) = (config, share);
+            (row.config, row.share, row.leaving) = (config, share, false);
         }
         for (group, config, seats) in old.groups {
             let row = &mut self.groups[group];

@@ -76,5 +76,6 @@ impl Pool {
             self.settle(app);
         }
         self.publish_health();
+        self.skip_lost_seat();
     }
 }

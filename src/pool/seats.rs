@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Instant};
 
 use super::{
     allocation::{Share, allocate},
+    drain::Drain,
     ids::{AppId, WorkerId},
     journal::{About, EventKind},
     tables::{App, Group, Loaded, Role, Seat, Worker, WorkerState},
@@ -100,11 +101,18 @@ impl Pool {
     /// Starts a worker that holds its seat at once.
     pub(super) fn start_occupant(&mut self, group: usize, seat: usize) {
         self.groups[group].seats[seat].restart_at = None;
+        if self.drain.as_ref().is_some_and(Drain::refuses_calls) {
+            return; // the others are told to exit; nobody would tell this one
+        }
         let config = Arc::clone(&self.groups[group].config);
         let apps = self.groups[group].seats[seat].apps.clone();
         match self.spawn(&config, (group, seat), Role::Occupant, &apps) {
             Ok(worker) => self.groups[group].seats[seat].occupant = Some(worker),
-            Err(error) => self.seat_failed(group, seat, &error.to_string(), Instant::now()),
+            Err(error) => {
+                let why = error.to_string();
+                self.seat_failed(group, seat, &why, Instant::now());
+                self.on_seat_taken((group, seat), Err(why));
+            }
         }
     }
 

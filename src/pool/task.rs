@@ -23,7 +23,7 @@ use super::{
     tables::{App, Group, Worker},
 };
 use crate::{
-    call::{Call, CallId},
+    call::{Call, CallError, CallId},
     config::{Config, Window},
     worker,
 };
@@ -45,6 +45,21 @@ pub struct Settings {
     pub graceful_timeout: Duration,
     /// In which order a reload replaces workers.
     pub reload: crate::config::ReloadMode,
+}
+
+impl Settings {
+    /// These after a reload. Streams and messages pass the edge, which has the
+    /// limits of its start: workers with others would be killed for chunks that
+    /// they have credit for, or wait for credit that never comes.
+    pub(super) fn reloaded(&self, new: Self) -> Self {
+        let (window, max_message_size) = (self.window, self.max_message_size);
+        if (window, max_message_size) != (new.window, new.max_message_size) {
+            tracing::warn!(
+                "reload: max_message_size, stream_window and stream_window_bytes stay as they are; they take an upgrade or a restart"
+            );
+        }
+        Self { window, max_message_size, ..new }
+    }
 }
 
 /// Where a call is.
@@ -154,6 +169,13 @@ impl Pool {
                 Wake::Event(worker, event) => self.on_worker(worker, event),
                 Wake::Alarm => self.on_alarm(),
                 Wake::Request(request) => self.on_request(request),
+            }
+        }
+        // What came too late to be looked at. Whoever asked for anything else
+        // learns the same from the end of this task.
+        while let Ok(request) = self.requests.try_recv() {
+            if let Request::Submit(_, _, reply) = request {
+                reply.fail(CallError::Draining, None);
             }
         }
     }

@@ -1,4 +1,5 @@
-//! Descriptors that this process was started with: taking them over, once each.
+//! Descriptors: taking over those that this process was started with, once each,
+//! and how many it may open.
 
 use std::{
     io,
@@ -6,12 +7,16 @@ use std::{
         fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd},
         unix::net::UnixListener,
     },
+    sync::OnceLock,
 };
 
 use nix::{
     errno::Errno,
     fcntl::{FcntlArg, FdFlag, fcntl},
-    sys::socket::{UnixAddr, getsockname, getsockopt, sockopt},
+    sys::{
+        resource::{Resource, getrlimit, setrlimit},
+        socket::{UnixAddr, getsockname, getsockopt, sockopt},
+    },
 };
 
 /// Takes a descriptor over from whoever started this process, and keeps it from
@@ -67,4 +72,35 @@ pub fn from_systemd() -> io::Result<Option<UnixListener>> {
             "LISTEN_FDS: {n} sockets were passed, dirtyd listens on one; write one ListenStream="
         ))),
     }
+}
+
+/// The soft and the hard limit that this process was started with.
+static STARTED_WITH: OnceLock<(u64, u64)> = OnceLock::new();
+
+/// Lets this process open as many descriptors as it ever may, and gives how many
+/// that are. The usual soft limit of 1024 is for programs that call select(2);
+/// workers may be such, and get it back.
+///
+/// # Errors
+/// The kernel does not say.
+pub fn raise_limit() -> io::Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    let _ = STARTED_WITH.set((soft, hard));
+    let raised = setrlimit(Resource::RLIMIT_NOFILE, hard, hard).is_ok();
+    Ok(if raised { hard } else { soft })
+}
+
+/// The limits to give back to a child, if they were raised.
+pub(super) fn limits_before() -> Option<(u64, u64)> {
+    STARTED_WITH.get().copied()
+}
+
+/// In a child between fork and exec: gives them back.
+///
+/// # Errors
+/// None is expected: they are not above those that there are.
+pub(super) fn give_back(limits: Option<(u64, u64)>) -> io::Result<()> {
+    let Some((soft, hard)) = limits else { return Ok(()) };
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
+    Ok(())
 }

@@ -29,7 +29,7 @@ use tokio::{
     net::unix::pipe,
 };
 
-use super::{children::OwnChild, pidfd, socket};
+use super::{children::OwnChild, descriptors, pidfd, socket};
 
 /// The descriptor of a worker's socket, in the worker: the first after the
 /// three that every program has. Runtimes that look through the descriptors
@@ -173,10 +173,11 @@ fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 /// other descriptor, and makes it die with its parent.
 #[allow(unsafe_code)]
 fn inherit(command: &mut Command, socket: OwnedFd) {
-    let parent = getpid();
+    let (parent, limits) = (getpid(), descriptors::limits_before());
     let prepare = move || {
         move_to_worker_fd(&socket)?;
         close_others_on_exec();
+        descriptors::give_back(limits)?;
         prctl::set_pdeathsig(Signal::SIGKILL)?;
         prctl::set_timerslack(TIMER_SLACK)?;
         if getppid() != parent {
@@ -186,7 +187,7 @@ fn inherit(command: &mut Command, socket: OwnedFd) {
         Ok(())
     };
     // SAFETY: the closure runs in the child between fork and exec. It only
-    // makes system calls (dup2, fcntl, close_range, prctl, getppid,
+    // makes system calls (dup2, fcntl, close_range, setrlimit, prctl, getppid,
     // sigprocmask), allocates nothing and takes no locks, so it is
     // async-signal-safe.
     unsafe { command.pre_exec(prepare) };

@@ -11,6 +11,8 @@ use crate::proto::worker::{ErrorKind, Failure};
 /// More than this of a message, and of a traceback, helps nobody.
 const MAX_MESSAGE: usize = 16 * 1024;
 const MAX_TRACEBACK: usize = 64 * 1024;
+/// The bytes of all facts. The arbiter passes on still less.
+const MAX_FACTS: usize = 16 * 1024;
 
 /// The failure of an action or of an init. `?` makes one of any
 /// [`std::error::Error`].
@@ -48,9 +50,14 @@ impl AppError {
     }
 
     /// The same, with a fact for the caller's program; it travels with a code.
+    /// One that does not fit into 16 KiB with those before it is left out.
     #[must_use]
     pub fn with_fact(mut self, key: &str, value: impl fmt::Display) -> Self {
-        self.failure.metadata.insert(key.to_owned(), value.to_string());
+        let (facts, value) = (&mut self.failure.metadata, value.to_string());
+        let taken: usize = facts.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if taken + key.len() + value.len() <= MAX_FACTS {
+            facts.insert(key.to_owned(), value);
+        }
         self
     }
 
@@ -127,5 +134,12 @@ mod tests {
     fn long_messages_are_cut_between_characters() {
         let error = AppError::new("Long", "ü".repeat(MAX_MESSAGE));
         assert_eq!(error.failure.message.len(), MAX_MESSAGE);
+    }
+
+    #[test]
+    fn a_fact_that_is_too_large_is_left_out() {
+        let error = AppError::new("E", "e").with_fact("large", "x".repeat(MAX_FACTS));
+        let facts = error.with_fact("row", 7).failure.metadata;
+        assert_eq!(facts.into_iter().collect::<Vec<_>>(), [("row".to_owned(), "7".to_owned())]);
     }
 }

@@ -51,6 +51,8 @@ impl ArbiterService {
         let (call, mut context) = self.read(request).await?;
         let (reply, answer) = reply_channel();
         let ticket = self.pool.submit(call, reply).await;
+        // Dropped before the ticket, which says then that nobody waits.
+        let answer = answer;
         context.name_request(&ticket);
         let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
         ticket.done();

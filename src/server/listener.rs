@@ -38,6 +38,10 @@ use crate::{
 
 /// How long to wait after accept failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How long connections that owe nothing may take to end, when they are asked
+/// to, and how often to look.
+const QUIET: Duration = Duration::from_secs(1);
+const QUIET_LOOKS: u32 = 20;
 /// Refused clients that are told why, at once; further ones are just closed.
 const MAX_REFUSALS: u32 = 32;
 
@@ -104,6 +108,15 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<StdListener> {
     Ok(listener)
 }
 
+/// Resolves when no call has been owed anything for a while.
+async fn quiet(router: &Router) {
+    let mut looks = 0;
+    while looks < QUIET_LOOKS {
+        tokio::time::sleep(QUIET / QUIET_LOOKS).await;
+        looks = if router.owes() { 0 } else { looks + 1 };
+    }
+}
+
 /// The edge, ready to serve.
 pub struct Edge {
     listener: UnixListener,
@@ -157,7 +170,7 @@ impl Edge {
 
     /// Takes connections once `admitted` resolves, and serves until `stop` does;
     /// then takes no further connection, asks the open ones to end after their
-    /// calls, and returns when they have.
+    /// calls, and returns when they have, or only such are left that have none.
     pub async fn serve(self, admitted: impl Future<Output = ()>, stop: impl Future<Output = ()>) {
         let graceful = GracefulShutdown::new();
         tokio::pin!(stop);
@@ -187,7 +200,12 @@ impl Edge {
     async fn close(self, connections: GracefulShutdown) {
         self.draining.send_replace(true);
         drop(self.listener);
-        connections.shutdown().await;
+        // A watch does not end by itself, and a client that is stopped or says
+        // nothing does not see that it is asked to: neither is waited for.
+        tokio::select! {
+            () = connections.shutdown() => {}
+            () = quiet(&self.router) => {}
+        }
     }
 
     fn open(&self, stream: UnixStream, graceful: &GracefulShutdown) {

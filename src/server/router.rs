@@ -4,6 +4,7 @@
 use std::{
     convert::Infallible,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -25,12 +26,25 @@ use super::{
 pub struct Router {
     arbiter: ArbiterService,
     others: Routes,
+    owed: Owed,
 }
+
+/// Held by every call until its answer has left for the socket.
+type Owed = Arc<()>;
+
+/// Data up to this size in bytes is not followed to the socket.
+const SMALL: usize = 4096;
 
 impl Router {
     /// A router to the arbiter and to the `others`: admin, health, reflection.
     pub fn new(arbiter: ArbiterService, others: Routes) -> Self {
-        Self { arbiter, others }
+        Self { arbiter, others, owed: Owed::default() }
+    }
+
+    /// Whether some call is still owed an answer, or a part of it. What else is
+    /// open does not count: a watch never ends.
+    pub fn owes(&self) -> bool {
+        Arc::strong_count(&self.owed) > 1
     }
 
     /// Answers a request.
@@ -40,12 +54,14 @@ impl Router {
     pub async fn serve(&self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
         let answer = match request.uri().path() {
             "/dirty.v1.Arbiter/Execute" => {
+                let owed = Arc::clone(&self.owed);
                 let message = self.arbiter.execute(request).await;
-                message.map(|message| Answer::Message { message })
+                message.map(|message| Answer::Message { message, owed })
             }
             "/dirty.v1.Arbiter/ExecuteStream" => {
+                let owed = Arc::clone(&self.owed);
                 let messages = self.arbiter.execute_stream(request).await;
-                messages.map(|messages| Answer::Messages { messages })
+                messages.map(|messages| Answer::Messages { messages, owed })
             }
             _ => {
                 let response = self.others.clone().oneshot(request).await;
@@ -69,14 +85,33 @@ pub fn refusal(status: Status) -> Response<Answer> {
     status.into_http::<tonic::body::Body>().map(|body| Answer::Other { body })
 }
 
+/// Data of an answer that h2 keeps for a slow reader, when the body is gone.
+struct Unsent {
+    data: Bytes,
+    _owed: Owed,
+}
+
+impl AsRef<[u8]> for Unsent {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
+    }
+}
+
+fn until_sent(frame: Frame<Bytes>, owed: &Owed) -> Frame<Bytes> {
+    frame.map_data(|data| match data.len() > SMALL {
+        true => Bytes::from_owner(Unsent { data, _owed: Arc::clone(owed) }),
+        false => data,
+    })
+}
+
 pin_project! {
     /// The body of an answer.
     #[project = Projected]
     pub enum Answer {
         /// Of Execute.
-        Message { #[pin] message: Message },
+        Message { #[pin] message: Message, owed: Owed },
         /// Of ExecuteStream.
-        Messages { #[pin] messages: Messages<Chunked> },
+        Messages { #[pin] messages: Messages<Chunked>, owed: Owed },
         /// Of another service, or an error.
         Other { #[pin] body: tonic::body::Body },
     }
@@ -91,16 +126,20 @@ impl Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         match self.project() {
-            Projected::Message { message } => message.poll_frame(cx),
-            Projected::Messages { messages } => messages.poll_frame(cx),
+            Projected::Message { message, owed } => {
+                message.poll_frame(cx).map_ok(|frame| until_sent(frame, owed))
+            }
+            Projected::Messages { messages, owed } => {
+                messages.poll_frame(cx).map_ok(|frame| until_sent(frame, owed))
+            }
             Projected::Other { body } => body.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Message { message } => message.is_end_stream(),
-            Self::Messages { messages } => messages.is_end_stream(),
+            Self::Message { message, .. } => message.is_end_stream(),
+            Self::Messages { messages, .. } => messages.is_end_stream(),
             Self::Other { body } => body.is_end_stream(),
         }
     }

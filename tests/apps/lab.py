@@ -51,9 +51,10 @@ class Lab(DirtyApp):
     def fail(self, message):
         raise ValueError(message)
 
-    def choose(self, code):
+    def choose(self, code, size=0):
         error = KeyError("row 7")
         error.dirty_code = code
+        error.metadata = {"document": "x" * size, "row": "7"}
         raise error
 
     def blob(self, size):

@@ -7,6 +7,7 @@ mod support;
 
 mod chaos;
 mod death;
+mod descriptors;
 mod family;
 mod footprint;
 mod hooks;

@@ -1,13 +1,14 @@
 //! Reload: what is bad changes nothing, what is new takes effect.
 
-use std::fs;
+use std::{fs, time::Duration};
 
-use dirtyd::client::args;
+use dirtyd::client::{Reason, args};
 use nix::sys::signal::Signal;
+use tonic::Code;
 
 use crate::{
     family::{Family, LIFE},
-    support::{LIMIT, app, eventually, pids},
+    support::{LIMIT, app, eventually, failure, pids, python, python_path, repository, signal},
 };
 
 const TWO: &str = "workers = 2\nboot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n";
@@ -96,4 +97,174 @@ async fn scale_and_events_on_the_command_line() {
     .await;
     events.kill().expect("a child");
     events.wait().expect("a child");
+}
+
+/// The fourth worker, which is to take the second seat, never gets ready.
+const FOURTH_HANGS: &str = "import os, pathlib, time
+class App:
+    def __call__(self, action): return os.getpid()
+    def init(self):
+        with open('boots', 'ab') as boots:
+            boots.write(b'.')
+            number = boots.tell()
+        if number == 4:
+            pathlib.Path('fourth').touch()
+            time.sleep(1000)
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_reload_goes_on_when_the_seat_that_it_is_at_leaves() {
+    for mode in ["surge", "swap"] {
+        let config = format!("reload = {mode:?}\nworkers = 2\n[[app]]\npath = \"app:App\"\n");
+        let family = Family::launch(&config, &[("app.py", FOURTH_HANGS)]).await;
+        family.ready().await;
+        let reload = async {
+            let reload = family.run(&["reload"]).await;
+            assert_eq!(reload.code, Some(0), "{mode}: {}", reload.stderr);
+        };
+        let scale = async {
+            family.seen("fourth").await;
+            let scaled = family.run(&["scale", "1"]).await;
+            assert_eq!(scaled.code, Some(0), "{mode}: {}", scaled.stderr);
+        };
+        let both = async { tokio::join!(reload, scale) };
+        tokio::time::timeout(LIMIT, both).await.expect("the reload ends");
+        let again = family.run(&["reload"]).await;
+        assert_eq!(again.code, Some(0), "{mode}: {}", again.stderr);
+    }
+}
+
+/// Of a command that cannot even be started.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_swap_to_a_command_that_cannot_start_is_given_up() {
+    let config = "reload = \"swap\"\n[[app]]\npath = \"life:Life\"\n";
+    let family = Family::with(config).await;
+    family.configure(&format!("command = [\"/nonesuch\"]\n{config}"));
+    let reload = tokio::time::timeout(LIMIT, family.run(&["reload"])).await.expect("it ends");
+    assert_eq!(reload.code, Some(1), "{}", reload.stdout);
+    assert!(reload.stderr.contains("/nonesuch"), "{}", reload.stderr);
+    family.ready().await;
+    family.call("pid").await.expect("served as before");
+}
+
+/// The third import never ends: that of the first new worker.
+const THIRD_HANGS: &str = "import pathlib, time
+with open('imports', 'ab') as imports:
+    imports.write(b'.')
+    number = imports.tell()
+if number == 3:
+    pathlib.Path('third').touch()
+    time.sleep(1000)
+class App:
+    def __call__(self, action): pass
+";
+
+/// A worker that crashes while nobody knows in how many an app is loaded has to
+/// get it in the end, even if the reload that was to tell is given up.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_worker_that_crashes_in_a_reload_that_fails_gets_its_apps() {
+    let config = "workers = 2\nboot_timeout = \"4s\"\n[[app]]\npath = \"app:App\"\n";
+    let family = Family::launch(config, &[("app.py", THIRD_HANGS)]).await;
+    family.ready().await;
+    let second = pids(&family.status().await)[1];
+    let reload = async {
+        let reload = family.run(&["reload"]).await;
+        assert_eq!(reload.code, Some(1), "{}", reload.stdout);
+    };
+    let crash = async {
+        family.seen("third").await;
+        signal(second, Signal::SIGKILL);
+        family.logged("started worker 4").await;
+    };
+    tokio::join!(reload, crash);
+    family.until("two serve it", |status| status.apps[0].ready_workers == 2).await;
+}
+
+/// What an app has waiting is told that it is gone, also what was on its way to
+/// a worker that dies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_call_on_its_way_to_a_worker_that_dies_after_its_app_was_taken_out_has_an_answer() {
+    let mut family = Family::start().await;
+    let old = pids(&family.status().await);
+    for pid in &old {
+        signal(*pid, Signal::SIGSTOP);
+    }
+    let call = tokio::spawn({
+        let client = family.connect();
+        let large = vec![0u8; 16 << 20];
+        async move { client.execute(LIFE, "echo", args![large.as_slice()]).await }
+    });
+    family.until("it is given to a worker", |s| s.apps[0].running == 1).await;
+    family.configure("workers = 2\n[[app]]\npath = \"life:Stubborn\"\nworkers = 1\n");
+    assert_eq!(family.run(&["reload"]).await.code, Some(0));
+    for pid in &old {
+        signal(*pid, Signal::SIGKILL);
+    }
+    failure(call.await.expect("no panic"), Code::NotFound, Reason::AppNotFound);
+    let settled = |s: &dirtyd::proto::v1::StatusResponse| {
+        s.arbiter.as_ref().is_some_and(|arbiter| arbiter.calls == 0)
+    };
+    family.until("no call is left", settled).await;
+    family.signal(Signal::SIGQUIT);
+    family.ended().await;
+}
+
+/// An app that moves to another pool waits for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn calls_of_an_app_that_moves_between_pools_are_not_refused() {
+    let path = python_path(&repository().join("tests/supervision/apps"));
+    let config = |first: &str, second: &str| {
+        let pool = |name: &str, paths: &str| {
+            let apps: Vec<_> =
+                paths.split(' ').map(|path| format!("{{ path = \"life:{path}\" }}")).collect();
+            format!(
+                "[[pool]]\nname = {name:?}\npython = {:?}\nenv = {{ PYTHONPATH = {path:?} }}\napp = [{}]\n",
+                python(),
+                apps.join(", ")
+            )
+        };
+        format!("{}{}", pool("first", first), pool("second", second))
+    };
+    let family = Family::with(&config("Moody Life", "Stubborn")).await;
+    fs::write(family.path("mood"), "slow").expect("file");
+    family.configure(&config("Moody", "Stubborn Life"));
+    let reload = family.run(&["reload"]);
+    let call = async {
+        family.logged("replacing 2 workers").await;
+        family.call("pid").await.expect("served, once its new pool has it");
+    };
+    let (reload, ()) = tokio::join!(reload, call);
+    assert_eq!(reload.code, Some(0), "{}", reload.stderr);
+}
+
+/// The edge has those of its start, and the new workers must have the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn limits_of_the_edge_stay_until_a_restart() {
+    let app = "class App:
+    def __call__(self, action, *args): return getattr(self, action)(*args)
+    def count(self, limit): yield from range(limit)
+    def size(self, data): return len(data)
+";
+    let config = |window, size| {
+        format!(
+            "stream_window = {window}\nmax_message_size = {size:?}\n[[app]]\npath = \"app:App\"\n"
+        )
+    };
+    for (window, other) in [(64, 4), (4, 64)] {
+        let family = Family::launch(&config(window, "8MiB"), &[("app.py", app)]).await;
+        family.ready().await;
+        family.configure(&config(other, "1MiB"));
+        let reload = family.run(&["reload"]).await;
+        assert_eq!(reload.code, Some(0), "{}", reload.stderr);
+        assert!(family.log().contains("stream_window_bytes stay as they are"));
+        let client = family.connect().with_timeout(Duration::from_secs(10));
+        let mut stream = client.stream("app:App", "count", args![500]).await.expect("a stream");
+        for number in 0..500 {
+            let chunk = stream.next().await.expect("more").expect("no error");
+            assert_eq!(chunk.as_int(), Some(number), "{window} to {other}");
+        }
+        let data = vec![0u8; 4 << 20];
+        let size = client.execute("app:App", "size", args![data.as_slice()]).await;
+        assert_eq!(size.expect("within the limit").as_int(), Some(4 << 20));
+    }
 }

@@ -221,6 +221,14 @@ describe("streams", LIMIT, () => {
     assert.deepEqual(await arbiter.expect("response"), [1, 2]);
   });
 
+  test("one that fails to close after its end has ended", async () => {
+    await booted();
+    const callId = arbiter.call(APP, "unclosable", [], { credit: 1 });
+    assert.deepEqual(await arbiter.expect("end"), { callId });
+    arbiter.send("ping", { nonce: 1n });
+    await arbiter.expect("pong");
+  });
+
   test("cancel closes the generator, which finishes first", async () => {
     await booted();
     const path = join(scratch, "tidy");

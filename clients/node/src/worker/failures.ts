@@ -7,6 +7,8 @@ import type { Failure } from "../gen/dirty/worker/v1/worker.js";
 
 const MAX_MESSAGE = 16 * 1024;
 const MAX_TRACEBACK = 64 * 1024;
+/** Of keys and values together; what does not fit is left out. The arbiter passes on still less. */
+const MAX_METADATA = 16 * 1024;
 
 // The frames of these are the runtime's, not the app's.
 const OWN = fileURLToPath(new URL(".", import.meta.url));
@@ -65,8 +67,15 @@ function codeOf(chosen: unknown): number {
 }
 
 function facts(metadata: unknown): Map<string, string> {
-  const entries = Object.entries(metadata ?? {});
-  return new Map(entries.map(([key, value]) => [key.toWellFormed(), String(value).toWellFormed()]));
+  let room = MAX_METADATA;
+  const entries = Object.entries(metadata ?? {})
+    .map(([key, value]): [string, string] => [key.toWellFormed(), String(value).toWellFormed()])
+    .filter(([key, value]) => {
+      const fits = key.length + value.length <= room;
+      if (fits) room -= key.length + value.length;
+      return fits;
+    });
+  return new Map(entries);
 }
 
 function attempt<T>(read: () => T, otherwise: T): T {

@@ -5,7 +5,7 @@ import { type Call, CallCancelled, CallTimeout } from "../call.js";
 import { CancelReason, ErrorKind, type Failure, type Request } from "../gen/dirty/worker/v1/worker.js";
 import { Credit } from "./credit.js";
 import { plain } from "./failures.js";
-import type { Link } from "./link.js";
+import type { Link, Outgoing } from "./link.js";
 
 /** A call from its Request to its terminal frame. */
 export class Running {
@@ -16,6 +16,7 @@ export class Running {
   readonly public: Call;
   readonly #abort = new AbortController();
   readonly #link: Link;
+  #ended = false;
 
   constructor(request: Request, link: Link) {
     this.id = request.callId;
@@ -59,21 +60,27 @@ export class Running {
 
   /** End the call with its result. */
   respond(payload: Uint8Array): void {
-    this.#link.send({ $case: "response", value: { callId: this.id, payload } });
+    this.#finish({ $case: "response", value: { callId: this.id, payload } });
   }
 
   /** End the stream well. */
   end(): void {
-    this.#link.send({ $case: "end", value: { callId: this.id } });
+    this.#finish({ $case: "end", value: { callId: this.id } });
   }
 
   /** End the call badly. */
   fail(kind: ErrorKind, failure: Failure): void {
-    this.#link.send({ $case: "error", value: { callId: this.id, kind, failure } });
+    this.#finish({ $case: "error", value: { callId: this.id, kind, failure } });
   }
 
   /** End the call because it was cancelled. */
   endCancelled(): void {
     this.fail(ErrorKind.ERROR_KIND_CANCELLED, plain(`${this.public.app} ${this.public.action} was cancelled`.trim()));
+  }
+
+  /** Exactly one terminal frame, whatever goes wrong after it. */
+  #finish(frame: Outgoing): void {
+    if (!this.#ended) this.#link.send(frame);
+    this.#ended = true;
   }
 }

@@ -69,6 +69,18 @@ export class Actions {
     }
   }
 
+  /** An iterator that cannot be closed. */
+  unclosable() {
+    return {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: true }),
+        return: async () => {
+          throw new Error("too late");
+        },
+      }),
+    };
+  }
+
   fails() {
     throw Object.assign(new RangeError("no such row", { cause: new Error("inner") }), {
       dirtyCode: "NOT_FOUND",

@@ -9,6 +9,8 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import Failure
 
 MAX_MESSAGE = 16 * 1024
 MAX_TRACEBACK = 64 * 1024
+# Of keys and values together; what does not fit is left out. The arbiter passes on still less.
+MAX_METADATA = 16 * 1024
 
 # The frames of these are the runtime's, not the app's.
 _OWN = (os.path.dirname(os.path.dirname(__file__)) + os.sep, "<frozen importlib", importlib.__file__)
@@ -27,8 +29,12 @@ def describe(error: BaseException) -> Failure:
     try:
         failure.code = _code(getattr(error, "dirty_code", 0))
         if failure.code:
+            room = MAX_METADATA
             for key, value in dict(getattr(error, "metadata", None) or {}).items():
-                failure.metadata[_clean(str(key))] = _clean(str(value))
+                name, text = _clean(str(key)), _clean(str(value))
+                if len(name) + len(text) <= room:
+                    room -= len(name) + len(text)
+                    failure.metadata[name] = text
     except BaseException:
         failure.metadata.clear()
     return failure

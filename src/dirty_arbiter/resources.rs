@@ -1,0 +1,45 @@
+//! What the process of a dirty arbiter takes of the system, beside its threads:
+//! descriptors and memory. Only where the process is its own.
+
+use std::time::Duration;
+
+use crate::{
+    config::Config,
+    process::{descriptors, memory},
+};
+
+/// The descriptors of a worker: its socket, pidfd and two pipes, once more while
+/// it is replaced; and those of everything else.
+const PER_WORKER: u64 = 8;
+const SPARE: u64 = 64;
+/// How long freed memory may be kept. Where large messages pass all the time,
+/// to fault the pages in again this often costs nothing.
+const KEEP_MEMORY: Duration = Duration::from_secs(10);
+
+/// Sets the process up for the calls of this configuration.
+pub fn claim(config: &Config) {
+    memory::keep_freed();
+    open_enough(config);
+}
+
+/// Makes room for a descriptor for each connection, and for those of the
+/// workers; says so where there is none.
+fn open_enough(config: &Config) {
+    let Ok(limit) = descriptors::raise_limit() else { return };
+    let workers: u64 = config.pools.iter().map(|pool| u64::from(pool.workers)).sum();
+    let connections = config.limits.max_connections as u64;
+    let wanted = connections + workers * PER_WORKER + SPARE;
+    if limit < wanted {
+        tracing::warn!(
+            "max_connections ({connections}) and {workers} workers may take {wanted} descriptors, but only {limit} can be open: then no connection is accepted and no worker started; raise `ulimit -n` (LimitNOFILE), or lower max_connections"
+        );
+    }
+}
+
+/// Keeps an arbiter small that has once passed large messages.
+pub async fn give_back() {
+    loop {
+        tokio::time::sleep(KEEP_MEMORY).await;
+        memory::give_back_freed();
+    }
+}
