@@ -21,6 +21,7 @@ mod errors;
 mod grpcurl;
 mod ladder;
 mod misbehave;
+mod pools;
 mod queue;
 mod rust_client;
 mod rust_worker;
