@@ -103,6 +103,12 @@ def test_leaving_an_async_stream_cancels_it(server: Server, leave: str) -> None:
     asyncio.run(asyncio.wait_for(run(), 30))
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_async_stream_needs_a_running_loop(client: DirtyClient) -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        client.stream_async("m:A", "numbers", 1)
+
+
 def test_cancelling_a_task_cancels_the_call(server: Server) -> None:
     async def run() -> None:
         async with DirtyClient(server.socket) as client:

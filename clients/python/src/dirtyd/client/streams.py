@@ -24,8 +24,9 @@ class Stream:
 
     def __init__(self, start: Start, translate: Translate, attempts: Attempts) -> None:
         self._start, self._translate, self._attempts = start, translate, attempts
-        self._closed, self._pid = False, os.getpid()
+        self._closed, self._pid = True, os.getpid()  # Nothing to cancel as long as nothing has started.
         self._call = start(attempts.timeout())
+        self._closed = False
 
     def __iter__(self) -> "Stream":
         return self
@@ -76,8 +77,9 @@ class AsyncStream:
 
     def __init__(self, start: Start, translate: Translate, attempts: Attempts) -> None:
         self._start, self._translate, self._attempts = start, translate, attempts
-        self._closed, self._pid = False, os.getpid()
+        self._closed, self._pid = True, os.getpid()  # Nothing to cancel as long as nothing has started.
         self._begin()
+        self._closed = False
 
     def _begin(self) -> None:
         self._call = self._start(self._attempts.timeout())
