@@ -7,6 +7,7 @@ uvicorn web:web          then open localhost:8000, or: curl -N 'localhost:8000/t
 
 import time
 from collections.abc import AsyncIterator, Iterator
+from math import ceil
 
 from dirtyd import DirtyApp, errors, get_dirty_client_async
 
@@ -57,7 +58,7 @@ if FastAPI:
         try:
             first = await anext(stream)  # Errors of the start still become a status.
         except errors.DirtyQueueFullError as error:
-            raise HTTPException(503, headers={"Retry-After": str(round(error.retry_after or 1))}) from error
+            raise HTTPException(503, headers={"Retry-After": str(ceil(error.retry_after or 1))}) from error
 
         async def events() -> AsyncIterator[str]:
             # Starlette cancels this generator when the browser leaves; leaving the block cancels the action.
