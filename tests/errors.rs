@@ -2,7 +2,7 @@
 //! an operator needs. Rows that need a special daemon stand with their behaviour
 //! (`queue`, `boot`, `deadlines`, `crash`, `drain`).
 
-use dirtyd::client::{Args, CallFailure, Reason, args};
+use dirtyd::client::{Args, CallFailure, Error, Reason, Value, args};
 use tonic::Code;
 
 use crate::support::{Daemon, failure};
@@ -103,13 +103,21 @@ async fn messages_over_the_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_action_knows_its_caller() {
     let daemon = Daemon::start(CONFIG).await;
-    let client =
-        daemon.client().with_metadata("x-request-id", "req-7").with_metadata("tenant", "t1");
+    let client = (daemon.client().with_metadata("x-request-id", "req-7"))
+        .with_metadata("tenant", "t1")
+        .with_metadata("raw-bin", [0, 255]);
     let facts = client.execute("lab:Lab", "facts", args![]).await.expect("facts");
     assert_eq!(facts.get("request_id").and_then(|id| id.as_str()), Some("req-7"));
     let metadata = facts.get("metadata").expect("metadata");
     assert_eq!(metadata.get("tenant").and_then(|tenant| tenant.as_str()), Some("t1"));
+    assert_eq!(metadata.get("raw-bin"), Some(&Value::from(&[0, 255][..])));
     assert_eq!(metadata.get("user-agent"), None, "what belongs to gRPC stays there");
     let left = facts.get("remaining").and_then(|left| left.as_f64()).expect("remaining");
     assert!(left > 200.0 && left <= 300.0, "the default timeout: {left}");
+
+    for (key, value) in [("tenant", "two\nlines"), ("not a key", "x")] {
+        let client = daemon.client().with_metadata(key, value);
+        let outcome = client.execute("lab:Lab", "facts", args![]).await;
+        assert!(matches!(outcome, Err(Error::InvalidArgument(_))), "{key}: {outcome:?}");
+    }
 }

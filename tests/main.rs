@@ -22,6 +22,7 @@ mod grpcurl;
 mod ladder;
 mod memory;
 mod misbehave;
+mod pools;
 mod queue;
 mod rust_client;
 mod rust_worker;

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -50,6 +52,34 @@ func TestViewsOfOneClientDoNotShareMetadata(t *testing.T) {
 		if got, err := client.Execute(t.Context(), "a:A", "b"); got != want {
 			t.Error(got, want, err)
 		}
+	}
+}
+
+func TestGoroutinesAndViewsShareOneConnection(t *testing.T) {
+	t.Parallel()
+	socket := socketIn(t)
+	// All calls are under way before the first is answered.
+	const callers = 50
+	var all sync.WaitGroup
+	all.Add(callers)
+	_, listener := fake{execute: func(_ context.Context, request *dirtyv1.ExecuteRequest) (*dirtyv1.ExecuteResponse, error) {
+		all.Done()
+		all.Wait()
+		return &dirtyv1.ExecuteResponse{Result: request.Args[0]}, nil
+	}}.serveCounting(t, socket)
+	client := dial(t, socket)
+	var answered sync.WaitGroup
+	for n := range int64(callers) {
+		answered.Go(func() {
+			view := client.With(dirtyd.WithMetadata("caller", strconv.FormatInt(n, 10)))
+			if got, err := view.Execute(t.Context(), "a:A", "b", n); got != n {
+				t.Error(n, got, err)
+			}
+		})
+	}
+	answered.Wait()
+	if got := listener.accepted.Load(); got != 1 {
+		t.Error("connections:", got)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,18 +32,38 @@ func (f fake) ExecuteStream(request *dirtyv1.ExecuteRequest, stream grpc.ServerS
 	return f.stream(request, stream)
 }
 
+// counting is a listener that knows how many connections it has accepted.
+type counting struct {
+	net.Listener
+	accepted atomic.Int32
+}
+
+func (c *counting) Accept() (net.Conn, error) {
+	conn, err := c.Listener.Accept()
+	if err == nil {
+		c.accepted.Add(1)
+	}
+	return conn, err
+}
+
 // serve runs the fake until the test ends, or until the server is stopped.
 func (f fake) serve(t *testing.T, socket string) *grpc.Server {
 	t.Helper()
-	listener, err := net.Listen("unix", socket)
+	server, _ := f.serveCounting(t, socket)
+	return server
+}
+
+func (f fake) serveCounting(t *testing.T, socket string) (*grpc.Server, *counting) {
+	t.Helper()
+	inner, err := net.Listen("unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := grpc.NewServer()
+	listener, server := &counting{Listener: inner}, grpc.NewServer()
 	dirtyv1.RegisterArbiterServer(server, f)
 	go func() { _ = server.Serve(listener) }() // It ends with the test.
 	t.Cleanup(server.Stop)
-	return server
+	return server, listener
 }
 
 // dial returns a client with a limit to all that it does.

@@ -86,8 +86,7 @@ impl View {
     }
 
     fn tensor(self, rows: usize, pixels: Vec<u8>) -> Tensor {
-        let shape = vec![rows as i64, self.width as i64];
-        Tensor { dtype: "uint8".to_owned(), shape, data: pixels.into() }
+        Tensor::new(&pixels, &[rows as i64, self.width as i64])
     }
 }
 

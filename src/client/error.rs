@@ -6,7 +6,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use super::channel::Sent;
-use crate::value::ValueError;
+use crate::value::{ValueError, WrongKind};
 
 /// Why a call failed, as the arbiter's ErrorInfo says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,9 @@ pub enum Error {
     /// The answer cannot be understood.
     #[error(transparent)]
     Value(#[from] ValueError),
+    /// The answer is of another kind than the caller takes.
+    #[error("the answer cannot be taken: {0}")]
+    WrongKind(#[from] WrongKind),
 }
 
 impl Error {
@@ -136,7 +139,10 @@ impl Error {
                 matches!(failure.reason, Reason::QueueFull | Reason::NoWorkers | Reason::Draining)
             }
             Self::Connection { sent, .. } => *sent != Sent::Perhaps,
-            Self::DeadlineExceeded | Self::InvalidArgument(_) | Self::Value(_) => false,
+            Self::DeadlineExceeded
+            | Self::InvalidArgument(_)
+            | Self::Value(_)
+            | Self::WrongKind(_) => false,
         }
     }
 

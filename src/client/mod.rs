@@ -29,11 +29,13 @@ use std::{
 
 use tonic::{
     Request,
-    metadata::{MetadataKey, MetadataValue},
+    metadata::{Ascii, Binary, MetadataKey, MetadataMap, MetadataValue},
     transport::Channel,
 };
 
-pub use crate::value::{Args, InvalidValue, Tensor, Value, ValueError};
+pub use crate::value::{
+    Args, Element, InvalidValue, Tensor, Value, ValueError, WrongDtype, WrongKind,
+};
 pub use channel::Sent;
 pub use error::{CallFailure, Error, Reason};
 pub use stream::Stream;
@@ -57,7 +59,7 @@ pub struct Client {
     socket: PathBuf,
     timeout: Option<Duration>,
     retries: u32,
-    metadata: Vec<(String, String)>,
+    metadata: Vec<(String, Vec<u8>)>,
 }
 
 impl Client {
@@ -92,10 +94,12 @@ impl Client {
         self
     }
 
-    /// The same connection, with gRPC metadata on each call.
+    /// The same connection, with one more entry of gRPC metadata on each call. The
+    /// action finds it in its call. The value is a text, which other systems want to
+    /// be ASCII, or any bytes for a key that ends with `-bin`. The key `x-request-id` names the call in logs and errors.
     #[must_use]
-    pub fn with_metadata(mut self, key: &str, value: &str) -> Self {
-        self.metadata.push((key.to_owned(), value.to_owned()));
+    pub fn with_metadata(mut self, key: &str, value: impl AsRef<[u8]>) -> Self {
+        self.metadata.push((key.to_owned(), value.as_ref().to_owned()));
         self
     }
 
@@ -176,14 +180,23 @@ impl Client {
             request.set_timeout(left);
         }
         for (key, value) in &self.metadata {
-            let bad = |what| Error::InvalidArgument(format!("metadata {key:?}: {what}"));
-            let name =
-                MetadataKey::from_bytes(key.as_bytes()).map_err(|_| bad("not a valid key"))?;
-            let value = MetadataValue::try_from(value).map_err(|_| bad("not a valid value"))?;
-            request.metadata_mut().insert(name, value);
+            add_metadata(request.metadata_mut(), key, value)
+                .map_err(|what| Error::InvalidArgument(format!("metadata {key:?}: {what}")))?;
         }
         Ok(request)
     }
+}
+
+fn add_metadata(map: &mut MetadataMap, key: &str, value: &[u8]) -> Result<(), &'static str> {
+    if let Ok(name) = MetadataKey::<Binary>::from_bytes(key.as_bytes()) {
+        map.insert_bin(name, MetadataValue::from_bytes(value));
+        return Ok(());
+    }
+    let name = MetadataKey::<Ascii>::from_bytes(key.as_bytes()).map_err(|_| "not a valid key")?;
+    let value = MetadataValue::<Ascii>::try_from(value)
+        .map_err(|_| "the value is no text; send bytes under a key that ends with -bin")?;
+    map.insert(name, value);
+    Ok(())
 }
 
 fn message(app: &str, action: &str, Args { args, kwargs }: Args) -> Result<ExecuteRequest, Error> {

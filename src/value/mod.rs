@@ -3,6 +3,7 @@
 
 mod arguments;
 mod convert;
+mod elements;
 mod validate;
 mod wire;
 
@@ -12,6 +13,7 @@ use bytes::Bytes;
 
 pub use arguments::{Args, ArgumentError};
 pub use convert::WrongKind;
+pub use elements::{Element, WrongDtype};
 pub use validate::InvalidValue;
 pub use wire::ValueError;
 
@@ -38,7 +40,8 @@ pub enum Value {
     Tensor(Tensor),
 }
 
-/// An array of numbers; little-endian, C order.
+/// An array of numbers; little-endian, C order. [`Tensor::new`] makes one of native
+/// numbers, [`Tensor::elements`] gives them back.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tensor {
     /// The type of an element, as numpy names it.

@@ -1,6 +1,7 @@
 //! `dirtyd::client`: the shared conformance cases, retries, and the samples.
 
 mod cases;
+mod connection;
 mod report;
 mod retries;
 mod samples;

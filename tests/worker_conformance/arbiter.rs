@@ -2,12 +2,13 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fs::{self, File},
     io::{Read as _, Write as _},
     os::{fd::OwnedFd, unix::net::UnixStream, unix::process::ExitStatusExt as _},
     process::{Child, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use dirtyd::{
@@ -42,6 +43,8 @@ pub struct Arbiter {
     pub dir: TempDir,
     socket: UnixStream,
     child: Option<Child>,
+    /// What its Hello said; 0 if it has none.
+    stack_dump_signal: i32,
     calls: u64,
     /// The credit that each stream has left, as the protocol counts it.
     credit: HashMap<u64, (i64, i64)>,
@@ -57,17 +60,20 @@ impl Arbiter {
             .env("CONFORMANT_DIR", dir.path())
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::from(File::create(dir.path().join("stderr")).expect("file")))
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", runtime.name));
-        Self { dir, socket, child: Some(child), calls: 0, credit: HashMap::new() }
+        let (child, credit) = (Some(child), HashMap::new());
+        Self { dir, socket, child, stack_dump_signal: 0, calls: 0, credit }
     }
 
     /// A worker that has said hello and was welcomed, with so many threads.
     pub fn greeted(runtime: &Runtime, threads: u32) -> Self {
         let mut arbiter = Self::start(runtime);
-        let hello = arbiter.next();
-        assert!(matches!(hello, Kind::Hello(_)), "expected Hello, got {hello:?}");
+        match arbiter.next() {
+            Kind::Hello(hello) => arbiter.stack_dump_signal = hello.stack_dump_signal,
+            other => panic!("expected Hello, got {other:?}"),
+        }
         arbiter.send(arbiter_frame::Kind::Welcome(welcome(threads)));
         arbiter
     }
@@ -140,6 +146,19 @@ impl Arbiter {
 
     pub fn cancel(&mut self, call_id: u64, reason: CancelReason) {
         self.send(arbiter_frame::Kind::Cancel(Cancel { call_id, reason: reason.into() }));
+    }
+
+    /// Asks for the stacks until they name `function`, if the worker can print them.
+    pub fn dump_stacks(&self, function: &str) {
+        let Some(signal) = Signal::try_from(self.stack_dump_signal).ok() else { return };
+        let pid = self.child.as_ref().expect("it runs").id();
+        let limit = Instant::now() + PATIENCE;
+        let printed = || fs::read_to_string(self.dir.path().join("stderr")).expect("stderr");
+        while !printed().contains(function) {
+            kill(Pid::from_raw(pid as i32), signal).expect("it still runs");
+            assert!(Instant::now() < limit, "no {function} in the stacks: {}", printed());
+            thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Asks for a sign of life; nothing else may come before it.

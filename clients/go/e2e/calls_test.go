@@ -71,7 +71,7 @@ func TestMetadataReachesTheAction(t *testing.T) {
 	}
 }
 
-func TestManyGoroutinesShareOneConnection(t *testing.T) {
+func TestManyGoroutinesShareOneClient(t *testing.T) {
 	var all sync.WaitGroup
 	for n := range int64(200) {
 		all.Go(func() {

@@ -73,15 +73,17 @@ class Model(App):
     workers = 1
 
     def init(self):
-        self.ended = 0
+        self.last = []
 
     def generate(self, prompt):
+        number = 0
         try:
             for number in range(1000):
                 time.sleep(0.05)
                 yield f"{prompt}-{number}"
         finally:
-            self.ended += 1
+            self.last.append(number)
 
-    def how_many_ended(self):
-        return self.ended
+    def last_tokens(self):
+        """The number of the last token of each generator that has ended."""
+        return self.last

@@ -33,7 +33,7 @@ class Demo(DirtyApp):
                 number += 1
         finally:
             self.closed += 1
-            print("the generator ended", flush=True)
+            print(f"the generator ended with token {number}", flush=True)
 
     def how_many_closed(self) -> int:
         return self.closed

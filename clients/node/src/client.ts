@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import * as errors from "./errors.js";
 import { ExecuteRequest, ExecuteResponse, ExecuteStreamResponse } from "./gen/dirty/v1/arbiter.js";
 import { defaultSocket } from "./socket.js";
@@ -34,8 +34,8 @@ interface Options {
   timeoutMs?: number;
   metadata?: CallMetadata;
   /**
-   * How often `execute` tries again after an error that says that the call had
-   * not started: QUEUE_FULL, NO_WORKERS, DRAINING. 0 unless set.
+   * How often a call is tried again, before its first chunk, after an error that
+   * says that it had not started: QUEUE_FULL, NO_WORKERS, DRAINING. 0 unless set.
    */
   retries?: number;
   /** How doubles with an integral value arrive: "exact", as `Double`, or "number", as numbers. */
@@ -84,10 +84,7 @@ export class DirtyClient {
       try {
         return decode((await this.#unary(call)).result, call.doubles) as T;
       } catch (error) {
-        const delay = retryDelay(error, tries);
-        if (delay === undefined || tries >= call.retries || Date.now() + delay >= call.deadline) throw error;
-        // Of an abort during the pause the next try tells.
-        await pause(delay, undefined, { signal: call.target.signal }).catch(() => {});
+        await pauseBeforeRetry(error, tries, call);
       }
     }
   }
@@ -99,19 +96,13 @@ export class DirtyClient {
     args: readonly unknown[] = [],
     options: CallOptions = {},
   ): DirtyStream<T> {
-    const { target, request, metadata, deadline, doubles } = this.#prepare(app, action, args, options);
-    refuseAborted(target);
-    const call = this.#open().makeServerStreamRequest(
-      `${SERVICE}ExecuteStream`,
-      serialize,
-      deserializeChunk,
-      request,
-      metadata,
-      { deadline },
-    );
-    const stop = onAbort(target.signal, () => call.cancel());
-    call.once("status", stop);
-    return new DirtyStream<T>(call, (error) => toDirtyError(error, target), doubles);
+    const call = this.#prepare(app, action, args, options);
+    return new DirtyStream<T>({
+      open: () => this.#streaming(call),
+      translate: (error) => toDirtyError(error, call.target),
+      pauseBeforeRetry: (error, tries, left) => pauseBeforeRetry(error, tries, call, left),
+      doubles: call.doubles,
+    });
   }
 
   /** Close the connection, ending what runs on it. A later call opens another. */
@@ -167,6 +158,21 @@ export class DirtyClient {
       const stop = onAbort(target.signal, () => call.cancel());
     });
   }
+
+  #streaming({ target, request, metadata, deadline }: Prepared): ClientReadableStream<ExecuteStreamResponse> {
+    refuseAborted(target);
+    const call = this.#open().makeServerStreamRequest(
+      `${SERVICE}ExecuteStream`,
+      serialize,
+      deserializeChunk,
+      request,
+      metadata,
+      { deadline },
+    );
+    const stop = onAbort(target.signal, () => call.cancel());
+    call.once("status", stop);
+    return call;
+  }
 }
 
 interface Prepared {
@@ -182,6 +188,20 @@ interface Prepared {
 const serialize = (request: ExecuteRequest) => Buffer.from(ExecuteRequest.encode(request).finish());
 const deserialize = (data: Buffer) => ExecuteResponse.decode(plainBytes(data));
 const deserializeChunk = (data: Buffer) => ExecuteStreamResponse.decode(plainBytes(data));
+
+/** Throws `error` if the call is not to be tried again; `left` ends the pause, as the caller's own signal does. */
+async function pauseBeforeRetry(
+  error: unknown,
+  tries: number,
+  { retries, deadline, target }: Prepared,
+  left?: AbortSignal,
+): Promise<void> {
+  const delay = retryDelay(error, tries);
+  if (delay === undefined || tries >= retries || Date.now() + delay >= deadline) throw error;
+  const signal = AbortSignal.any([target.signal, left].filter((each) => each !== undefined));
+  // Of an abort during the pause the next try tells.
+  await pause(delay, undefined, { signal }).catch(() => {});
+}
 
 /** Milliseconds to wait before a retry; undefined if the call may have started. */
 function retryDelay(error: unknown, tries: number): number | undefined {

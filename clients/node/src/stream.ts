@@ -2,49 +2,73 @@ import type { ClientReadableStream, ServiceError } from "@grpc/grpc-js";
 import type { ExecuteStreamResponse } from "./gen/dirty/v1/arbiter.js";
 import { type Doubles, decode } from "./values.js";
 
+type Call = ClientReadableStream<ExecuteStreamResponse>;
+
+/** What a stream needs of its client. */
+export interface Source {
+  /** Starts the call. */
+  readonly open: () => Call;
+  readonly translate: (error: ServiceError) => Error;
+  /** Waits, until `left` at the longest; throws the error if the call is not to be tried again. */
+  readonly pauseBeforeRetry: (error: unknown, tries: number, left: AbortSignal) => Promise<void>;
+  readonly doubles: Doubles;
+}
+
 /**
  * The chunks of a call, as the action produces them. Leaving `for await` early,
  * `return()` and an aborted signal cancel the call, and with it the action.
  */
 export class DirtyStream<T = unknown> implements AsyncIterableIterator<T> {
-  readonly #call: ClientReadableStream<ExecuteStreamResponse>;
-  readonly #chunks: AsyncIterator<ExecuteStreamResponse>;
-  readonly #translate: (error: ServiceError) => Error;
-  readonly #doubles: Doubles;
-  #left = false;
+  readonly #source: Source;
+  readonly #chunks: AsyncGenerator<T, undefined>;
+  readonly #left = new AbortController();
+  #call: Call;
 
   /** `DirtyClient.stream` makes them. */
-  constructor(
-    call: ClientReadableStream<ExecuteStreamResponse>,
-    translate: (error: ServiceError) => Error,
-    doubles: Doubles,
-  ) {
-    this.#call = call;
-    this.#translate = translate;
-    this.#doubles = doubles;
-    // Who does not read does not want to know of errors either; without a listener they would end the process.
-    call.on("error", () => {});
-    this.#chunks = call[Symbol.asyncIterator]();
+  constructor(source: Source) {
+    this.#source = source;
+    this.#call = this.#open();
+    this.#chunks = this.#read();
   }
 
   /** The next chunk. Rejects with DirtyError. */
   async next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#left) return { done: true, value: undefined };
-    try {
-      const { done, value } = await this.#chunks.next();
-      return done ? { done, value: undefined } : { done: false, value: decode(value.chunk, this.#doubles) as T };
-    } catch (error) {
-      // A next() that was waiting when the reader left.
-      if (this.#left) return { done: true, value: undefined };
-      throw isServiceError(error) ? this.#translate(error) : error;
-    }
+    return this.#left.signal.aborted ? { done: true, value: undefined } : this.#chunks.next();
   }
 
   /** Cancel the call, unless it has ended; at once, even while a `next()` waits. */
   async return(): Promise<IteratorResult<T, undefined>> {
-    this.#left = true;
+    this.#left.abort();
     this.#call.cancel();
     return { done: true, value: undefined };
+  }
+
+  #open(): Call {
+    const call = this.#source.open();
+    // Who does not read does not want to know of errors either; without a listener they would end the process.
+    call.on("error", () => {});
+    return call;
+  }
+
+  async *#read(): AsyncGenerator<T, undefined> {
+    const { translate, pauseBeforeRetry, doubles } = this.#source;
+    for (let tries = 0, begun = false; ; tries++) {
+      try {
+        for await (const { chunk } of this.#call as AsyncIterable<ExecuteStreamResponse>) {
+          begun = true;
+          yield decode(chunk, doubles) as T;
+        }
+        return;
+      } catch (error) {
+        // Thrown at a next() that was waiting when the reader left.
+        if (this.#left.signal.aborted) return;
+        const failure = isServiceError(error) ? translate(error) : error;
+        if (begun) throw failure;
+        await pauseBeforeRetry(failure, tries, this.#left.signal);
+        if (this.#left.signal.aborted) return;
+        this.#call = this.#open();
+      }
+    }
   }
 
   [Symbol.asyncIterator](): this {

@@ -70,11 +70,19 @@ describe("execute", LIMIT, () => {
   });
 
   test("many calls at once, on one connection", async () => {
-    const sums = await Promise.all(Array.from({ length: 100 }, (_, n) => client.execute(APP, "add", [n, 1])));
+    const own = new dirtyd.DirtyClient({ socket: daemon.socket });
+    await client.execute(APP, "pid");
+    const before = 2; // That of the other tests' client, and the one that asks.
+    await eventually(async () => (await daemon.connections()) === before);
+    const numbers = Array.from({ length: 100 }, (_, n) => n);
+    const sums = await Promise.all(numbers.map((n) => own.execute(APP, "add", [n, 1])));
     assert.deepEqual(
       sums,
-      Array.from({ length: 100 }, (_, n) => n + 1),
+      numbers.map((n) => n + 1),
     );
+    assert.equal(await daemon.connections(), before + 1);
+    own.close();
+    await eventually(async () => (await daemon.connections()) === before);
   });
 
   test("doubles as numbers, for a client or a call", async () => {

@@ -26,6 +26,17 @@ const failsWith = (error) => () => {
   throw error;
 };
 
+/** The chunks of a stream, and the error at its end. */
+async function read(options) {
+  const chunks = [];
+  try {
+    for await (const chunk of client.stream("a:A", "x", [], options)) chunks.push(chunk);
+    return { chunks };
+  } catch (error) {
+    return { chunks, error };
+  }
+}
+
 async function failure(options) {
   return client.execute("a:A", "x", [], options).then(
     () => assert.fail("it did not fail"),
@@ -76,7 +87,37 @@ for (const reason of ["QUEUE_FULL", "NO_WORKERS", "DRAINING"]) {
     assert.equal((await failure()).reason, reason);
     assert.equal(await client.execute("a:A", "x", [], { retries: 1 }), 3);
   });
+
+  test(`tried again, before the first chunk: ${reason}`, LIMIT, async () => {
+    const error = rpcError(status.UNAVAILABLE, { reason, retryMs: 10 });
+    server = await serve(socket, (count) => (count < 4 ? failsWith(error)() : count));
+    assert.equal((await read()).error.reason, reason);
+    assert.deepEqual(await read({ retries: 2 }), { chunks: [0, 1, 2, 3] });
+  });
 }
+
+test("each next() that waits gets its own chunk, also of a stream that is tried again", LIMIT, async () => {
+  const error = rpcError(status.UNAVAILABLE, { reason: "DRAINING", retryMs: 10 });
+  server = await serve(socket, (count) => (count < 2 ? failsWith(error)() : count));
+  const stream = client.stream("a:A", "x", [], { retries: 1 });
+  const results = await Promise.all([stream.next(), stream.next(), stream.next()]);
+  assert.deepEqual(
+    results.map(({ value }) => value),
+    [0, 1, undefined],
+  );
+});
+
+test("leaving a stream ends the pause before a retry", LIMIT, async () => {
+  const error = rpcError(status.UNAVAILABLE, { reason: "DRAINING", retryMs: 900 });
+  let calls = 0;
+  server = await serve(socket, (count) => failsWith(error, (calls = count))());
+  const stream = client.stream("a:A", "x", [], { retries: 1000 });
+  const waiting = stream.next();
+  await eventually(() => calls > 0);
+  await stream.return();
+  assert.deepEqual(await waiting, { done: true, value: undefined });
+  assert.equal(calls, 1);
+});
 
 test("retries end after their number, and before the deadline", LIMIT, async () => {
   let calls = 0;
@@ -101,8 +142,18 @@ for (const [code, reason] of [
     server = await serve(socket, (count) => failsWith(error, (calls = count))());
     assert.equal((await failure({ retries: 5 })).reason, reason);
     assert.equal(calls, 1);
+    assert.equal((await read({ retries: 5 })).error.reason, reason);
+    assert.equal(calls, 2);
   });
 }
+
+test("never tried again: a stream that has begun", LIMIT, async () => {
+  let calls = 0;
+  const error = Object.assign(rpcError(status.UNAVAILABLE, { reason: "DRAINING", retryMs: 10 }), { late: true });
+  server = await serve(socket, (count) => failsWith(error, (calls = count))());
+  const { chunks, error: seen } = await read({ retries: 5 });
+  assert.deepEqual([chunks, seen.reason, calls], [[0], "DRAINING", 1]);
+});
 
 test("an abort ends the pause before a retry", LIMIT, async () => {
   const abort = new AbortController();

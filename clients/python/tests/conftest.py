@@ -1,10 +1,12 @@
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from fake_arbiter import FakeArbiter, Fifo, write_app
+from server_process import Server
 
 
 @pytest.fixture
@@ -36,3 +38,11 @@ def finish(tmp_path: Path) -> Iterator[Fifo]:
     fifo = Fifo(tmp_path / "finish")
     yield fifo
     os.close(fifo.fd)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with tempfile.TemporaryDirectory() as directory:  # Short: the path of a socket has few bytes.
+        server = Server(Path(directory))
+        yield server
+        server.stop()

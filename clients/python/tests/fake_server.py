@@ -4,6 +4,7 @@ import os
 import sys
 import threading
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from google.rpc.status_pb2 import Status
 from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest, ExecuteResponse, ExecuteStreamResponse
 from dirtyd.values import decode, encode
 
+#: Attempts by the name of a test.
+attempts: Counter[str] = Counter()
+
 
 def response(value: Any) -> ExecuteResponse:
     message = ExecuteResponse()
@@ -24,11 +28,14 @@ def response(value: Any) -> ExecuteResponse:
     return message
 
 
-def fail(context: grpc.ServicerContext, code: str, reason: str, facts: dict[str, str]) -> None:
+def fail(
+    context: grpc.ServicerContext, code: str, reason: str, facts: dict[str, str], retry_after: float = 1.5
+) -> None:
     details = []
+    seconds, rest = divmod(retry_after, 1)
     for detail in (
         ErrorInfo(domain="dirty.v1", reason=reason, metadata=facts),
-        RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000)),
+        RetryInfo(retry_delay=Duration(seconds=int(seconds), nanos=int(rest * 1e9))),
         DebugInfo(stack_entries=["Traceback", "  in f"], detail="traceback"),
     ):
         details.append(AnyMessage())
@@ -39,12 +46,23 @@ def fail(context: grpc.ServicerContext, code: str, reason: str, facts: dict[str,
     context.abort(grpc.StatusCode[code], "it failed")
 
 
+def fail_first(context: grpc.ServicerContext, name: str, failures: int, *failure: Any) -> None:
+    """Fail so many attempts of one name."""
+    attempts[name] += 1
+    if attempts[name] <= failures:
+        fail(context, *failure)
+
+
 def execute(request: ExecuteRequest, context: grpc.ServicerContext) -> ExecuteResponse:
     args = [decode(value) for value in request.args]
     kwargs = {name: decode(value) for name, value in request.kwargs.items()}
     match request.action:
         case "fail":
             fail(context, *args)
+        case "fail_first":
+            fail_first(context, *args)
+        case "attempts":
+            return response(attempts[args[0]])
         case "bare":
             context.abort(grpc.StatusCode[args[0]], "bare")
         case "never":
@@ -58,13 +76,16 @@ def execute(request: ExecuteRequest, context: grpc.ServicerContext) -> ExecuteRe
 
 
 def stream(request: ExecuteRequest, context: grpc.ServicerContext):
+    if request.action == "fail_first":
+        fail_first(context, *(decode(value) for value in request.args[1:]))
     watch(context)
     for number in range(decode(request.args[0])):
         message = ExecuteStreamResponse()
         encode(number, message.chunk)
         yield message
     if request.action == "breaks_off":
-        fail(context, "ABORTED", "WORKER_CRASHED", {"worker_pid": "12"})
+        reason = decode(request.args[1]) if len(request.args) > 1 else "WORKER_CRASHED"
+        fail(context, "ABORTED", reason, {"worker_pid": "12"})
     while request.action == "endless" and context.is_active():
         time.sleep(0.005)
 

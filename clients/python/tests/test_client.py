@@ -6,7 +6,6 @@ import os
 import pickle
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,14 +24,6 @@ def eventually(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < limit
         time.sleep(0.002)
-
-
-@pytest.fixture
-def server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory() as directory:  # Short: the path of a socket has few bytes.
-        server = Server(Path(directory))
-        yield server
-        server.stop()
 
 
 @pytest.fixture
@@ -110,6 +101,12 @@ def test_leaving_an_async_stream_cancels_it(server: Server, leave: str) -> None:
                 await asyncio.sleep(0.002)
 
     asyncio.run(asyncio.wait_for(run(), 30))
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_async_stream_needs_a_running_loop(client: DirtyClient) -> None:
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        client.stream_async("m:A", "numbers", 1)
 
 
 def test_cancelling_a_task_cancels_the_call(server: Server) -> None:

@@ -1,25 +1,27 @@
-//! A call with arguments, and what its failure tells.
+//! Calls with arguments, and what the failure of one tells.
+//!
+//! Run the daemon beside it, in `samples`: `dirtyd serve --config dirtyd.toml`
 
-use dirtyd::client::{Client, Error, args};
+use dirtyd::client::{Client, Error, Reason, args};
 
-const APP: &str = "conformance:Conformance";
+const APP: &str = "apps:Counter";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let client = Client::from_env();
 
-    let text = client.execute(APP, "repeat", args!["ab", 3]).await?;
-    println!("{}", text.as_str().unwrap_or_default());
+    let total = i64::try_from(client.execute(APP, "add", args![3]).await?)?;
+    println!("total {total}");
+    let twice = args![2].kwarg("times", 2);
+    let total = i64::try_from(client.execute(APP, "add", twice).await?)?;
+    println!("total {total}");
 
-    let args = args![1, "two"].kwarg("three", vec![3.0, 3.5]);
-    println!("{:?}", client.execute(APP, "arguments", args).await?);
-
-    match client.execute(APP, "fail", args!["on purpose"]).await {
-        Err(Error::Call(failure)) => {
-            println!("{:?} {}", failure.reason, failure.remote_type.unwrap_or_default());
+    match client.execute(APP, "add", args![-1]).await {
+        Err(Error::Call(failure)) if failure.reason == Reason::AppError => {
+            println!("refused: {} {:?}", failure.message, failure.code);
             println!("{}", failure.remote_traceback.unwrap_or_default());
+            Ok(())
         }
-        other => println!("expected a failure, got {other:?}"),
+        outcome => outcome.map(|total| println!("expected a failure, got {total:?}")),
     }
-    Ok(())
 }

@@ -1,31 +1,37 @@
-//! Ending calls early: a deadline, and dropping a stream.
+//! Dropping a stream closes its generator; a deadline cancels a coroutine.
+//!
+//! Run the daemon beside it, in `samples`: `dirtyd serve --config dirtyd.toml`
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
 use dirtyd::client::{Client, Error, Reason, args};
 
-const APP: &str = "conformance:Conformance";
+const APP: &str = "apps:Endless";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let client = Client::from_env();
 
-    let hasty = client.clone().with_timeout(Duration::from_millis(200));
-    match hasty.execute(APP, "sleep", args![1.0]).await {
-        Err(error) if error.reason() == Some(&Reason::ExecutionTimeout) => {
-            println!("too slow: {error}")
+    let mut endless = client.stream(APP, "count", args![]).await?;
+    while let Some(number) = endless.next().await.transpose()? {
+        println!("number {}", i64::try_from(number.clone())?);
+        if number == 2.into() {
+            break;
         }
-        other => println!("expected a timeout, got {other:?}"),
     }
+    drop(endless);
+    // The one worker is free for this call once the generator has ended.
+    println!("ended {}", how_many_ended(&client).await?);
 
-    // The action writes to this file when its generator is closed.
-    let mark = env::args().nth(1).unwrap_or_else(|| "/dev/null".to_owned());
-    let mut endless = client.stream(APP, "watched", args![1_000_000, mark]).await?;
-    for _ in 0..3 {
-        println!("{:?}", endless.next().await);
+    let impatient = client.clone().with_timeout(Duration::from_millis(300));
+    match impatient.execute(APP, "ponder", args![]).await {
+        Err(error) if error.reason() == Some(&Reason::ExecutionTimeout) => println!("gave up"),
+        outcome => println!("expected a timeout, got {outcome:?}"),
     }
-    drop(endless); // closes the generator in the worker
-    let one_more = client.execute(APP, "echo", args!["the worker is free again"]).await?;
-    println!("{}", one_more.as_str().unwrap_or_default());
+    println!("ended {}", how_many_ended(&client).await?);
     Ok(())
+}
+
+async fn how_many_ended(client: &Client) -> Result<i64, Error> {
+    Ok(client.execute(APP, "how_many_ended", args![]).await?.try_into()?)
 }

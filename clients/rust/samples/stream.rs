@@ -1,13 +1,15 @@
 //! Chunks as they come.
+//!
+//! Run the daemon beside it, in `samples`: `dirtyd serve --config dirtyd.toml`
 
 use dirtyd::client::{Client, Error, args};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let client = Client::from_env();
-    let mut numbers = client.stream("conformance:Conformance", "count", args![5, 0.1]).await?;
-    while let Some(number) = numbers.next().await {
-        println!("{:?}", number?);
+    let mut words = client.stream("apps:Writer", "words", args!["to be or not to be"]).await?;
+    while let Some(word) = words.next().await {
+        println!("{}", word?.as_str().unwrap_or_default());
     }
     Ok(())
 }

@@ -1,73 +1,80 @@
-//! A web server that streams chunks to browsers as server-sent events. When a
-//! browser leaves, axum drops its stream, and the generator in the worker ends.
+//! Tokens to a browser as server-sent events. When the browser leaves, axum
+//! drops the stream, and the generator in the worker ends.
 //!
-//! `GET /` is a page, `GET /events?limit=20&mark=FILE` the events.
+//! Run the daemon beside it, in `samples`: `dirtyd serve --config dirtyd.toml`.
+//! The argument is the port, 8000 without one; then open localhost:8000, or:
+//! `curl -N 'localhost:8000/tokens?prompt=hello'`
 
-use std::convert::Infallible;
+use std::{convert::Infallible, env};
 
 use axum::{
     Router,
     extract::{Query, State},
-    http::StatusCode,
+    http::{StatusCode, header::RETRY_AFTER},
     response::{
         Html, IntoResponse, Response,
         sse::{Event, KeepAlive, Sse},
     },
     routing::get,
 };
-use dirtyd::client::{Client, Error, Reason, args};
+use dirtyd::client::{Client, Error, args};
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Wanted {
-    limit: i64,
-    mark: String,
+    prompt: String,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     let app = Router::new()
         .route("/", get(async || Html(PAGE)))
-        .route("/events", get(events))
+        .route("/tokens", get(tokens))
         .with_state(Client::from_env().with_retries(3));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let port = env::args().nth(1).unwrap_or_else(|| "8000".to_owned());
+    let listener = tokio::net::TcpListener::bind(format!("127.0.0.1:{port}")).await?;
     println!("http://{}", listener.local_addr()?);
     axum::serve(listener, app).await
 }
 
-async fn events(State(client): State<Client>, Query(wanted): Query<Wanted>) -> Response {
-    let args = args![wanted.limit, wanted.mark];
-    match client.stream("conformance:Conformance", "watched", args).await {
-        Ok(chunks) => {
-            let events = chunks.into_stream().map(|chunk| {
-                Ok::<_, Infallible>(match chunk {
-                    Ok(number) => Event::default().data(number.as_int().unwrap_or(-1).to_string()),
+async fn tokens(State(client): State<Client>, Query(wanted): Query<Wanted>) -> Response {
+    // Waits for the first token: until then an error is still a status.
+    match client.stream("apps:Model", "generate", args![wanted.prompt]).await {
+        Ok(tokens) => {
+            let events = tokens.into_stream().map(|token| {
+                Ok::<_, Infallible>(match token {
+                    Ok(token) => Event::default().data(token.as_str().unwrap_or_default()),
                     Err(error) => Event::default().event("failed").data(error.to_string()),
                 })
             });
             Sse::new(events).keep_alive(KeepAlive::default()).into_response()
         }
-        Err(error) => (status(&error), error.to_string()).into_response(),
+        Err(error) => refusal(&error),
     }
 }
 
-fn status(error: &Error) -> StatusCode {
-    match error.reason() {
-        Some(Reason::QueueFull) => StatusCode::TOO_MANY_REQUESTS,
-        Some(Reason::QueueTimeout | Reason::ExecutionTimeout) => StatusCode::GATEWAY_TIMEOUT,
-        Some(Reason::InvalidRequest) => StatusCode::BAD_REQUEST,
-        Some(_) => StatusCode::BAD_GATEWAY,
-        None => StatusCode::SERVICE_UNAVAILABLE,
+fn refusal(error: &Error) -> Response {
+    match error.retry_after() {
+        Some(wait) => {
+            let seconds = wait.as_secs_f64().ceil().to_string();
+            (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, seconds)], "busy, try again")
+                .into_response()
+        }
+        None => {
+            eprintln!("{error}");
+            (StatusCode::BAD_GATEWAY, "the model failed").into_response()
+        }
     }
 }
 
 const PAGE: &str = r#"<!doctype html>
-<title>dirtyd</title>
-<pre id="out"></pre>
+<title>Tokens</title>
+<pre id="tokens"></pre>
 <script>
-  const events = new EventSource("/events?limit=100&mark=/dev/null");
-  events.onmessage = (event) => (document.getElementById("out").textContent += event.data + " ");
-  events.onerror = () => events.close();
+  const tokens = document.getElementById("tokens");
+  const events = new EventSource("tokens?prompt=hello");
+  events.onmessage = ({ data }) => tokens.append(data, "\n");
+  events.onerror = () => events.close(); // At the end; otherwise it would begin anew.
 </script>
 "#;

@@ -58,6 +58,15 @@ pub fn timeout_interrupts(runtime: &Runtime) {
     still_serves(&mut arbiter);
 }
 
+pub fn the_stacks_are_printed_and_nothing_ends(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("busy", [600.0.into()]);
+    arbiter.dump_stacks("busy");
+    arbiter.cancel(id, CancelReason::Timeout);
+    arbiter.failure(id, ErrorKind::Cancelled);
+    still_serves(&mut arbiter);
+}
+
 pub fn a_harder_cancel_after_a_soft_one(runtime: &Runtime) {
     let mut arbiter = Arbiter::ready(runtime, 1);
     let id = arbiter.call("busy", [600.0.into()]);

@@ -35,7 +35,8 @@ cases! {
         chunk_credit_is_kept_and_resumes, byte_credit_is_kept_and_resumes,
         an_exception_after_chunks, a_chunk_that_is_too_large;
     cancel: caller_gone_closes_the_generator, caller_gone_ends_an_async_action,
-        deadline_ends_an_async_action, timeout_interrupts, a_harder_cancel_after_a_soft_one,
+        deadline_ends_an_async_action, timeout_interrupts,
+        the_stacks_are_printed_and_nothing_ends, a_harder_cancel_after_a_soft_one,
         unknown_calls_are_ignored, ping_is_answered_while_busy;
     ending: shutdown_closes_apps_and_exits_0, shutdown_lets_a_call_finish,
         end_of_file_ends_the_worker, end_of_file_ends_a_busy_worker, garbage_ends_it,

@@ -20,7 +20,9 @@ import (
 
 const page = `<!doctype html><title>tokens</title><pre id="tokens"></pre><script>
 	const tokens = document.getElementById("tokens")
-	new EventSource("/tokens?prompt=hello").onmessage = event => tokens.append(event.data, "\n")
+	const events = new EventSource("tokens?prompt=hello")
+	events.onmessage = event => tokens.append(event.data, "\n")
+	events.onerror = () => events.close() // At the end; otherwise it would begin anew.
 </script>`
 
 func main() {

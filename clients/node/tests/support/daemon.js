@@ -1,14 +1,16 @@
 /** A real daemon for tests; DIRTYD_BIN names it. */
 
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { DirtyClient, DirtyConnectionError, DirtyError } from "dirtyd";
 import { eventually } from "./eventually.js";
 
+const run = promisify(execFile);
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 /** The command of a Node worker, as TOML. */
 export const NODE_WORKER = JSON.stringify([process.execPath, resolve(HERE, "../../dist/worker.js")]);
@@ -63,6 +65,12 @@ class Daemon {
       return !(error instanceof DirtyConnectionError);
     });
     client.close();
+  }
+
+  /** How many connections it has, the one that asks included. */
+  async connections() {
+    const { stdout } = await run(resolve(DIRTYD_BIN), ["status", "--json", "--socket", this.socket]);
+    return JSON.parse(stdout).arbiter.connections;
   }
 
   async stop() {

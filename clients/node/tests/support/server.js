@@ -1,24 +1,26 @@
 /** A fake arbiter for clients: a gRPC server that answers each Execute as it is told. */
 
 import { Metadata, Server, ServerCredentials } from "@grpc/grpc-js";
-import { ExecuteResponse } from "../../dist/gen/dirty/v1/arbiter.js";
+import { ExecuteResponse, ExecuteStreamResponse } from "../../dist/gen/dirty/v1/arbiter.js";
 import { DebugInfo, ErrorInfo, RetryInfo, Status } from "../../dist/gen/dirtyd/status.js";
 import { encode } from "../../dist/values.js";
 
 const same = (bytes) => bytes;
-const SERVICE = {
-  execute: {
-    path: "/dirty.v1.Arbiter/Execute",
-    requestStream: false,
-    responseStream: false,
-    requestSerialize: same,
-    requestDeserialize: same,
-    responseSerialize: same,
-    responseDeserialize: same,
-  },
-};
+const method = (name, responseStream) => ({
+  path: `/dirty.v1.Arbiter/${name}`,
+  requestStream: false,
+  responseStream,
+  requestSerialize: same,
+  requestDeserialize: same,
+  responseSerialize: same,
+  responseDeserialize: same,
+});
+const SERVICE = { execute: method("Execute", false), executeStream: method("ExecuteStream", true) };
 
-/** Serve on `socket`; `answer(count)` gives the result of a call, or throws an error with `code` and `metadata`. */
+/**
+ * Serve on `socket`; `answer(count)` gives the result of a call, or throws an error with `code` and `metadata`.
+ * A stream is of the numbers up to that result; they come before the error if it has `late`.
+ */
 export async function serve(socket, answer) {
   const server = new Server();
   let count = 0;
@@ -28,6 +30,17 @@ export async function serve(socket, answer) {
         callback(null, Buffer.from(ExecuteResponse.encode({ result: encode(answer(++count)) }).finish()));
       } catch (error) {
         callback(error);
+      }
+    },
+    executeStream(call) {
+      const send = (chunk) => call.write(Buffer.from(ExecuteStreamResponse.encode({ chunk: encode(chunk) }).finish()));
+      try {
+        const length = answer(++count);
+        for (let number = 0; number < length; number++) send(number);
+        call.end();
+      } catch (error) {
+        if (error.late) send(0);
+        call.emit("error", error);
       }
     },
   });

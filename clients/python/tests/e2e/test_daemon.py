@@ -1,13 +1,18 @@
 """The client, the daemon and the worker runtime together."""
 
 import asyncio
+import json
+import os
+import subprocess
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from daemon import PATIENCE
 from dirtyd import DirtyClient, errors
 
 APP = "apps:App"
@@ -41,6 +46,35 @@ def test_streams(client: DirtyClient, action: str) -> None:
 
 def test_a_stream_of_one_result(client: DirtyClient) -> None:
     assert list(client.stream(APP, "later", 5)) == [5]
+
+
+def connections(socket_path: str) -> int:
+    """Those of the daemon, without the one that asks."""
+    ask = [os.environ["DIRTYD_BIN"], "status", "--json", "--socket", socket_path]
+    done = subprocess.run(ask, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)["arbiter"]["connections"] - 1
+
+
+def test_threads_share_one_connection(socket_path: str, client: DirtyClient) -> None:
+    eventually(lambda: connections(socket_path) == 0)  # Those of other tests have gone.
+
+    def echo(number: int) -> int:
+        return client.options(metadata={"x-caller": str(number)}).execute(APP, "echo", number)["args"][0]
+
+    with ThreadPoolExecutor(32) as threads:
+        assert list(threads.map(echo, range(200))) == list(range(200))
+    assert connections(socket_path) == 1
+
+
+def test_tasks_share_one_connection(socket_path: str) -> None:
+    eventually(lambda: connections(socket_path) == 0)
+
+    async def run() -> None:
+        async with DirtyClient(socket_path, timeout=PATIENCE) as client:
+            await asyncio.gather(*(client.execute_async(APP, "later", number) for number in range(100)))
+            assert await asyncio.to_thread(connections, socket_path) == 1
+
+    asyncio.run(run())
 
 
 def test_async(socket_path: str) -> None:

@@ -1,6 +1,7 @@
 """Clients of the dirty arbiter, sync and async.
 
 core       what one client is: settings, requests, views
+attempts   which failed calls are tried again, and when
 channels   gRPC channels: one per process, one per event loop, anew after a fork
 streams    the two iterators over the chunks of a stream
 status     gRPC errors as DirtyError

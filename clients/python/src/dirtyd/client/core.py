@@ -1,6 +1,8 @@
 """One client of the arbiter."""
 
+import asyncio
 import os
+import time
 from collections.abc import Mapping
 from copy import copy
 from functools import partial
@@ -10,6 +12,7 @@ from typing import Any
 import grpc
 
 from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest
+from dirtyd.client.attempts import Attempts
 from dirtyd.client.channels import Channels
 from dirtyd.client.status import to_dirty_error
 from dirtyd.client.streams import AsyncStream, Stream, Translate
@@ -28,7 +31,9 @@ class DirtyClient:
     `timeout` is in seconds and bounds a call as a whole, its stream included;
     without one the arbiter's own timeout holds. `metadata` goes to the action,
     which finds it in current_call().metadata; keys that end with "-bin" carry
-    bytes.
+    bytes. `retries` is how often a call is tried again that certainly had not
+    started: its queue was full, no worker could serve, the arbiter was about to
+    end. The wait is what the arbiter asks for, and within `timeout`.
 
     Nothing is connected before the first call, and a lost connection is opened
     again by the next call.
@@ -40,9 +45,11 @@ class DirtyClient:
         *,
         timeout: float | None = None,
         metadata: Metadata | None = None,
+        retries: int = 0,
     ) -> None:
         self._channels = Channels(socket_path)
         self._timeout = timeout
+        self._retries = retries
         self._metadata = tuple((metadata or {}).items())
 
     def __repr__(self) -> str:
@@ -53,11 +60,15 @@ class DirtyClient:
         """The path of the arbiter's socket."""
         return self._channels.socket_path
 
-    def with_options(self, *, timeout: float | None = None, metadata: Metadata | None = None) -> "DirtyClient":
-        """A view of this client with another timeout or further metadata; cheap, on the same connection."""
+    def with_options(
+        self, *, timeout: float | None = None, metadata: Metadata | None = None, retries: int | None = None
+    ) -> "DirtyClient":
+        """A view of this client with other settings and further metadata; cheap, on the same connection."""
         view = copy(self)
         if timeout is not None:
             view._timeout = timeout
+        if retries is not None:
+            view._retries = retries
         view._metadata += tuple((metadata or {}).items())
         return view
 
@@ -66,32 +77,49 @@ class DirtyClient:
 
     def execute(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> Any:
         """Run an action and return its result. Raises DirtyError."""
-        request = _request(app_path, action, args, kwargs)
-        try:
-            response = self._channels.sync().execute(request, **self._settings())
-        except grpc.RpcError as error:
-            raise self._translate(app_path, action)(error) from None
-        return decode(response.result)
+        request, attempts = _request(app_path, action, args, kwargs), self._attempts()
+        while True:
+            try:
+                call = self._channels.sync().execute
+                return decode(call(request, timeout=attempts.timeout(), metadata=self._metadata).result)
+            except grpc.RpcError as error:
+                failure = self._translate(app_path, action)(error)
+            pause = attempts.pause(failure)
+            if pause is None:
+                raise failure
+            time.sleep(pause)
 
     def stream(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> Stream:
         """Run an action and iterate over its chunks, as they come."""
         request = _request(app_path, action, args, kwargs)
-        return Stream(self._channels.sync().stream(request, **self._settings()), self._translate(app_path, action))
+
+        def start(timeout: float | None) -> Any:
+            return self._channels.sync().stream(request, timeout=timeout, metadata=self._metadata)
+
+        return Stream(start, self._translate(app_path, action), self._attempts())
 
     async def execute_async(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> Any:
         """Run an action and return its result. Cancelling the task cancels the action."""
-        request = _request(app_path, action, args, kwargs)
-        try:
-            response = await self._channels.of_loop().execute(request, **self._settings())
-        except grpc.RpcError as error:
-            raise self._translate(app_path, action)(error) from None
-        return decode(response.result)
+        request, attempts = _request(app_path, action, args, kwargs), self._attempts()
+        while True:
+            try:
+                call = self._channels.of_loop().execute
+                return decode((await call(request, timeout=attempts.timeout(), metadata=self._metadata)).result)
+            except grpc.RpcError as error:
+                failure = self._translate(app_path, action)(error)
+            pause = attempts.pause(failure)
+            if pause is None:
+                raise failure
+            await asyncio.sleep(pause)
 
     def stream_async(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> AsyncStream:
         """Run an action and iterate over its chunks with `async for`. To be called on the event loop."""
         request = _request(app_path, action, args, kwargs)
-        call = self._channels.of_loop().stream(request, **self._settings())
-        return AsyncStream(call, self._translate(app_path, action))
+
+        def start(timeout: float | None) -> Any:
+            return self._channels.of_loop().stream(request, timeout=timeout, metadata=self._metadata)
+
+        return AsyncStream(start, self._translate(app_path, action), self._attempts())
 
     def close(self) -> None:
         """Close the connection of this process. A later call opens another."""
@@ -117,8 +145,8 @@ class DirtyClient:
     ) -> None:
         await self.close_async()
 
-    def _settings(self) -> dict[str, Any]:
-        return {"timeout": self._timeout, "metadata": self._metadata}
+    def _attempts(self) -> Attempts:
+        return Attempts(self._timeout, self._retries)
 
     def _translate(self, app: str, action: str) -> Translate:
         return partial(to_dirty_error, app=app, action=action, socket_path=self.socket_path)

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -9,33 +10,48 @@ from typing import Any
 
 import grpc
 
+from dirtyd.client.attempts import Attempts
 from dirtyd.errors import DirtyError
 from dirtyd.values import decode
 
 Translate = Callable[[grpc.RpcError], DirtyError]
+#: Starts the call, with the seconds that it has.
+Start = Callable[[float | None], Any]
 
 
 class Stream:
     """An iterator over the chunks, as the action produces them. Close it, leave its `with`, or drop it to cancel."""
 
-    def __init__(self, call: Any, translate: Translate) -> None:
-        self._call, self._translate = call, translate
-        self._closed, self._pid = False, os.getpid()
+    def __init__(self, start: Start, translate: Translate, attempts: Attempts) -> None:
+        self._start, self._translate, self._attempts = start, translate, attempts
+        self._closed, self._pid = True, os.getpid()  # Nothing to cancel as long as nothing has started.
+        self._call = start(attempts.timeout())
+        self._closed = False
 
     def __iter__(self) -> "Stream":
         return self
 
     def __next__(self) -> Any:
-        if self._closed:
-            raise StopIteration
-        try:
-            return decode(next(self._call).chunk)
-        except StopIteration:
-            self._closed = True
-            raise
-        except grpc.RpcError as error:
-            self._closed = True
-            raise self._translate(error) from None
+        while not self._closed:
+            try:
+                response = next(self._call)
+            except StopIteration:
+                self._closed = True
+                raise
+            except grpc.RpcError as error:
+                failure = self._translate(error)
+            else:
+                self._attempts.end()
+                return decode(response.chunk)
+            pause = self._attempts.pause(failure)
+            if pause is None:
+                self._closed = True
+                raise failure
+            time.sleep(pause)
+            self._call = self._start(self._attempts.timeout())
+            if self._closed:  # By another thread, which saw the call before.
+                self._call.cancel()
+        raise StopIteration
 
     def close(self) -> None:
         """Cancel the call, unless it has ended."""
@@ -59,26 +75,40 @@ class Stream:
 class AsyncStream:
     """The async twin of Stream."""
 
-    def __init__(self, call: Any, translate: Translate) -> None:
-        self._call, self._translate = call, translate
-        self._chunks = aiter(call)
-        self._closed, self._pid = False, os.getpid()
+    def __init__(self, start: Start, translate: Translate, attempts: Attempts) -> None:
+        self._start, self._translate, self._attempts = start, translate, attempts
+        self._closed, self._pid = True, os.getpid()  # Nothing to cancel as long as nothing has started.
+        self._begin()
+        self._closed = False
+
+    def _begin(self) -> None:
+        self._call = self._start(self._attempts.timeout())
+        self._chunks = aiter(self._call)
 
     def __aiter__(self) -> "AsyncStream":
         return self
 
     async def __anext__(self) -> Any:
-        if self._closed:
-            raise StopAsyncIteration
-        try:
-            return decode((await anext(self._chunks)).chunk)
-        except (StopAsyncIteration, asyncio.CancelledError):
-            self._closed = True
-            self._call.cancel()
-            raise
-        except grpc.RpcError as error:
-            self._closed = True
-            raise self._translate(error) from None
+        while not self._closed:
+            try:
+                response = await anext(self._chunks)
+            except (StopAsyncIteration, asyncio.CancelledError):
+                self._closed = True
+                self._call.cancel()
+                raise
+            except grpc.RpcError as error:
+                failure = self._translate(error)
+            else:
+                self._attempts.end()
+                return decode(response.chunk)
+            pause = self._attempts.pause(failure)
+            if pause is None:
+                self._closed = True
+                raise failure
+            await asyncio.sleep(pause)
+            if not self._closed:
+                self._begin()
+        raise StopAsyncIteration
 
     async def aclose(self) -> None:
         """Cancel the call, unless it has ended."""

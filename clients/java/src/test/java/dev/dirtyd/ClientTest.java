@@ -17,7 +17,10 @@ import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Flow;
+import java.util.concurrent.Future;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -129,6 +132,25 @@ class ClientTest {
         assertTrue(gone.getMessage().contains(client.socket() + ": "), gone.getMessage());
         open.add(new FakeArbiter(client.socket(), 0, FULL));
         assertEquals(2L, client.execute("m:A", "x", 2));
+    }
+
+    @Test
+    void threadsAndViewsShareOneConnection() throws Exception {
+        FakeArbiter arbiter = serve(0, FULL);
+        ExecutorService threads = Executors.newFixedThreadPool(32);
+        List<Future<Object>> answers = new ArrayList<>();
+        for (long number = 0; number < 200; number++) {
+            Call call = client.withTimeout(Duration.ofMinutes(1))
+                    .call("m:A", "x")
+                    .args(number)
+                    .metadata("caller", String.valueOf(number));
+            answers.add(threads.submit(call::execute));
+        }
+        for (int number = 0; number < 200; number++) {
+            assertEquals((long) number, answers.get(number).get(), "never the answer to another's call");
+        }
+        threads.shutdown();
+        assertEquals(1, arbiter.connections.get());
     }
 
     @Test

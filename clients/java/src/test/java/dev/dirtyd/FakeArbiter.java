@@ -9,7 +9,9 @@ import dev.dirtyd.proto.v1.ArbiterGrpc;
 import dev.dirtyd.proto.v1.ExecuteRequest;
 import dev.dirtyd.proto.v1.ExecuteResponse;
 import dev.dirtyd.proto.v1.ExecuteStreamResponse;
+import io.grpc.Attributes;
 import io.grpc.Server;
+import io.grpc.ServerTransportFilter;
 import io.grpc.StatusRuntimeException;
 import io.grpc.netty.shaded.io.grpc.netty.NettyServerBuilder;
 import io.grpc.netty.shaded.io.netty.channel.ChannelOption;
@@ -30,6 +32,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 /** An arbiter that answers as a test needs it: fails so many times with one error, then echoes, or counts. */
 final class FakeArbiter extends ArbiterGrpc.ArbiterImplBase implements AutoCloseable {
     final AtomicInteger calls = new AtomicInteger();
+    final AtomicInteger connections = new AtomicInteger();
     final AtomicInteger sent = new AtomicInteger();
     final CountDownLatch cancelled = new CountDownLatch(1);
     private final EventLoopGroup threads = new MultiThreadIoEventLoopGroup(1, EpollIoHandler.newFactory());
@@ -46,6 +49,13 @@ final class FakeArbiter extends ArbiterGrpc.ArbiterImplBase implements AutoClose
                 .workerEventLoopGroup(threads)
                 .withChildOption(ChannelOption.SO_KEEPALIVE, null) // netty would warn that Unix sockets have none
                 .addService(this)
+                .addTransportFilter(new ServerTransportFilter() {
+                    @Override
+                    public Attributes transportReady(Attributes attributes) {
+                        connections.incrementAndGet();
+                        return attributes;
+                    }
+                })
                 .build()
                 .start();
     }

@@ -10,6 +10,7 @@ import java.net.URI;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -84,25 +85,32 @@ class SamplesTest {
             String line = output.readLine();
             Matcher port = Pattern.compile("listening on port ([0-9]+)").matcher(line);
             assertTrue(port.matches(), line);
-            long before = ended();
-            var url = URI.create("http://localhost:" + port.group(1) + "/tokens?prompt=h%20i")
-                    .toURL();
-            try (var events = new BufferedReader(new InputStreamReader(url.openStream()))) {
-                assertEquals("data: h i-0", events.readLine());
-                assertEquals("", events.readLine());
-                assertEquals("data: h i-1", events.readLine());
+            String site = "http://localhost:" + port.group(1);
+            try (var page = URI.create(site).toURL().openStream()) {
+                assertTrue(new String(page.readAllBytes()).contains("new EventSource(\"tokens"));
             }
-            Daemon.eventually(() -> ended() > before);
+            var events = URI.create(site + "/tokens?prompt=h%20i").toURL().openConnection();
+            try (var lines = new BufferedReader(new InputStreamReader(events.getInputStream()))) {
+                assertEquals("text/event-stream", events.getContentType());
+                assertEquals("data: h i-0", lines.readLine());
+                assertEquals("", lines.readLine());
+                assertEquals("data: h i-1", lines.readLine());
+            }
+            Daemon.eventually(() -> lastToken().isPresent());
+            int last = lastToken().getAsInt();
+            assertTrue(last < 250, last + " tokens and more would not be streamed, but gathered in a buffer of 4 KiB");
         } finally {
             server.destroy();
             server.waitFor(60, TimeUnit.SECONDS);
         }
     }
 
-    private long ended() throws IOException {
-        return daemon.log()
-                .lines()
-                .filter(line -> line.contains("the generator ended"))
-                .count();
+    /** The number of the last token of the generator, once it has ended; by itself it never does. */
+    private OptionalInt lastToken() throws IOException {
+        return Pattern.compile("the generator ended with token ([0-9]+)\\s")
+                .matcher(daemon.log())
+                .results()
+                .mapToInt(found -> Integer.parseInt(found.group(1)))
+                .findFirst();
     }
 }
