@@ -11,6 +11,7 @@ mod family;
 mod footprint;
 mod hooks;
 mod innocent;
+mod intensity;
 mod load;
 mod misbehave;
 mod names;
