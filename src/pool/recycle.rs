@@ -80,6 +80,17 @@ impl Pool {
             }
         }
     }
+
+    /// The replacement of a worker is no good.
+    pub(super) fn keep_recycled(&self, id: WorkerId, why: &str) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        tracing::warn!(
+            worker = id,
+            pid = worker.handle.worker.pid,
+            "{} is not replaced and serves on, the next try is in {RETRY:?} at the earliest: {why}",
+            worker.handle.worker
+        );
+    }
 }
 
 fn has_rule(config: &PoolConfig) -> bool {

@@ -267,7 +267,10 @@ impl Pool {
         };
         let broken = self.broken_app(id, failed_before);
         if let Some(why) = broken {
-            self.dismiss_successor(id, &why);
+            if let (Some(old), false) = (old, self.is_replacing(group, seat)) {
+                self.keep_recycled(old, &why);
+            }
+            self.dismiss_successor(id, "it failed to load what it is to serve");
             return self.reload_step(group, seat, Err(why));
         }
         self.take_seat(id);

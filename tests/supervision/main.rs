@@ -16,6 +16,7 @@ mod load;
 mod misbehave;
 mod names;
 mod pools;
+mod recycle;
 mod reload;
 mod signals;
 mod single;
