@@ -417,12 +417,18 @@ impl Pool {
     fn fail_reload(&mut self, why: &str) {
         let Some(reload) = self.reload.take() else { return };
         let scope = &reload.scope;
-        let message = match reload.replaced {
-            0 => format!("{scope} given up, the old workers stay: {why}"),
-            n => {
-                format!("{scope} given up after {n} workers were replaced, the others stay: {why}")
-            }
+        let after = match reload.replaced {
+            0 => String::new(),
+            n => format!(" after {n} workers were replaced"),
         };
+        let next = match (self.settings.reload, reload.replaced) {
+            (ReloadMode::Swap, _) => {
+                "the others stay, the one whose old worker has left is tried again"
+            }
+            (ReloadMode::Surge, 0) => "the old workers stay",
+            (ReloadMode::Surge, _) => "the others stay",
+        };
+        let message = format!("{scope} given up{after}, {next}: {why}");
         self.journal.note(EventKind::ReloadFailed, scope.about(), message.clone());
         if reload.replaced == 0 {
             self.roll_back(reload.rollback);

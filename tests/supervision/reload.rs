@@ -4,9 +4,11 @@ use std::fs;
 
 use dirtyd::client::args;
 use nix::sys::signal::Signal;
+use tokio::task::LocalSet;
 
 use crate::{
     family::{Family, LIFE},
+    load::Load,
     support::{LIMIT, app, eventually, pids},
 };
 
@@ -54,6 +56,66 @@ async fn a_reload_while_the_old_worker_boots_waits_for_the_new_one() {
     let reload = family.run(&["reload"]).await;
     assert_eq!(reload.code, Some(1), "{}", reload.stdout);
     family.connect().execute("life:Moody", "pid", args![]).await.expect("the old one serves");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn new_code_is_loaded() {
+    let code =
+        |version: u8| format!("class App:\n    def __call__(self, action): return {version}\n");
+    let family = Family::launch("[[app]]\npath = \"fresh:App\"\n", &[("fresh.py", &code(1))]).await;
+    let client = family.connect();
+    for version in 1..=2 {
+        let served = client.execute("fresh:App", "version", args![]).await.expect("served");
+        assert_eq!(served.as_int(), Some(version.into()));
+        fs::write(family.path("fresh.py"), code(version + 1)).expect("file");
+        let reload = family.run(&["reload"]).await;
+        assert_eq!(
+            (reload.code, reload.stdout.as_str()),
+            (Some(0), "reloaded: 1 workers replaced\n")
+        );
+    }
+}
+
+/// Where memory cannot hold two: never more processes than workers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn swap_lets_the_old_one_leave_first_and_fails_no_call() {
+    LocalSet::new()
+        .run_until(async {
+            let family =
+                Family::with("reload = \"swap\"\nworkers = 2\n[[app]]\npath = \"life:Life\"\n")
+                    .await;
+            let load = Load::start(&family, 2);
+            let before = pids(&family.status().await);
+            for _ in 0..2 {
+                load.serve(5).await;
+                let reload = family.run(&["reload"]).await;
+                assert_eq!(reload.stdout, "reloaded: 2 workers replaced\n", "{}", reload.stderr);
+            }
+            load.stop_without_failures().await;
+            family.gone(&before).await;
+            let (log, mut alive) = (family.log(), 0);
+            for line in log.lines() {
+                alive += i32::from(line.contains("event=WorkerStarted"));
+                alive -= i32::from(line.contains("event=WorkerDied"));
+                assert!(alive <= 2, "{line}\n{log}");
+            }
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_swap_that_fails_keeps_the_others_and_says_so() {
+    let family = Family::with(&format!("reload = \"swap\"\n{TWO}")).await;
+    let before = pids(&family.status().await);
+    fs::write(family.path("mood"), "raise").expect("file");
+    let reload = family.run(&["reload"]).await;
+    assert_eq!(reload.code, Some(1), "{}", reload.stdout);
+    let told = "reload given up, the others stay, the one whose old worker has left is tried again";
+    assert!(reload.stderr.contains(told), "{}", reload.stderr);
+    assert!(pids(&family.status().await).contains(&before[1]));
+    family.connect().execute("life:Moody", "pid", args![]).await.expect("served by the other");
+    fs::remove_file(family.path("mood")).expect("file");
+    family.ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
