@@ -63,6 +63,7 @@ async fn hup_ten_times_under_load_fails_no_call() {
                 family.until("the reload is done", done).await;
             }
             load.stop_without_failures().await;
+            family.never_fewer_ready(2);
         })
         .await;
 }

@@ -44,6 +44,7 @@ async fn usr2_and_term_three_times_under_load_fail_no_call() {
             }
             load.serve(5).await;
             load.stop_without_failures().await;
+            family.never_fewer_ready(2);
             eventually(LIMIT, "the names are plain", async || {
                 (family.files()
                     == [
