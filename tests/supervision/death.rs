@@ -116,31 +116,53 @@ async fn a_fresh_start_ends_what_workers_forked_and_nobody_else() {
     }
 }
 
+/// A stopped process cannot see that its main arbiter is gone: the kernel wakes
+/// it for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stopped_dirty_arbiter_ends_with_its_main_arbiter() {
+    let mut family = Family::start().await;
+    let workers = pids(&family.status().await);
+    let arbiter = family.named("dirtyd-dirty.pid").await;
+    for pid in [arbiter, workers[0]] {
+        signal(pid, Signal::SIGSTOP);
+    }
+    family.signal(Signal::SIGKILL);
+    family.ended().await;
+    family.extinct().await;
+    family.logged("the main arbiter is gone: draining").await;
+}
+
 /// The hardest orphan: its main arbiter is gone, itself it is stopped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_fresh_start_ends_a_stopped_orphan_and_its_workers() {
     let mut family =
-        Family::with("workers = 2\ngraceful_timeout = \"300ms\"\n[[app]]\npath = \"life:Life\"\n")
+        Family::with("workers = 2\ngraceful_timeout = \"20s\"\n[[app]]\npath = \"life:Life\"\n")
             .await;
     let workers = pids(&family.status().await);
     let arbiter = family.named("dirtyd-dirty.pid").await;
-    signal(arbiter, Signal::SIGSTOP);
+    let client = family.connect();
+    let call = tokio::spawn(async move { client.execute(LIFE, "nap", args![1000]).await });
+    family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
     family.signal(Signal::SIGKILL);
     family.ended().await;
-    assert!(is_alive(arbiter), "a stopped process cannot notice");
+    family.logged("the main arbiter is gone: draining").await;
+    signal(arbiter, Signal::SIGSTOP);
+    family.configure("workers = 2\ngraceful_timeout = \"300ms\"\n[[app]]\npath = \"life:Life\"\n");
     let again = restart(&family);
     family.renamed("dirtyd-dirty.pid", arbiter).await;
     family.gone(&[arbiter]).await;
     family.gone(&workers).await;
+    call.await.expect("no panic").expect_err("it was killed");
     serves(&family).await;
     let log = fs::read_to_string(family.path("log.again")).expect("log");
     assert!(log.contains("has lost its main arbiter; it gets TERM"), "{log}");
+    assert!(log.contains(&format!("dirty arbiter {arbiter} did not end in time")), "{log}");
     end(again).await;
 }
 
-/// The same, and it never reacts: its processes cannot even finish.
+/// Its worker takes no signal, and would not close if it could.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_orphan_that_does_not_drain_is_killed() {
+async fn an_orphan_with_a_stuck_worker_is_ended() {
     let mut family =
         Family::with("graceful_timeout = \"100ms\"\n[[app]]\npath = \"life:Stubborn\"\n").await;
     let arbiter = family.named("dirtyd-dirty.pid").await;
