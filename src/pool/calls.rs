@@ -25,7 +25,8 @@ impl Pool {
         if self.drain.as_ref().is_some_and(|drain| drain.refuses_calls()) {
             return self.refuse(app, reply, CallError::Draining);
         }
-        let call = Call { id, request, timeout: self.apps[app.0].config.timeout, reply };
+        let timeout = self.apps[app.0].config.timeout;
+        let call = Call { id, request, timeout, reply, deaths: 0 };
         let (now, deadline) = (Instant::now(), call.queue_deadline());
         if deadline <= now {
             let waited = now.duration_since(call.request.arrived);
