@@ -43,14 +43,16 @@ impl CommandHooks {
             }
             Ok((Some(exit), stderr)) => {
                 tracing::warn!(
-                    "hook {name} (`{}`) {exit}; nothing else changes\n{stderr}",
-                    command[0]
+                    "hook {name} (`{}`) {exit}; nothing else changes{}",
+                    command[0],
+                    said(&stderr)
                 );
             }
             Ok((None, stderr)) => tracing::warn!(
-                "hook {name} (`{}`) did not end within {:?} and was killed; nothing else changes\n{stderr}",
+                "hook {name} (`{}`) did not end within {:?} and was killed; nothing else changes{}",
                 command[0],
-                self.0.timeout
+                self.0.timeout,
+                said(&stderr)
             ),
             Err(error) => tracing::warn!("hook {name}: {error}; nothing else changes"),
         }
@@ -69,6 +71,11 @@ impl Hooks for CommandHooks {
     fn dirty_worker_exit(&mut self, arbiter: &ArbiterFacts, worker: &WorkerFacts) {
         self.run("dirty_worker_exit", &self.0.dirty_worker_exit, arbiter, Some(worker));
     }
+}
+
+/// What a hook wrote, as the rest of a message about it.
+fn said(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!("; it wrote:\n{stderr}") }
 }
 
 fn environment(
