@@ -1,7 +1,7 @@
 //! From [`Raw`] to [`Config`]: defaults, ranges, and what must hold between keys.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
@@ -149,6 +149,7 @@ fn hooks(raw: Option<&RawHooks>) -> Hooks {
         dirty_post_fork: raw.dirty_post_fork.unwrap_or_default(),
         dirty_worker_exit: raw.dirty_worker_exit.unwrap_or_default(),
         timeout: seconds(raw.timeout, 10),
+        env: BTreeMap::new(),
     }
 }
 

@@ -34,7 +34,7 @@ impl CommandHooks {
         let started = Instant::now();
         match run_bounded(
             command,
-            &environment(name, arbiter, worker),
+            &self.environment(name, arbiter, worker),
             facts.as_bytes(),
             self.0.timeout,
         ) {
@@ -57,6 +57,31 @@ impl CommandHooks {
             Err(error) => tracing::warn!("hook {name}: {error}; nothing else changes"),
         }
     }
+
+    fn environment<'a>(
+        &'a self,
+        name: &'static str,
+        arbiter: &ArbiterFacts,
+        worker: Option<&WorkerFacts>,
+    ) -> BTreeMap<&'a str, String> {
+        let own = self.0.env.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let mut env: BTreeMap<_, _> = own.collect();
+        env.extend([
+            ("DIRTYD_HOOK_NAME", name.to_owned()),
+            ("DIRTYD_HOOK_ARBITER_PID", arbiter.pid.to_string()),
+            ("DIRTYD_HOOK_PROC_NAME", arbiter.proc_name.clone()),
+            ("DIRTYD_HOOK_SOCKET", arbiter.socket.display().to_string()),
+        ]);
+        if let Some(worker) = worker {
+            env.extend([
+                ("DIRTYD_HOOK_WORKER_ID", worker.id.to_string()),
+                ("DIRTYD_HOOK_WORKER_PID", worker.pid.to_string()),
+                ("DIRTYD_HOOK_POOL", worker.pool.clone()),
+                ("DIRTYD_HOOK_MESSAGE", worker.message.clone()),
+            ]);
+        }
+        env
+    }
 }
 
 impl Hooks for CommandHooks {
@@ -76,26 +101,4 @@ impl Hooks for CommandHooks {
 /// What a hook wrote, as the rest of a message about it.
 fn said(stderr: &str) -> String {
     if stderr.is_empty() { String::new() } else { format!("; it wrote:\n{stderr}") }
-}
-
-fn environment(
-    name: &'static str,
-    arbiter: &ArbiterFacts,
-    worker: Option<&WorkerFacts>,
-) -> BTreeMap<&'static str, String> {
-    let mut env = BTreeMap::from([
-        ("DIRTYD_HOOK_NAME", name.to_owned()),
-        ("DIRTYD_HOOK_ARBITER_PID", arbiter.pid.to_string()),
-        ("DIRTYD_HOOK_PROC_NAME", arbiter.proc_name.clone()),
-        ("DIRTYD_HOOK_SOCKET", arbiter.socket.display().to_string()),
-    ]);
-    if let Some(worker) = worker {
-        env.extend([
-            ("DIRTYD_HOOK_WORKER_ID", worker.id.to_string()),
-            ("DIRTYD_HOOK_WORKER_PID", worker.pid.to_string()),
-            ("DIRTYD_HOOK_POOL", worker.pool.clone()),
-            ("DIRTYD_HOOK_MESSAGE", worker.message.clone()),
-        ]);
-    }
-    env
 }

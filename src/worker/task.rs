@@ -105,7 +105,8 @@ impl Task {
         Self {
             reader: FrameReader::new(read, spec.max_message_size),
             writer: FrameWriter::new(write),
-            loading: Loading::new(spec.pool.boot_timeout, now),
+            loading: Loading::new(spec.pool.boot_timeout, now)
+                .after_hook(spec.pool.worker_init.clone()),
             pulse: Pulse::new(spec.pool.heartbeat, spec.pool.kill_grace, now),
             alarm: Box::pin(sleep_until(armed.into())),
             armed,
