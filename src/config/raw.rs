@@ -202,12 +202,25 @@ impl Raw {
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::from_text(path, text)
+    }
+
+    /// Reads the text of the TOML file at `path`.
+    ///
+    /// # Errors
+    /// It is not TOML, or has unknown keys or wrong types.
+    pub fn from_text(path: &Path, text: String) -> Result<Self, ConfigError> {
         let mut raw: Self = toml::from_str(&text).map_err(|error| ConfigError::Malformed {
             path: path.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
         raw.source = Source { path: Some(path.to_owned()), text };
         Ok(raw)
+    }
+
+    /// The text of the file that this came from.
+    pub fn text(&self) -> Option<&str> {
+        self.source.path.as_ref().map(|_| self.source.text.as_str())
     }
 
     /// Reads `DIRTYD_*` of the given environment: `DIRTYD_MAX_QUEUE=64` is the

@@ -28,6 +28,7 @@ use crate::{
     logging::Log,
     process::{
         children::{self, Adoption},
+        memo::Memo,
         pidfile::{self, PidFile},
         signals::{self, Signals},
     },
@@ -69,6 +70,8 @@ pub struct Parts {
     pub instance: Instance,
     /// How it starts itself again.
     pub again: Again,
+    /// The configuration that was valid last.
+    pub valid: Memo,
     /// Its PID file.
     pub file: PidFile,
     /// The listening socket.
@@ -259,8 +262,8 @@ impl Reactor {
         };
         let own = &self.own;
         let (listener, admitted) = (own.socket.share()?, self.machine.is_admitted());
-        let dirty = names.dirty();
-        let pid = own.again.start_arbiter(&own.instance, listener, theirs, admitted, &dirty)?;
+        let inherits = [listener, theirs, own.valid.share()?];
+        let pid = own.again.start_arbiter(&own.instance, inherits, admitted, &names.dirty())?;
         tracing::info!(pid, "started the dirty arbiter, process {pid}");
         self.arbiter = Some(Child { pid, lifeline: Some(lifeline) });
         Ok(())

@@ -8,8 +8,9 @@ use tokio::task::LocalSet;
 
 use crate::{
     family::{Family, LIFE},
+    footprint::arbiters,
     load::Load,
-    support::{LIMIT, app, eventually, pids},
+    support::{LIMIT, app, eventually, pids, signal},
 };
 
 const TWO: &str = "workers = 2\nboot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n";
@@ -25,6 +26,25 @@ async fn a_bad_configuration_changes_nothing_and_says_why() {
     family.signal(Signal::SIGHUP);
     family.logged("the configuration is not used, nothing changes").await;
     assert_eq!(pids(&family.status().await), before);
+}
+
+/// Not even if the dirty arbiter dies before the file is mended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_bad_configuration_does_not_keep_a_dead_arbiter_from_coming_back() {
+    let family = Family::start().await;
+    family.configure("workers = 3\n[[app]]\npath = \"life:Life\"\n");
+    assert_eq!(family.run(&["reload"]).await.code, Some(0));
+    family.configure("wrokers = 4\n[[app]]\npath = \"life:Life\"\n");
+    let (main, arbiter) = arbiters(&family).await;
+    signal(arbiter, Signal::SIGKILL);
+    family.renamed("dirtyd-dirty.pid", arbiter).await;
+    family.connect().execute(LIFE, "pid", args![]).await.expect("served as before");
+    assert_eq!(family.status().await.apps[0].allocated_workers, 3, "what was valid last");
+    family.logged("starts with the configuration that was valid last").await;
+    assert_eq!(family.named("dirtyd.pid").await, main);
+    family.configure("workers = 2\n[[app]]\npath = \"life:Life\"\n");
+    assert_eq!(family.run(&["reload"]).await.code, Some(0));
+    assert_eq!(family.status().await.apps[0].allocated_workers, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
