@@ -201,6 +201,9 @@ pub struct AppConfig {
     pub timeout: Duration,
     /// The limits of its queue.
     pub queue: QueueLimits,
+    /// When to replace a worker because of it, beside what its pool says:
+    /// requests are its own, the rest is of the whole worker.
+    pub recycle: Recycle,
 }
 
 /// How much may wait for an app.

@@ -109,12 +109,26 @@ pub struct RawApp {
     pub(super) timeout: Option<Seconds>,
     pub(super) max_queue: Option<u32>,
     pub(super) max_queue_bytes: Option<Size>,
+    pub(super) max_requests: Option<u64>,
+    pub(super) max_requests_jitter: Option<u64>,
+    pub(super) max_lifetime: Option<Seconds>,
+    pub(super) max_memory: Option<Size>,
 }
 
 impl RawApp {
     /// An app of which only the path is written.
     pub(super) fn of(path: AppFlag) -> Self {
-        Self { path, workers: None, timeout: None, max_queue: None, max_queue_bytes: None }
+        Self {
+            path,
+            workers: None,
+            timeout: None,
+            max_queue: None,
+            max_queue_bytes: None,
+            max_requests: None,
+            max_requests_jitter: None,
+            max_lifetime: None,
+            max_memory: None,
+        }
     }
 }
 

@@ -302,6 +302,12 @@ fn app(
         workers,
         timeout: above_zero("timeout", raw.timeout.map_or(timeout, |d| d.0))?,
         queue: queue.overlaid_with(raw.max_queue, raw.max_queue_bytes),
+        recycle: Recycle {
+            max_requests: or_off(raw.max_requests, None),
+            max_requests_jitter: raw.max_requests_jitter.unwrap_or(0),
+            max_lifetime: or_off(raw.max_lifetime.map(|d| d.0), None),
+            max_memory: or_off(raw.max_memory.map(|s| s.0), None),
+        },
         path,
     })
 }

@@ -70,13 +70,17 @@ impl Pool {
     }
 
     pub(super) fn on_finished(&mut self, worker: WorkerId, id: CallId, served: bool) {
+        let app = match self.calls.get(&id) {
+            Some(Place::Running(app, _)) => Some(*app),
+            _ => None,
+        };
         self.leave_slot(id, served);
         self.scheduler.release(worker);
         if let Some(row) = self.workers.get_mut(&worker) {
             row.served += 1;
         }
         self.feed(worker);
-        self.recycle_after_call(worker);
+        self.recycle_after_call(worker, app);
         self.end_drain_if_idle();
     }
 

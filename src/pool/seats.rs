@@ -1,6 +1,6 @@
 //! Seats: which workers a pool shall have, and starting them.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::{
     allocation::{Share, allocate},
@@ -150,6 +150,7 @@ impl Pool {
             reloading_app: None,
             served: 0,
             max_requests: super::recycle::draw_max_requests(&config.recycle),
+            app_requests: BTreeMap::new(),
             recycle_after: now,
         };
         self.workers.insert(id, row);

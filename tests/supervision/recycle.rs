@@ -74,6 +74,37 @@ async fn max_memory_replaces_only_who_has_grown() {
     family.never_fewer_ready(2);
 }
 
+/// The rules of an app count its own calls, and concern the workers that load it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn an_app_may_have_rules_of_its_own() {
+    let family = Family::with(
+        "workers = 2\n[[app]]\npath = \"life:Life\"\n[[app]]\npath = \"life:Moody\"\nworkers = 1\nmax_requests = 3\nmax_memory = \"200MiB\"\n",
+    )
+    .await;
+    let client = family.connect();
+    let call = async |app: &str| {
+        client.execute(app, "pid", args![]).await.expect("served").as_int().expect("a pid") as i32
+    };
+    for _ in 0..10 {
+        call(LIFE).await;
+    }
+    let holder = call("life:Moody").await;
+    for _ in 0..2 {
+        assert_eq!(call("life:Moody").await, holder, "neither calls of others nor too few");
+    }
+    let replaced = |old: i32| {
+        move |status: &StatusResponse| status.workers.len() == 2 && !pids(status).contains(&old)
+    };
+    family.until("the third call replaced it", replaced(holder)).await;
+    family.logged("it has served 3 calls of app `life:Moody` (max_requests)").await;
+
+    let holder = call("life:Moody").await;
+    client.execute("life:Moody", "grow", args![300]).await.expect("it fits");
+    family.until("its memory replaced it", replaced(holder)).await;
+    family.logged("(max_memory of app `life:Moody`)").await;
+    family.never_fewer_ready(2);
+}
+
 /// It would be replaced by one that cannot serve.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn without_a_good_replacement_the_old_one_stays() {
