@@ -239,8 +239,7 @@ impl Reactor {
             }
             Action::StartSuccessor => {
                 let error = self.start_successor().err()?;
-                tracing::error!("the new binary cannot be started: {error}");
-                return Some(Event::SuccessorExited(children::Exit::Code(127)));
+                return Some(Event::SuccessorNotStarted(error.to_string()));
             }
             Action::SignalSuccessor(signal) => send(&self.successor, signal),
             Action::Upgraded(result) => self.tell_upgrade(result),
