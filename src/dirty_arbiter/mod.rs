@@ -4,6 +4,7 @@
 //! One thread runs it all: a call passes through a handful of tasks, and waking
 //! another core for each would cost more than the work.
 
+mod guard;
 mod orphans;
 mod signals;
 mod upstream;
@@ -31,6 +32,10 @@ use signals::{Asked, Signals};
 
 /// How much longer than the drain the process waits for stragglers.
 const STRAGGLERS: Duration = Duration::from_secs(5);
+
+/// How much longer than the drain a process without a main arbiter may take; as
+/// long as that would wait.
+const GUARD: Duration = Duration::from_secs(8);
 
 /// What a dirty arbiter needs.
 pub struct DirtyArbiter {
@@ -72,6 +77,9 @@ impl DirtyArbiter {
     async fn serve(self, adoption: Option<orphans::Shared>) -> io::Result<()> {
         let mut signals = Signals::new()?;
         let alone = matches!(self.upstream, Upstream::Nobody);
+        if let Upstream::Main { lifeline, .. } = &self.upstream {
+            guard::start(lifeline, self.config.graceful_timeout + GUARD)?;
+        }
         let hooks = hooks::Runner::start(self.hooks, &self.config);
         hooks.before_first_worker().await;
         let (pool, mut pool_task) = pool::start(&self.config);

@@ -1,6 +1,10 @@
 //! Deaths, in every order: the service comes back, and nothing is left.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
 
 use dirtyd::client::{Error, args};
 use nix::sys::signal::Signal;
@@ -8,7 +12,7 @@ use nix::sys::signal::Signal;
 use crate::{
     family::{Family, LIFE, is_alive},
     innocent::Innocent,
-    support::{Daemon, LIMIT, eventually, pids, signal},
+    support::{Daemon, LIMIT, eventually, pids, python, signal},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -130,6 +134,42 @@ async fn a_stopped_dirty_arbiter_ends_with_its_main_arbiter() {
     family.ended().await;
     family.extinct().await;
     family.logged("the main arbiter is gone: draining").await;
+}
+
+/// It runs, but its work is stuck: a debugger holds the thread that does it all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stuck_dirty_arbiter_ends_with_its_main_arbiter() {
+    const HOLD: &str = "\
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+thread, seize, interrupt, any_thread = int(sys.argv[1]), 0x4206, 0x4207, 0x40000000
+for request in (seize, interrupt):
+    if libc.ptrace(request, thread, None, None):
+        print('refused: ' + os.strerror(ctypes.get_errno()), flush=True)
+os.waitpid(thread, any_thread)
+print('held', flush=True)
+time.sleep(1000)";
+    let mut family =
+        Family::with("graceful_timeout = \"100ms\"\n[[app]]\npath = \"life:Life\"\n").await;
+    let arbiter = family.named("dirtyd-dirty.pid").await;
+    let mut debugger = Command::new(python())
+        .args(["-c", HOLD, &arbiter.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python");
+    let mut said = String::new();
+    let stdout = debugger.stdout.take().expect("stdout");
+    BufReader::new(stdout).read_line(&mut said).expect("it says something");
+    if said == "held\n" {
+        family.signal(Signal::SIGKILL);
+        family.ended().await;
+        family.extinct().await;
+    } else {
+        eprintln!("not tested: {said}");
+    }
+    debugger.kill().expect("a child");
+    debugger.wait().expect("a child");
 }
 
 /// The hardest orphan: its main arbiter is gone, itself it is stopped.
