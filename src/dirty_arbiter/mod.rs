@@ -121,8 +121,9 @@ impl DirtyArbiter {
         };
         tracing::info!("{why}: draining for up to {:?}", self.config.graceful_timeout);
         let deadline = Instant::now() + self.config.graceful_timeout;
-        let _ = stop.send(());
+        // The pool first: who watches hears of it before his watch ends.
         pool.drain(deadline).await;
+        let _ = stop.send(());
         let drained = async {
             let _ = (&mut edge_task).await;
             pool.edge_closed().await;

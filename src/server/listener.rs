@@ -133,7 +133,7 @@ impl Edge {
             AdminService::new(pool.clone(), Arc::clone(&stats), reload, config.proc_name.clone());
         let (draining, drains) = watch::channel(false);
         let (reporter, health_service) = health::pair();
-        tokio::spawn(health::report(reporter, pool.health(), drains));
+        tokio::spawn(health::report(reporter, pool.health(), drains.clone()));
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -147,7 +147,7 @@ impl Edge {
             .add_service(reflection().build_v1alpha().map_err(io::Error::other)?);
         Ok(Self {
             listener: UnixListener::from_std(listener)?,
-            router: Arc::new(Router::new(arbiter, others)),
+            router: Arc::new(Router::new(arbiter, others, drains)),
             limits: config.limits,
             allowed_uids: config.allowed_uids.clone(),
             stats,

@@ -12,6 +12,7 @@ use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
+use tokio::sync::watch;
 use tonic::{Status, service::Routes};
 use tower::ServiceExt as _;
 
@@ -19,18 +20,21 @@ use super::{
     execute::ArbiterService,
     message::{Message, Messages},
     stream::Chunked,
+    watch::{Watch, drains},
 };
 
 /// All services of the socket.
 pub struct Router {
     arbiter: ArbiterService,
     others: Routes,
+    draining: watch::Receiver<bool>,
 }
 
 impl Router {
     /// A router to the arbiter and to the `others`: admin, health, reflection.
-    pub fn new(arbiter: ArbiterService, others: Routes) -> Self {
-        Self { arbiter, others }
+    /// `draining` ends what the others would go on with for ever.
+    pub fn new(arbiter: ArbiterService, others: Routes, draining: watch::Receiver<bool>) -> Self {
+        Self { arbiter, others, draining }
     }
 
     /// Answers a request.
@@ -49,7 +53,9 @@ impl Router {
             }
             _ => {
                 let response = self.others.clone().oneshot(request).await;
-                return response.map(|response| response.map(|body| Answer::Other { body }));
+                let drains = drains(self.draining.clone());
+                let watch = |body| Answer::Other { body: Watch::new(body, drains) };
+                return response.map(|response| response.map(watch));
             }
         };
         Ok(match answer {
@@ -66,7 +72,7 @@ impl Router {
 
 /// An answer that is an error from the start.
 pub fn refusal(status: Status) -> Response<Answer> {
-    status.into_http::<tonic::body::Body>().map(|body| Answer::Other { body })
+    status.into_http::<tonic::body::Body>().map(|body| Answer::Error { body })
 }
 
 pin_project! {
@@ -77,8 +83,10 @@ pin_project! {
         Message { #[pin] message: Message },
         /// Of ExecuteStream.
         Messages { #[pin] messages: Messages<Chunked> },
-        /// Of another service, or an error.
-        Other { #[pin] body: tonic::body::Body },
+        /// Of another service.
+        Other { #[pin] body: Watch },
+        /// An error.
+        Error { #[pin] body: tonic::body::Body },
     }
 }
 
@@ -94,6 +102,7 @@ impl Body for Answer {
             Projected::Message { message } => message.poll_frame(cx),
             Projected::Messages { messages } => messages.poll_frame(cx),
             Projected::Other { body } => body.poll_frame(cx),
+            Projected::Error { body } => body.poll_frame(cx),
         }
     }
 
@@ -102,6 +111,7 @@ impl Body for Answer {
             Self::Message { message } => message.is_end_stream(),
             Self::Messages { messages } => messages.is_end_stream(),
             Self::Other { body } => body.is_end_stream(),
+            Self::Error { body } => body.is_end_stream(),
         }
     }
 }
