@@ -133,8 +133,8 @@ impl Pool {
         let (worker, now) = (handle.worker, Instant::now());
         let paths: Vec<&str> =
             apps.iter().map(|app| self.apps[app.0].config.path.as_str()).collect();
-        let message =
-            format!("started {worker} in pool `{}`; it loads {}", config.name, paths.join(", "));
+        let loads = if paths.is_empty() { "no app".to_owned() } else { paths.join(", ") };
+        let message = format!("started {worker} in pool `{}`; it loads {loads}", config.name);
         let about = About { worker: Some(worker), pool: Some(&config.name), app: None };
         self.journal.note(EventKind::WorkerStarted, about, message);
         self.scheduler.add_worker(id, config.threads.get());
