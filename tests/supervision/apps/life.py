@@ -96,3 +96,11 @@ def note_worker_init(worker):
     """The hook `dirty_worker_init`."""
     with Path("hooks").open("a") as out:
         out.write(f"dirty_worker_init {os.getpid()}\n")
+
+
+def raise_worker_init(worker):
+    raise RuntimeError("in the hook")
+
+
+def hang_worker_init(worker):
+    time.sleep(1000)
