@@ -183,6 +183,7 @@ impl Pool {
         );
         let about = About { worker: Some(process), pool: Some(&pool), app: None };
         self.journal.note(EventKind::WorkerReady, about, message);
+        self.look_at_memory(id);
         match role {
             Role::Occupant => {
                 self.open_worker(id);

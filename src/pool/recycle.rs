@@ -38,17 +38,45 @@ impl Pool {
         let due: Vec<(WorkerId, String)> = (self.workers.iter())
             .filter(|(_, worker)| worker.is_serving())
             .filter_map(|(id, worker)| {
-                let pool = self.groups[worker.place.0].config.recycle;
-                let apps = worker.apps.keys().map(|app| &self.apps[app.0].config);
-                let apps = apps.map(|app| (app.recycle, format!(" of app `{}`", app.path)));
-                let mut rules = std::iter::once((pool, String::new())).chain(apps);
-                Some((*id, rules.find_map(|(rule, of)| recycle_reason(worker, rule, &of, now))?))
+                let why = |(rule, of): (Recycle, String)| {
+                    too_old(worker, rule, &of, now)
+                        .or_else(|| too_large(worker, rule, &of).filter(|_| !worker.oversize))
+                };
+                Some((*id, self.rules_of(worker).find_map(why)?))
             })
             .collect();
         for (id, why) in due {
             self.recycle(id, &why);
         }
         self.start_housekeeping();
+    }
+
+    /// The rules that a worker has from its pool and from its apps, with whose
+    /// they are.
+    fn rules_of(&self, worker: &Worker) -> impl Iterator<Item = (Recycle, String)> {
+        let pool = self.groups[worker.place.0].config.recycle;
+        let apps = worker.apps.keys().map(|app| &self.apps[app.0].config);
+        let apps = apps.map(|app| (app.recycle, format!(" of app `{}`", app.path)));
+        std::iter::once((pool, String::new())).chain(apps)
+    }
+
+    /// A worker is ready: if it is too large already, to replace it would not
+    /// help, and would not end.
+    pub(super) fn look_at_memory(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        let Some(why) = self.rules_of(worker).find_map(|(rule, of)| too_large(worker, rule, &of))
+        else {
+            return;
+        };
+        let process = worker.handle.worker;
+        tracing::warn!(
+            worker = id,
+            pid = process.pid,
+            "{process} has just started, and {why}: it is not replaced for that; raise the limit"
+        );
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.oversize = true;
+        }
     }
 
     /// After each call, because only that changes the count.
@@ -114,11 +142,13 @@ fn has_rule(config: &PoolConfig) -> bool {
     rules.any(|rule| rule.max_lifetime.is_some() || rule.max_memory.is_some())
 }
 
-fn recycle_reason(worker: &Worker, rule: Recycle, of: &str, now: Instant) -> Option<String> {
+fn too_old(worker: &Worker, rule: Recycle, of: &str, now: Instant) -> Option<String> {
     let age = now.duration_since(worker.started);
-    if rule.max_lifetime.is_some_and(|most| age >= most) {
-        return Some(format!("it is {age:.0?} old (max_lifetime{of})"));
-    }
+    let old = rule.max_lifetime.is_some_and(|most| age >= most);
+    old.then(|| format!("it is {age:.0?} old (max_lifetime{of})"))
+}
+
+fn too_large(worker: &Worker, rule: Recycle, of: &str) -> Option<String> {
     let most = rule.max_memory?;
     let memory = resident_bytes(worker.handle.worker.pid)?;
     (memory > most).then(|| {

@@ -151,6 +151,7 @@ impl Pool {
             served: 0,
             max_requests: super::recycle::draw_max_requests(&config.recycle),
             app_requests: BTreeMap::new(),
+            oversize: false,
             recycle_after: now,
         };
         self.workers.insert(id, row);

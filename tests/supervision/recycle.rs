@@ -9,7 +9,7 @@ use tokio::task::LocalSet;
 use crate::{
     family::{Family, LIFE},
     load::Load,
-    support::pids,
+    support::{LIMIT, eventually, pids},
 };
 
 /// Serves a load until so many workers have been started; no call may fail, and
@@ -72,6 +72,25 @@ async fn max_memory_replaces_only_who_has_grown() {
     assert_eq!((before.contains(&grown), stayed.len()), (true, 1));
     family.logged("of memory (max_memory)").await;
     family.never_fewer_ready(2);
+}
+
+/// Its replacement would be no smaller.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_is_too_large_from_the_start_is_not_replaced_but_told() {
+    let rules = "max_memory = \"1MiB\"\nmax_requests = 2";
+    let family = Family::with(&format!("{rules}\n[[app]]\npath = \"life:Life\"\n")).await;
+    let worker = pids(&family.status().await)[0];
+    let told = format!("worker 1 (pid {worker}) has just started, and it uses");
+    family.logged(&told).await;
+    // Another rule holds all the same; by then its memory was looked at.
+    let old = async || family.status().await.workers[0].age.is_some_and(|age| age.seconds >= 2);
+    eventually(LIMIT, "it is older than a look", async || old().await.then_some(())).await;
+    assert_eq!(pids(&family.status().await), [worker]);
+    for _ in 0..2 {
+        family.call("pid").await.expect("served");
+    }
+    family.logged("calls (max_requests)").await;
+    assert!(!family.log().contains("is replaced: it uses"), "{}", family.log());
 }
 
 /// The rules of an app count its own calls, and concern the workers that load it.
