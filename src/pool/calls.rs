@@ -70,11 +70,7 @@ impl Pool {
     }
 
     pub(super) fn on_finished(&mut self, worker: WorkerId, id: CallId, served: bool) {
-        let app = match self.calls.get(&id) {
-            Some(Place::Running(app, _)) => Some(*app),
-            _ => None,
-        };
-        self.leave_slot(id, served);
+        let app = self.leave_slot(id, served);
         self.scheduler.release(worker);
         if let Some(row) = self.workers.get_mut(&worker) {
             row.served += 1;
@@ -145,17 +141,17 @@ impl Pool {
         self.arm(deadline);
     }
 
-    /// A call is out of its slot.
-    pub(super) fn leave_slot(&mut self, id: CallId, served: bool) {
-        if let Some(Place::Running(app, _)) = self.calls.remove(&id) {
-            let app = &mut self.apps[app.0];
-            app.running = app.running.saturating_sub(1);
-            if served {
-                app.served += 1;
-            } else {
-                app.failed += 1;
-            }
+    /// A call is out of its slot; gives its app.
+    pub(super) fn leave_slot(&mut self, id: CallId, served: bool) -> Option<AppId> {
+        let Some(Place::Running(app, _)) = self.calls.remove(&id) else { return None };
+        let row = &mut self.apps[app.0];
+        row.running = row.running.saturating_sub(1);
+        if served {
+            row.served += 1;
+        } else {
+            row.failed += 1;
         }
+        Some(app)
     }
 
     pub(super) fn expire_calls(&mut self, now: Instant) {
