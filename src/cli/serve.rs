@@ -178,7 +178,8 @@ impl Serve {
                 config.with_env(name, value)
             }
         };
-        let mut arbiter = self.arbiter(mark(config), listener, log, Upstream::Nobody);
+        // The log is needed after the arbiter: its end tells whom it ends.
+        let mut arbiter = self.arbiter(mark(config), listener, log.clone(), Upstream::Nobody);
         let read = arbiter.reload;
         arbiter.reload = Arc::new(move || read().map(&mark));
         let ended = arbiter.run();

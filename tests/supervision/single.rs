@@ -93,6 +93,18 @@ async fn a_hook_is_nobody_that_was_left_behind() {
     eventually(LIMIT, "every hook ran to its end", async || (ran() == DEATHS).then_some(())).await;
 }
 
+/// Nobody is there to end it afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_hook_that_hangs_at_the_end_does_not_outlive_the_arbiter() {
+    let hooks = "[hooks]\ntimeout = \"600s\"\ndirty_worker_exit = [\"sleep\", \"1000\"]\n";
+    let mut family =
+        Family::single(&format!("graceful_timeout = \"100ms\"\n{CONFIG}{hooks}")).await;
+    family.signal(Signal::SIGTERM);
+    assert!(family.ended().await.success());
+    assert_eq!(family.processes(), [0; 0]);
+    family.logged("(`sleep`) has outlived the arbiters of this instance; it is killed").await;
+}
+
 /// What ran in its process before it was `dirtyd` may have started others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_children_of_who_became_it_are_left_alone() {
