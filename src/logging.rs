@@ -20,10 +20,10 @@ use crate::config::{LogConfig, LogFormat};
 /// Lines that wait to be written.
 const BUFFERED_LINES: usize = 16 * 1024;
 
-/// Keeps the log alive: dropping it writes what is buffered.
-#[derive(Debug)]
+/// Keeps the log alive: dropping the last one writes what is buffered.
+#[derive(Debug, Clone)]
 pub struct Log {
-    _guard: WorkerGuard,
+    _guard: Arc<WorkerGuard>,
     reopen: Arc<AtomicBool>,
 }
 
@@ -51,7 +51,7 @@ impl Log {
             LogFormat::Text => builder.with_target(false).init(),
             LogFormat::Json => builder.json().flatten_event(true).init(),
         }
-        Ok(Self { _guard: guard, reopen })
+        Ok(Self { _guard: Arc::new(guard), reopen })
     }
 
     /// Opens the file anew before the next line, after it was rotated.

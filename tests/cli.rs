@@ -107,6 +107,30 @@ async fn status_for_people_and_for_programs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn status_is_watched_until_the_daemon_ends() {
+    let mut daemon = Daemon::start(APP).await;
+    let mut child = daemon
+        .command(&["status", "--json", "--watch"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("dirtyd status");
+    let mut lines = BufReader::new(child.stdout.take().expect("stdout")).lines();
+    let mut served = || -> Json {
+        let line = lines.next().expect("another one").expect("UTF-8");
+        serde_json::from_str::<Json>(&line).expect("JSON")["apps"][0]["served"].clone()
+    };
+    assert_eq!(served(), json!(0));
+    daemon.run(&["call", "lab:Lab", "echo", "1"]).await;
+    while served() != json!(1) {}
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    assert!(daemon.ended().await.success());
+    let output = child.wait_with_output().expect("wait");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("dirtyd"), "{output:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn check_accepts_and_names_what_is_wrong() {
     let daemon = Daemon::launch_with(
         APP,

@@ -133,6 +133,21 @@ async fn a_flood_on_stderr_blocks_nobody() {
     assert!(size < 4 << 20, "{size} bytes of log: the flood is thinned out");
 }
 
+/// It dies of a request that it has not even read: the call has not started, but
+/// is not sent from worker to worker until none is left.
+#[tokio::test(flavor = "multi_thread")]
+async fn dies_of_a_request_before_it_has_it() {
+    let daemon = Daemon::start(&faulty(", \"--picky\"", "")).await;
+    let client = daemon.client();
+    let huge = Value::from(vec![0_u8; 32 << 20].as_slice());
+    let outcome = client.execute("Faulty", "work", args![huge]).await;
+    let crashed = failure(outcome, Code::Aborted, Reason::WorkerCrashed);
+    assert_eq!(crashed.facts["exit_code"], "6");
+    serves(&client).await;
+    assert_eq!(daemon.status().await.workers[0].id, 3, "two workers died of it");
+    daemon.logged("2 workers died while call").await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ignores_shutdown() {
     let mut daemon =

@@ -62,7 +62,13 @@ pub struct Call {
     pub timeout: Duration,
     /// Where its answer goes.
     pub reply: Reply,
+    /// How many workers died while it was being sent to them.
+    pub deaths: u32,
 }
+
+/// After so many deaths of workers a call is not sent to another one, although
+/// none has started it: it may be what they died of.
+pub const MOST_DEATHS: u32 = 2;
 
 impl Call {
     /// What it takes of the room of a queue: the bytes of its request.

@@ -10,7 +10,7 @@ use serde_json::{Value as Json, json};
 
 use super::connect::{Target, block_on, explain};
 use crate::{
-    client::Error,
+    client::{Error, Reason},
     proto::v1::{EventKind, WatchEventsRequest, WatchEventsResponse, admin_client::AdminClient},
 };
 
@@ -25,7 +25,7 @@ pub struct Events {
 }
 
 impl Events {
-    /// Prints events until interrupted, or until the arbiter ends.
+    /// Prints events until interrupted, or until the arbiter drains.
     ///
     /// # Errors
     /// dirtyd is not there, or went away.
@@ -37,7 +37,15 @@ impl Events {
                 |status| anyhow::anyhow!("{}", explain(&Error::of(status, client.socket())));
             let mut events =
                 admin.watch_events(WatchEventsRequest {}).await.map_err(failed)?.into_inner();
-            while let Some(event) = events.message().await.map_err(failed)? {
+            loop {
+                let event = match events.message().await {
+                    Ok(Some(event)) => event,
+                    Ok(None) => break,
+                    Err(status) => match Error::of(status, client.socket()) {
+                        Error::Call(failure) if failure.reason == Reason::Draining => break,
+                        error => anyhow::bail!(explain(&error)),
+                    },
+                };
                 let mut out = io::stdout().lock();
                 match self.json {
                     true => writeln!(out, "{}", as_json(&event))?,

@@ -12,6 +12,7 @@ mod status;
 mod table;
 mod tensor;
 mod upgrade;
+mod valid;
 
 use std::process::ExitCode;
 

@@ -14,6 +14,7 @@ use std::{
 
 use anyhow::Context as _;
 
+use super::valid::Valid;
 use crate::{
     config::{AppFlag, Config, ConfigError, Flags, Raw, parse_duration},
     dirty_arbiter::{DirtyArbiter, Upstream},
@@ -21,7 +22,7 @@ use crate::{
     lifeline::Lifeline,
     logging::Log,
     main_arbiter::{self, Names, Socket, Succession, Supervision},
-    process::{descriptors, pidfile::PidFile},
+    process::{descriptors, memo::Memo, pidfile::PidFile},
 };
 
 /// The flags that are configuration.
@@ -65,10 +66,27 @@ impl ConfigFlags {
     /// # Errors
     /// What is wrong, and where.
     pub fn load(&self) -> Result<Config, ConfigError> {
-        let file = match &self.config {
-            Some(path) => Raw::from_file(path)?,
-            None => Raw::default(),
-        };
+        self.complete(self.file()?)
+    }
+
+    /// The path of the file, if one is named.
+    pub fn path(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    /// What the file says.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no configuration.
+    pub fn file(&self) -> Result<Raw, ConfigError> {
+        self.path().map_or_else(|| Ok(Raw::default()), Raw::from_file)
+    }
+
+    /// The configuration with this file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn complete(&self, file: Raw) -> Result<Config, ConfigError> {
         let flags = Flags {
             apps: self.apps.clone(),
             workers: self.workers,
@@ -106,22 +124,29 @@ impl Serve {
     /// # Errors
     /// The configuration, the socket or the private directory cannot be used.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let config = self.flags.load()?;
-        private_directory(&config.runtime_dir)?;
-        match &self.supervision {
-            Some(supervision) => self.serve_supervised(config, supervision),
-            None if self.single => self.serve_alone(config),
-            None => main_arbiter::run(&config, self.succession).map(ExitCode::from),
+        if let Some(supervision) = &self.supervision {
+            return self.serve_supervised(supervision);
         }
+        if self.single {
+            return self.serve_alone();
+        }
+        let memo = Memo::new()?;
+        let config = Valid::new(&self.flags, memo.share().map(Memo::from)?).load()?;
+        private_directory(&config.runtime_dir)?;
+        main_arbiter::run(&config, memo, self.succession).map(ExitCode::from)
     }
 
     /// The process below a main arbiter.
-    fn serve_supervised(
-        &self,
-        config: Config,
-        supervision: &Supervision,
-    ) -> anyhow::Result<ExitCode> {
+    fn serve_supervised(&self, supervision: &Supervision) -> anyhow::Result<ExitCode> {
+        let valid = Valid::new(&self.flags, Memo::inherited(supervision.valid)?);
+        let (config, bad) = valid.load_or_last()?;
+        private_directory(&config.runtime_dir)?;
         let log = Log::start(&config.log)?;
+        if let Some(error) = bad {
+            tracing::error!(
+                "this dirty arbiter starts with the configuration that was valid last; mend the file, then `dirtyd reload`: {error}"
+            );
+        }
         // It was started by another name of the same file.
         let _ = nix::sys::prctl::set_name(c"dirtyd");
         let listener = descriptors::listener(supervision.listener)?;
@@ -130,11 +155,15 @@ impl Serve {
         file.publish()?;
         let lifeline = Lifeline::inherited(lifeline);
         let upstream = Upstream::Main { lifeline, admitted: supervision.admitted };
-        self.arbiter(config, listener, log, upstream).run()?;
+        let mut arbiter = self.arbiter(config, listener, log, upstream);
+        arbiter.reload = Arc::new(move || valid.load());
+        arbiter.run()?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn serve_alone(&self, config: Config) -> anyhow::Result<ExitCode> {
+    fn serve_alone(&self) -> anyhow::Result<ExitCode> {
+        let config = self.flags.load()?;
+        private_directory(&config.runtime_dir)?;
         let log = Log::start(&config.log)?;
         let names = Names::new(&config.runtime_dir, &config.proc_name);
         let _file = names.claim()?;
@@ -149,7 +178,8 @@ impl Serve {
                 config.with_env(name, value)
             }
         };
-        let mut arbiter = self.arbiter(mark(config), listener, log, Upstream::Nobody);
+        // The log is needed after the arbiter: its end tells whom it ends.
+        let mut arbiter = self.arbiter(mark(config), listener, log.clone(), Upstream::Nobody);
         let read = arbiter.reload;
         arbiter.reload = Arc::new(move || read().map(&mark));
         let ended = arbiter.run();

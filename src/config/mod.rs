@@ -53,12 +53,14 @@ pub struct Config {
 }
 
 impl Config {
-    /// The same, with a further variable in the environment of all workers.
+    /// The same, with a further variable in the environment of all workers and
+    /// hooks.
     #[must_use]
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
         for pool in &mut self.pools {
             pool.env.insert(name.to_owned(), value.to_owned());
         }
+        self.hooks.env.insert(name.to_owned(), value.to_owned());
         self
     }
 }
@@ -127,6 +129,8 @@ pub struct Hooks {
     pub dirty_worker_exit: Vec<String>,
     /// How long one hook may run.
     pub timeout: Duration,
+    /// Additions to their environment.
+    pub env: BTreeMap<String, String>,
 }
 
 /// A set of worker processes with one command.
@@ -197,6 +201,9 @@ pub struct AppConfig {
     pub timeout: Duration,
     /// The limits of its queue.
     pub queue: QueueLimits,
+    /// When to replace a worker because of it, beside what its pool says:
+    /// requests are its own, the rest is of the whole worker.
+    pub recycle: Recycle,
 }
 
 /// How much may wait for an app.

@@ -109,12 +109,26 @@ pub struct RawApp {
     pub(super) timeout: Option<Seconds>,
     pub(super) max_queue: Option<u32>,
     pub(super) max_queue_bytes: Option<Size>,
+    pub(super) max_requests: Option<u64>,
+    pub(super) max_requests_jitter: Option<u64>,
+    pub(super) max_lifetime: Option<Seconds>,
+    pub(super) max_memory: Option<Size>,
 }
 
 impl RawApp {
     /// An app of which only the path is written.
     pub(super) fn of(path: AppFlag) -> Self {
-        Self { path, workers: None, timeout: None, max_queue: None, max_queue_bytes: None }
+        Self {
+            path,
+            workers: None,
+            timeout: None,
+            max_queue: None,
+            max_queue_bytes: None,
+            max_requests: None,
+            max_requests_jitter: None,
+            max_lifetime: None,
+            max_memory: None,
+        }
     }
 }
 
@@ -202,12 +216,25 @@ impl Raw {
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         let text = fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::from_text(path, text)
+    }
+
+    /// Reads the text of the TOML file at `path`.
+    ///
+    /// # Errors
+    /// It is not TOML, or has unknown keys or wrong types.
+    pub fn from_text(path: &Path, text: String) -> Result<Self, ConfigError> {
         let mut raw: Self = toml::from_str(&text).map_err(|error| ConfigError::Malformed {
             path: path.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
         raw.source = Source { path: Some(path.to_owned()), text };
         Ok(raw)
+    }
+
+    /// The text of the file that this came from.
+    pub fn text(&self) -> Option<&str> {
+        self.source.path.as_ref().map(|_| self.source.text.as_str())
     }
 
     /// Reads `DIRTYD_*` of the given environment: `DIRTYD_MAX_QUEUE=64` is the

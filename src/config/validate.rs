@@ -1,7 +1,7 @@
 //! From [`Raw`] to [`Config`]: defaults, ranges, and what must hold between keys.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     num::NonZeroU32,
     path::{Path, PathBuf},
     time::Duration,
@@ -167,6 +167,7 @@ fn hooks(raw: Option<&RawHooks>) -> Hooks {
         dirty_post_fork: raw.dirty_post_fork.unwrap_or_default(),
         dirty_worker_exit: raw.dirty_worker_exit.unwrap_or_default(),
         timeout: seconds(raw.timeout, 10),
+        env: BTreeMap::new(),
     }
 }
 
@@ -322,6 +323,12 @@ fn app(
         workers,
         timeout: above_zero("timeout", raw.timeout.map_or(timeout, |d| d.0))?,
         queue: queue.overlaid_with(raw.max_queue, raw.max_queue_bytes),
+        recycle: Recycle {
+            max_requests: or_off(raw.max_requests, None),
+            max_requests_jitter: raw.max_requests_jitter.unwrap_or(0),
+            max_lifetime: or_off(raw.max_lifetime.map(|d| d.0), None),
+            max_memory: or_off(raw.max_memory.map(|s| s.0), None),
+        },
         path,
     })
 }

@@ -4,6 +4,7 @@
 //! One thread runs it all: a call passes through a handful of tasks, and waking
 //! another core for each would cost more than the work.
 
+mod guard;
 mod orphans;
 mod resources;
 mod signals;
@@ -32,6 +33,10 @@ use signals::{Asked, Signals};
 
 /// How much longer than the drain the process waits for stragglers.
 const STRAGGLERS: Duration = Duration::from_secs(5);
+
+/// How much longer than the drain a process without a main arbiter may take; as
+/// long as that would wait.
+const GUARD: Duration = Duration::from_secs(8);
 
 /// What a dirty arbiter needs.
 pub struct DirtyArbiter {
@@ -80,6 +85,9 @@ impl DirtyArbiter {
             tokio::spawn(resources::give_back());
         }
         let alone = matches!(self.upstream, Upstream::Nobody);
+        if let Upstream::Main { lifeline, .. } = &self.upstream {
+            guard::start(lifeline, self.config.graceful_timeout + GUARD)?;
+        }
         let hooks = hooks::Runner::start(self.hooks, &self.config);
         hooks.before_first_worker().await;
         let (pool, mut pool_task) = pool::start(&self.config);
@@ -121,8 +129,9 @@ impl DirtyArbiter {
         };
         tracing::info!("{why}: draining for up to {:?}", self.config.graceful_timeout);
         let deadline = Instant::now() + self.config.graceful_timeout;
-        let _ = stop.send(());
+        // The pool first: who watches hears of it before his watch ends.
         pool.drain(deadline).await;
+        let _ = stop.send(());
         let drained = async {
             let _ = (&mut edge_task).await;
             pool.edge_closed().await;

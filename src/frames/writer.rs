@@ -79,6 +79,11 @@ impl FrameWriter {
         self.written < self.queued
     }
 
+    /// At which position in the byte stream the next frame begins.
+    pub fn queued(&self) -> u64 {
+        self.queued
+    }
+
     /// How many bytes the socket has taken.
     pub fn written(&self) -> u64 {
         self.written

@@ -34,7 +34,7 @@ impl CommandHooks {
         let started = Instant::now();
         match run_bounded(
             command,
-            &environment(name, arbiter, worker),
+            &self.environment(name, arbiter, worker),
             facts.as_bytes(),
             self.0.timeout,
         ) {
@@ -43,17 +43,44 @@ impl CommandHooks {
             }
             Ok((Some(exit), stderr)) => {
                 tracing::warn!(
-                    "hook {name} (`{}`) {exit}; nothing else changes\n{stderr}",
-                    command[0]
+                    "hook {name} (`{}`) {exit}; nothing else changes{}",
+                    command[0],
+                    said(&stderr)
                 );
             }
             Ok((None, stderr)) => tracing::warn!(
-                "hook {name} (`{}`) did not end within {:?} and was killed; nothing else changes\n{stderr}",
+                "hook {name} (`{}`) did not end within {:?} and was killed; nothing else changes{}",
                 command[0],
-                self.0.timeout
+                self.0.timeout,
+                said(&stderr)
             ),
             Err(error) => tracing::warn!("hook {name}: {error}; nothing else changes"),
         }
+    }
+
+    fn environment<'a>(
+        &'a self,
+        name: &'static str,
+        arbiter: &ArbiterFacts,
+        worker: Option<&WorkerFacts>,
+    ) -> BTreeMap<&'a str, String> {
+        let own = self.0.env.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let mut env: BTreeMap<_, _> = own.collect();
+        env.extend([
+            ("DIRTYD_HOOK_NAME", name.to_owned()),
+            ("DIRTYD_HOOK_ARBITER_PID", arbiter.pid.to_string()),
+            ("DIRTYD_HOOK_PROC_NAME", arbiter.proc_name.clone()),
+            ("DIRTYD_HOOK_SOCKET", arbiter.socket.display().to_string()),
+        ]);
+        if let Some(worker) = worker {
+            env.extend([
+                ("DIRTYD_HOOK_WORKER_ID", worker.id.to_string()),
+                ("DIRTYD_HOOK_WORKER_PID", worker.pid.to_string()),
+                ("DIRTYD_HOOK_POOL", worker.pool.clone()),
+                ("DIRTYD_HOOK_MESSAGE", worker.message.clone()),
+            ]);
+        }
+        env
     }
 }
 
@@ -71,24 +98,7 @@ impl Hooks for CommandHooks {
     }
 }
 
-fn environment(
-    name: &'static str,
-    arbiter: &ArbiterFacts,
-    worker: Option<&WorkerFacts>,
-) -> BTreeMap<&'static str, String> {
-    let mut env = BTreeMap::from([
-        ("DIRTYD_HOOK_NAME", name.to_owned()),
-        ("DIRTYD_HOOK_ARBITER_PID", arbiter.pid.to_string()),
-        ("DIRTYD_HOOK_PROC_NAME", arbiter.proc_name.clone()),
-        ("DIRTYD_HOOK_SOCKET", arbiter.socket.display().to_string()),
-    ]);
-    if let Some(worker) = worker {
-        env.extend([
-            ("DIRTYD_HOOK_WORKER_ID", worker.id.to_string()),
-            ("DIRTYD_HOOK_WORKER_PID", worker.pid.to_string()),
-            ("DIRTYD_HOOK_POOL", worker.pool.clone()),
-            ("DIRTYD_HOOK_MESSAGE", worker.message.clone()),
-        ]);
-    }
-    env
+/// What a hook wrote, as the rest of a message about it.
+fn said(stderr: &str) -> String {
+    if stderr.is_empty() { String::new() } else { format!("; it wrote:\n{stderr}") }
 }

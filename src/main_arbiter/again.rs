@@ -49,25 +49,26 @@ impl Again {
         Self { name, file, args: args.filter(|arg| !handed(arg)).collect() }
     }
 
-    /// Starts a dirty arbiter of the same version.
+    /// Starts a dirty arbiter of the same version. It inherits the listening
+    /// socket, its end of the lifeline, and the configuration that was valid last.
     ///
     /// # Errors
     /// It cannot be started.
     pub fn start_arbiter(
         &self,
         instance: &Instance,
-        listener: OwnedFd,
-        lifeline: OwnedFd,
+        inherits: [OwnedFd; 3],
         admitted: bool,
         pid_file: &Path,
     ) -> io::Result<i32> {
-        let (listens, lives) = (fd_of(&listener), fd_of(&lifeline));
-        let handed = [listens, lives, flag(admitted), pid_file.as_os_str().to_owned()];
+        let [listener, lifeline, valid] = inherits.each_ref().map(fd_of);
+        let pid_file = pid_file.as_os_str().to_owned();
+        let handed = [listener, lifeline, valid, flag(admitted), pid_file];
         process::fork_self(Program {
             file: Path::new(SELF),
             name: &self.name,
             args: self.args_with(SUPERVISED, &handed),
-            inherits: vec![listener, lifeline],
+            inherits: inherits.into(),
             env: instance.mark(),
             speaks_to_systemd: false,
         })
@@ -126,6 +127,8 @@ pub struct Supervision {
     pub listener: RawFd,
     /// Its end of the lifeline.
     pub lifeline: RawFd,
+    /// The configuration that was valid last.
+    pub valid: RawFd,
     /// Whether it may take connections; if not, it waits for the word.
     pub admitted: bool,
     /// Its PID file.
@@ -136,12 +139,13 @@ impl FromStr for Supervision {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut parts = text.splitn(4, ',');
+        let mut parts = text.splitn(5, ',');
         let listener = number_in(parts.next())?;
         let lifeline = number_in(parts.next())?;
+        let valid = number_in(parts.next())?;
         let admitted = parts.next() == Some("1");
         let pid_file = parts.next().ok_or("the PID file is missing")?.into();
-        Ok(Self { listener, lifeline, admitted, pid_file })
+        Ok(Self { listener, lifeline, valid, admitted, pid_file })
     }
 }
 
@@ -215,13 +219,13 @@ mod tests {
     #[test]
     fn what_is_handed_over_is_read_back() {
         let again = Again { name: "dirtyd".into(), file: SELF.into(), args: vec!["serve".into()] };
-        let args = again
-            .args_with(SUPERVISED, &["3".into(), "4".into(), "1".into(), "/run/a,b.pid".into()]);
+        let args =
+            again.args_with(SUPERVISED, &["3", "4", "5", "1", "/run/a,b.pid"].map(OsString::from));
         assert_eq!(args[0], "serve");
         let text = args[1].to_string_lossy();
         let supervision: Supervision =
             text.trim_start_matches(SUPERVISED)[1..].parse().expect("readable");
-        assert_eq!((supervision.listener, supervision.lifeline), (3, 4));
+        assert_eq!((supervision.listener, supervision.lifeline, supervision.valid), (3, 4, 5));
         assert!(supervision.admitted);
         assert_eq!(supervision.pid_file, Path::new("/run/a,b.pid"));
         assert!("x,4,1,p".parse::<Supervision>().is_err());

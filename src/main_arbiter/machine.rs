@@ -35,7 +35,7 @@ const LONGEST_IF_READY: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
     /// A signal came.
     Signal(Signal),
@@ -49,6 +49,8 @@ pub enum Event {
     SuccessorReport(Report),
     /// It ended.
     SuccessorExited(Exit),
+    /// It could not even be started, and why.
+    SuccessorNotStarted(String),
     /// The old main arbiter of the upgrade that started this one is content:
     /// callers may come.
     Admitted,
@@ -212,11 +214,12 @@ impl Machine {
             Event::StartFailed => self.on_start_failed(now),
             Event::SuccessorReport(report) => {
                 let serves_all = self.notice() == Notice::Ready;
-                self.upgrade.on_report(report, serves_all)
+                self.upgrade.on_report(report, serves_all, now + self.patience())
             }
             Event::SuccessorExited(exit) => {
                 self.upgrade.on_exit(exit, now + self.settings.upgrade_timeout)
             }
+            Event::SuccessorNotStarted(why) => self.upgrade.on_not_started(why),
             Event::Admitted => self.admit(),
             Event::PredecessorGone => self.on_predecessor_gone(),
             Event::StrayEnded => vec![Action::Sweep { all: false }],
@@ -273,12 +276,12 @@ impl Machine {
 
     fn stop(&mut self, at_once: bool, now: Instant) -> Vec<Action> {
         let first = self.stopping.is_none();
-        let patience = if at_once { AT_ONCE } else { self.settings.graceful_timeout + STRAGGLERS };
+        let patience = if at_once { AT_ONCE } else { self.patience() };
         self.stopping = Some(Stopping { at_once, kill_at: now + patience, killed: false });
         let mut actions = Vec::new();
         if first {
             actions.extend([Action::Notify(Notice::Stopping), Action::CloseSocket]);
-            actions.extend(self.upgrade.on_stop());
+            actions.extend(self.upgrade.on_stop(now + self.patience()));
         }
         if !self.is_up() {
             actions.push(Action::Exit(0));
@@ -420,8 +423,14 @@ impl Machine {
             tracing::error!("the dirty arbiter did not end in time; it is killed");
             actions.push(Action::Signal(Signal::SIGKILL));
         }
-        actions.extend(self.upgrade.on_alarm(self.settings.upgrade_timeout, now));
+        let kill_at = now + self.patience();
+        actions.extend(self.upgrade.on_alarm(self.settings.upgrade_timeout, kill_at, now));
         actions
+    }
+
+    /// How long who was told to drain may take to end.
+    fn patience(&self) -> Duration {
+        self.settings.graceful_timeout + STRAGGLERS
     }
 
     fn listen_for_life(&mut self, now: Instant) -> Vec<Action> {

@@ -113,10 +113,10 @@ fn quit_needs_no_drain() {
 fn the_first_death_is_replaced_at_once_later_ones_with_growing_pauses() {
     let mut bench = Bench::serving();
     let died = Event::ArbiterExited(Exit::Signal(9));
-    assert_eq!(bench.on(died).last(), Some(&Action::Start));
+    assert_eq!(bench.on(died.clone()).last(), Some(&Action::Start));
     let mut pauses = Vec::new();
     for _ in 0..12 {
-        assert!(!bench.on(died).contains(&Action::Start));
+        assert!(!bench.on(died.clone()).contains(&Action::Start));
         let (pause, actions) = bench.until_action();
         assert_eq!(actions, [Action::Start]);
         pauses.push(pause);
@@ -125,7 +125,7 @@ fn the_first_death_is_replaced_at_once_later_ones_with_growing_pauses() {
     assert_eq!((pauses[0], pauses[11]), (PAUSE, LONGEST));
     bench.on(Event::Report(Report::Ready));
     bench.now += HEALTHY;
-    assert_eq!(bench.on(died).last(), Some(&Action::Start), "it had been healthy");
+    assert_eq!(bench.on(died.clone()).last(), Some(&Action::Start), "it had been healthy");
 }
 
 #[test]
@@ -186,6 +186,28 @@ fn a_bad_successor_leaves_the_old_one_in_charge() {
             "it may be tried again"
         );
     }
+}
+
+#[test]
+fn a_refused_successor_that_does_not_end_is_killed() {
+    let mut bench = Bench::serving();
+    bench.signal(Signal::SIGUSR2);
+    bench.on(Event::SuccessorReport(Report::Degraded));
+    let (waited, actions) = bench.until_action();
+    assert!(waited >= GRACE, "it has its time: {waited:?}");
+    assert_eq!(actions, [Action::SignalSuccessor(Signal::SIGKILL)]);
+    bench.signal(Signal::SIGUSR2);
+    let actions = bench.on(Event::SuccessorExited(Exit::Signal(9)));
+    assert_eq!(actions.last(), Some(&Action::StartSuccessor));
+}
+
+#[test]
+fn a_new_binary_that_cannot_be_started_is_told_as_such() {
+    let mut bench = Bench::serving();
+    bench.signal(Signal::SIGUSR2);
+    let actions = bench.on(Event::SuccessorNotStarted("no such file".to_owned()));
+    assert_eq!(actions[0], Action::Upgraded(Err("no such file".to_owned())));
+    assert_eq!(bench.signal(Signal::SIGUSR2), [Action::StartSuccessor], "it may be tried again");
 }
 
 #[test]

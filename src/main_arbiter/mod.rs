@@ -32,14 +32,21 @@ pub use socket::Socket;
 use again::Again;
 use reactor::{Parts, Reactor};
 
-use crate::{config::Config, logging::Log, process::pidfile::PidFile};
+use crate::{
+    config::Config,
+    logging::Log,
+    process::{memo::Memo, pidfile::PidFile},
+};
 
 /// Runs the main arbiter until it was told to end, and has. Gives the exit
 /// code: 0 after a clean drain.
 ///
+/// `valid` is the text of the configuration, which its dirty arbiters keep up to
+/// date and fall back to.
+///
 /// # Errors
 /// The name is taken, or the log, the socket or the PID files cannot be used.
-pub fn run(config: &Config, succession: Option<Succession>) -> anyhow::Result<u8> {
+pub fn run(config: &Config, valid: Memo, succession: Option<Succession>) -> anyhow::Result<u8> {
     // Before the log's thread starts, which would take them otherwise.
     let signals = reactor::signals()?;
     let log = Log::start(&config.log)?;
@@ -57,7 +64,8 @@ pub fn run(config: &Config, succession: Option<Succession>) -> anyhow::Result<u8
             (file, names.instance()?, socket, Some(succession.predecessor()?))
         }
     };
-    let parts = Parts { names, again: Again::new(), instance, file, socket, predecessor };
+    let again = Again::new();
+    let parts = Parts { names, again, valid, instance, file, socket, predecessor };
     Ok(Reactor::new(config, log, signals, parts).run()?)
 }
 

@@ -28,6 +28,7 @@ use crate::{
     logging::Log,
     process::{
         children::{self, Adoption},
+        memo::Memo,
         pidfile::{self, PidFile},
         signals::{self, Signals},
     },
@@ -69,6 +70,8 @@ pub struct Parts {
     pub instance: Instance,
     /// How it starts itself again.
     pub again: Again,
+    /// The configuration that was valid last.
+    pub valid: Memo,
     /// Its PID file.
     pub file: PidFile,
     /// The listening socket.
@@ -236,8 +239,7 @@ impl Reactor {
             }
             Action::StartSuccessor => {
                 let error = self.start_successor().err()?;
-                tracing::error!("the new binary cannot be started: {error}");
-                return Some(Event::SuccessorExited(children::Exit::Code(127)));
+                return Some(Event::SuccessorNotStarted(error.to_string()));
             }
             Action::SignalSuccessor(signal) => send(&self.successor, signal),
             Action::Upgraded(result) => self.tell_upgrade(result),
@@ -259,8 +261,8 @@ impl Reactor {
         };
         let own = &self.own;
         let (listener, admitted) = (own.socket.share()?, self.machine.is_admitted());
-        let dirty = names.dirty();
-        let pid = own.again.start_arbiter(&own.instance, listener, theirs, admitted, &dirty)?;
+        let inherits = [listener, theirs, own.valid.share()?];
+        let pid = own.again.start_arbiter(&own.instance, inherits, admitted, &names.dirty())?;
         tracing::info!(pid, "started the dirty arbiter, process {pid}");
         self.arbiter = Some(Child { pid, lifeline: Some(lifeline) });
         Ok(())

@@ -6,6 +6,7 @@
 //!    ^               | too late, worse than the old one, TERM to this one
 //!    |               v
 //!    +--it exited-- refused --USR2, it exited--> booting
+//!                    | too late: SIGKILL
 //! ```
 //!
 //! Whichever state its successor exits in, this one is in charge again. Until it
@@ -33,6 +34,8 @@ pub enum Upgrade {
     Refused {
         /// The next was asked for meanwhile.
         again: bool,
+        /// When it is killed; `None` once it was.
+        kill_at: Option<Instant>,
     },
     /// It serves, and is to outlive this one.
     Serving,
@@ -43,7 +46,8 @@ impl Upgrade {
     pub fn due(self) -> Option<Instant> {
         match self {
             Self::Booting { give_up_at } => Some(give_up_at),
-            Self::None | Self::Refused { .. } | Self::Serving => None,
+            Self::Refused { kill_at, .. } => kill_at,
+            Self::None | Self::Serving => None,
         }
     }
 
@@ -60,7 +64,7 @@ impl Upgrade {
                 tracing::warn!("SIGUSR2: an upgrade is under way; the new binary boots");
                 Vec::new()
             }
-            Self::Refused { again } => {
+            Self::Refused { again, .. } => {
                 tracing::info!("SIGUSR2: the next upgrade begins when the refused one has ended");
                 *again = true;
                 Vec::new()
@@ -75,12 +79,14 @@ impl Upgrade {
     }
 
     /// The successor told something. `healthy` says whether this one serves
-    /// every app: then the new one must, too.
-    pub fn on_report(&mut self, report: Report, healthy: bool) -> Vec<Action> {
+    /// every app: then the new one must, too. One that is refused may take until
+    /// `kill_at` to end.
+    pub fn on_report(&mut self, report: Report, healthy: bool, kill_at: Instant) -> Vec<Action> {
         let Self::Booting { .. } = self else { return Vec::new() };
         match report {
             Report::Degraded if healthy => {
-                self.refuse("it cannot serve every app, as the old one can".to_owned())
+                let why = "it cannot serve every app, as the old one can".to_owned();
+                self.refuse(why, kill_at)
             }
             Report::Ready | Report::Degraded => {
                 tracing::info!(
@@ -101,7 +107,7 @@ impl Upgrade {
     pub fn on_exit(&mut self, exit: Exit, give_up_at: Instant) -> Vec<Action> {
         match std::mem::replace(self, Self::None) {
             Self::None => Vec::new(),
-            Self::Refused { again } => {
+            Self::Refused { again, .. } => {
                 let mut actions = vec![Action::Sweep { all: false }];
                 if again {
                     actions.extend(self.begin(give_up_at));
@@ -109,9 +115,7 @@ impl Upgrade {
                 actions
             }
             Self::Booting { .. } => {
-                let why = format!("the new main arbiter {exit} before it was ready");
-                tracing::error!("the upgrade failed, this main arbiter stays in charge: {why}");
-                vec![Action::Upgraded(Err(why)), Action::Sweep { all: false }]
+                self.fail(format!("the new main arbiter {exit} before it was ready"))
             }
             Self::Serving => {
                 tracing::error!("the new main arbiter {exit}; this one stays in charge");
@@ -120,20 +124,41 @@ impl Upgrade {
         }
     }
 
-    /// Time has passed; the successor had `limit` to become ready.
-    pub fn on_alarm(&mut self, limit: Duration, now: Instant) -> Vec<Action> {
-        match self.due() {
-            Some(due) if due <= now => self.refuse(format!("it was not ready within {limit:?}")),
+    /// The new binary could not even be started.
+    pub fn on_not_started(&mut self, why: String) -> Vec<Action> {
+        *self = Self::None;
+        self.fail(why)
+    }
+
+    fn fail(&self, why: String) -> Vec<Action> {
+        tracing::error!("the upgrade failed, this main arbiter stays in charge: {why}");
+        vec![Action::Upgraded(Err(why)), Action::Sweep { all: false }]
+    }
+
+    /// Time has passed; the successor had `limit` to become ready, and if it is
+    /// refused it has until `kill_at` to end.
+    pub fn on_alarm(&mut self, limit: Duration, kill_at: Instant, now: Instant) -> Vec<Action> {
+        match self {
+            Self::Booting { give_up_at } if *give_up_at <= now => {
+                self.refuse(format!("it was not ready within {limit:?}"), kill_at)
+            }
+            Self::Refused { kill_at, .. } if kill_at.is_some_and(|at| at <= now) => {
+                *kill_at = None;
+                tracing::error!("the refused new main arbiter did not end in time; it is killed");
+                vec![Action::SignalSuccessor(Signal::SIGKILL)]
+            }
             _ => Vec::new(),
         }
     }
 
     /// This main arbiter was told to end: a successor that does not serve yet
-    /// ends with it.
-    pub fn on_stop(&mut self) -> Vec<Action> {
+    /// ends with it, by `kill_at`.
+    pub fn on_stop(&mut self, kill_at: Instant) -> Vec<Action> {
         match self {
-            Self::Booting { .. } => self.refuse("the old main arbiter was told to end".to_owned()),
-            Self::Refused { again } => {
+            Self::Booting { .. } => {
+                self.refuse("the old main arbiter was told to end".to_owned(), kill_at)
+            }
+            Self::Refused { again, .. } => {
                 *again = false;
                 Vec::new()
             }
@@ -141,9 +166,9 @@ impl Upgrade {
         }
     }
 
-    fn refuse(&mut self, why: String) -> Vec<Action> {
+    fn refuse(&mut self, why: String, kill_at: Instant) -> Vec<Action> {
         tracing::error!("the upgrade failed, this main arbiter stays in charge: {why}");
-        *self = Self::Refused { again: false };
+        *self = Self::Refused { again: false, kill_at: Some(kill_at) };
         vec![
             Action::Upgraded(Err(why)),
             Action::SignalSuccessor(Signal::SIGTERM),

@@ -142,8 +142,15 @@ impl Pool {
                 let retry_at = Some(now + pause);
                 worker.apps.insert(app, Loaded::Failed { retry_at, backoff });
                 worker.may_retry = true;
+                let next = match worker.role {
+                    Role::Successor => "the worker that it is to replace serves on".to_owned(),
+                    Role::Leaving => "it leaves anyway".to_owned(),
+                    Role::Occupant => format!(
+                        "the next try is in {pause:.1?}; the worker's other apps are served"
+                    ),
+                };
                 let message = format!(
-                    "app `{path}` failed to load in {}; the next try is in {pause:.1?}; the worker's other apps are served\n{}",
+                    "app `{path}` failed to load in {}; {next}\n{}",
                     worker.handle.worker,
                     failure.traceback.trim_end()
                 );
@@ -176,6 +183,7 @@ impl Pool {
         );
         let about = About { worker: Some(process), pool: Some(&pool), app: None };
         self.journal.note(EventKind::WorkerReady, about, message);
+        self.look_at_memory(id);
         match role {
             Role::Occupant => {
                 self.open_worker(id);

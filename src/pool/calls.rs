@@ -29,7 +29,8 @@ impl Pool {
             // Its cancel came before it: cancels rank first.
             return self.refuse(app, reply, CallError::Cancelled);
         }
-        let call = Call { id, request, timeout: self.apps[app.0].config.timeout, reply };
+        let timeout = self.apps[app.0].config.timeout;
+        let call = Call { id, request, timeout, reply, deaths: 0 };
         let (now, deadline) = (Instant::now(), call.queue_deadline());
         if deadline <= now {
             let waited = now.duration_since(call.request.arrived);
@@ -73,13 +74,13 @@ impl Pool {
     }
 
     pub(super) fn on_finished(&mut self, worker: WorkerId, id: CallId, served: bool) {
-        self.leave_slot(id, served);
+        let app = self.leave_slot(id, served);
         self.scheduler.release(worker);
         if let Some(row) = self.workers.get_mut(&worker) {
             row.served += 1;
         }
         self.feed(worker);
-        self.recycle_after_call(worker);
+        self.recycle_after_call(worker, app);
         self.end_drain_if_idle();
     }
 
@@ -165,17 +166,17 @@ impl Pool {
         Some(app)
     }
 
-    /// A call is out of its slot.
-    pub(super) fn leave_slot(&mut self, id: CallId, served: bool) {
-        if let Some(Place::Running(app, _)) = self.calls.remove(&id) {
-            let app = &mut self.apps[app.0];
-            app.running = app.running.saturating_sub(1);
-            if served {
-                app.served += 1;
-            } else {
-                app.failed += 1;
-            }
+    /// A call is out of its slot; gives its app.
+    pub(super) fn leave_slot(&mut self, id: CallId, served: bool) -> Option<AppId> {
+        let Some(Place::Running(app, _)) = self.calls.remove(&id) else { return None };
+        let row = &mut self.apps[app.0];
+        row.running = row.running.saturating_sub(1);
+        if served {
+            row.served += 1;
+        } else {
+            row.failed += 1;
         }
+        Some(app)
     }
 
     pub(super) fn expire_calls(&mut self, now: Instant) {

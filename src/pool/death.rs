@@ -1,9 +1,9 @@
 //! The end of a worker process: what becomes of its calls and of its seat.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
-    ids::WorkerId,
+    ids::{AppId, WorkerId},
     journal::{About, EventKind},
     tables::{Role, Worker, WorkerState},
     task::Pool,
@@ -118,14 +118,31 @@ impl Pool {
         let row = &mut self.groups[group].seats[seat];
         row.restart_at = Some(now + pause);
         row.paused = true;
+        let apps = row.apps.clone();
         self.arm(now + pause);
-        let pool = &self.groups[group].config.name;
-        tracing::error!(
-            pool,
-            "pool `{pool}`: more than {} workers died within {:?}; seat {seat} waits {pause:.1?} for its next worker",
-            intensity.max_restarts,
-            intensity.window
+        let pool = self.groups[group].config.name.clone();
+        let why = format!(
+            "more than {} workers of pool `{pool}` died within {:?} (max_restarts, restart_window)",
+            intensity.max_restarts, intensity.window
         );
+        tracing::error!(pool, "{why}; seat {seat} waits {pause:.1?} for its next worker");
+        for app in apps {
+            if !self.has_hope(app) {
+                self.fail_app(app, &pool, &why, pause);
+            }
+        }
+    }
+
+    /// Nobody serves the app, or is going to before `pause` is over.
+    fn fail_app(&mut self, app: AppId, pool: &str, why: &str, pause: Duration) {
+        let row = &mut self.apps[app.0];
+        row.last_error = Some(format!("{why}; the next one starts when that time is over"));
+        let path = &row.config.path;
+        let message = format!(
+            "app `{path}` has no worker left: {why}; its calls are refused until the next one starts, in {pause:.1?}"
+        );
+        let about = About { worker: None, app: Some(path), pool: Some(pool) };
+        self.journal.note(EventKind::AppFailed, about, message);
     }
 
     /// A worker that is booted or booting becomes the holder of its seat.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    ids::WorkerId,
+    ids::{AppId, WorkerId},
     tables::{Role, Worker},
     task::Pool,
 };
@@ -38,8 +38,11 @@ impl Pool {
         let due: Vec<(WorkerId, String)> = (self.workers.iter())
             .filter(|(_, worker)| worker.is_serving())
             .filter_map(|(id, worker)| {
-                let rule = self.groups[worker.place.0].config.recycle;
-                Some((*id, recycle_reason(worker, rule, now)?))
+                let why = |(rule, of): (Recycle, String)| {
+                    too_old(worker, rule, &of, now)
+                        .or_else(|| too_large(worker, rule, &of).filter(|_| !worker.oversize))
+                };
+                Some((*id, self.rules_of(worker).find_map(why)?))
             })
             .collect();
         for (id, why) in due {
@@ -48,10 +51,51 @@ impl Pool {
         self.start_housekeeping();
     }
 
-    /// After each call, because only that changes the count.
-    pub(super) fn recycle_after_call(&mut self, id: WorkerId) {
+    /// The rules that a worker has from its pool and from its apps, with whose
+    /// they are.
+    fn rules_of(&self, worker: &Worker) -> impl Iterator<Item = (Recycle, String)> {
+        let pool = self.groups[worker.place.0].config.recycle;
+        let apps = worker.apps.keys().map(|app| &self.apps[app.0].config);
+        let apps = apps.map(|app| (app.recycle, format!(" of app `{}`", app.path)));
+        std::iter::once((pool, String::new())).chain(apps)
+    }
+
+    /// A worker is ready: if it is too large already, to replace it would not
+    /// help, and would not end.
+    pub(super) fn look_at_memory(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.get(&id) else { return };
-        if worker.max_requests.is_some_and(|most| worker.served >= most) && worker.is_serving() {
+        let Some(why) = self.rules_of(worker).find_map(|(rule, of)| too_large(worker, rule, &of))
+        else {
+            return;
+        };
+        let process = worker.handle.worker;
+        tracing::warn!(
+            worker = id,
+            pid = process.pid,
+            "{process} has just started, and {why}: it is not replaced for that; raise the limit"
+        );
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.oversize = true;
+        }
+    }
+
+    /// After each call, because only that changes the count.
+    pub(super) fn recycle_after_call(&mut self, id: WorkerId, app: Option<AppId>) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        let is_serving = worker.is_serving();
+        let own = app.map(|app| (app, &self.apps[app.0].config));
+        if let Some((app, config)) = own
+            && let Some(drawn) = draw_max_requests(&config.recycle)
+        {
+            let (served, most) = worker.app_requests.entry(app).or_insert((0, drawn));
+            *served += 1;
+            if is_serving && *served >= *most {
+                let path = &config.path;
+                let why = format!("it has served {served} calls of app `{path}` (max_requests)");
+                return self.recycle(id, &why);
+            }
+        }
+        if is_serving && worker.max_requests.is_some_and(|most| worker.served >= most) {
             let why = format!("it has served {} calls (max_requests)", worker.served);
             self.recycle(id, &why);
         }
@@ -80,21 +124,35 @@ impl Pool {
             }
         }
     }
+
+    /// The replacement of a worker is no good.
+    pub(super) fn keep_recycled(&self, id: WorkerId, why: &str) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        tracing::warn!(
+            worker = id,
+            pid = worker.handle.worker.pid,
+            "{} is not replaced and serves on, the next try is in {RETRY:?} at the earliest: {why}",
+            worker.handle.worker
+        );
+    }
 }
 
 fn has_rule(config: &PoolConfig) -> bool {
-    config.recycle.max_lifetime.is_some() || config.recycle.max_memory.is_some()
+    let mut rules = config.apps.iter().map(|app| &app.recycle).chain([&config.recycle]);
+    rules.any(|rule| rule.max_lifetime.is_some() || rule.max_memory.is_some())
 }
 
-fn recycle_reason(worker: &Worker, rule: Recycle, now: Instant) -> Option<String> {
+fn too_old(worker: &Worker, rule: Recycle, of: &str, now: Instant) -> Option<String> {
     let age = now.duration_since(worker.started);
-    if rule.max_lifetime.is_some_and(|most| age >= most) {
-        return Some(format!("it is {age:.0?} old (max_lifetime)"));
-    }
+    let old = rule.max_lifetime.is_some_and(|most| age >= most);
+    old.then(|| format!("it is {age:.0?} old (max_lifetime{of})"))
+}
+
+fn too_large(worker: &Worker, rule: Recycle, of: &str) -> Option<String> {
     let most = rule.max_memory?;
     let memory = resident_bytes(worker.handle.worker.pid)?;
     (memory > most).then(|| {
         let size = bytesize::ByteSize::b(memory);
-        format!("it uses {size} of memory (max_memory)")
+        format!("it uses {size} of memory (max_memory{of})")
     })
 }

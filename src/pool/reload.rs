@@ -276,7 +276,10 @@ impl Pool {
         };
         let broken = self.broken_app(id, failed_before);
         if let Some(why) = broken {
-            self.dismiss_successor(id, &why);
+            if let (Some(old), false) = (old, self.is_replacing(group, seat)) {
+                self.keep_recycled(old, &why);
+            }
+            self.dismiss_successor(id, "it failed to load what it is to serve");
             return self.reload_step(group, seat, Err(why));
         }
         self.take_seat(id);
@@ -432,12 +435,18 @@ impl Pool {
     fn fail_reload(&mut self, why: &str) {
         let Some(reload) = self.reload.take() else { return };
         let scope = reload.scope;
-        let message = match reload.replaced {
-            0 => format!("{scope} given up, the old workers stay: {why}"),
-            n => {
-                format!("{scope} given up after {n} workers were replaced, the others stay: {why}")
-            }
+        let after = match reload.replaced {
+            0 => String::new(),
+            n => format!(" after {n} workers were replaced"),
         };
+        let next = match (self.settings.reload, reload.replaced) {
+            (ReloadMode::Swap, _) => {
+                "the others stay, the one whose old worker has left is tried again"
+            }
+            (ReloadMode::Surge, 0) => "the old workers stay",
+            (ReloadMode::Surge, _) => "the others stay",
+        };
+        let message = format!("{scope} given up{after}, {next}: {why}");
         self.journal.note(EventKind::ReloadFailed, scope.about(), message.clone());
         match reload.replaced {
             0 => self.roll_back(reload.rollback),

@@ -1,6 +1,6 @@
 //! Seats: which workers a pool shall have, and starting them.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use super::{
     allocation::{Share, allocate},
@@ -141,8 +141,8 @@ impl Pool {
         let (worker, now) = (handle.worker, Instant::now());
         let paths: Vec<&str> =
             apps.iter().map(|app| self.apps[app.0].config.path.as_str()).collect();
-        let message =
-            format!("started {worker} in pool `{}`; it loads {}", config.name, paths.join(", "));
+        let loads = if paths.is_empty() { "no app".to_owned() } else { paths.join(", ") };
+        let message = format!("started {worker} in pool `{}`; it loads {loads}", config.name);
         let about = About { worker: Some(worker), pool: Some(&config.name), app: None };
         self.journal.note(EventKind::WorkerStarted, about, message);
         self.scheduler.add_worker(id, config.threads.get());
@@ -158,6 +158,8 @@ impl Pool {
             reloading_app: None,
             served: 0,
             max_requests: super::recycle::draw_max_requests(&config.recycle),
+            app_requests: BTreeMap::new(),
+            oversize: false,
             recycle_after: now,
         };
         self.workers.insert(id, row);

@@ -134,6 +134,12 @@ pub struct Worker {
     pub served: u64,
     /// After how many calls it is replaced.
     pub max_requests: Option<u64>,
+    /// How many calls it has completed of each app that has a rule of its own,
+    /// and after how many it is replaced.
+    pub app_requests: BTreeMap<AppId, (u64, u64)>,
+    /// It used more than `max_memory` as soon as it was ready: the next one would,
+    /// too, so it is not replaced for that.
+    pub oversize: bool,
     /// When it may be replaced for its age, memory or calls at the earliest;
     /// moves when a replacement failed.
     pub recycle_after: Instant,

@@ -152,7 +152,8 @@ impl Adoption {
     /// `known` are own children without being [`OwnChild`]ren. Gives whom it
     /// killed.
     pub fn sweep(&self, known: &[i32], all: bool) -> Vec<i32> {
-        let own = own().clone();
+        // Held to the end: what is started meanwhile would look like a stray.
+        let own = own();
         let spared =
             |pid: &i32| known.contains(pid) || own.contains(pid) || self.strangers.contains(pid);
         let strays = of_this_process()

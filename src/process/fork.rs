@@ -11,7 +11,10 @@ use std::{
 
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
-    sys::signal::{SigSet, SigmaskHow, sigprocmask},
+    sys::{
+        prctl,
+        signal::{SigSet, SigmaskHow, Signal, sigprocmask},
+    },
 };
 
 /// What systemd tells a service in its environment.
@@ -39,6 +42,10 @@ pub struct Program<'a> {
 /// reaches only the main arbiter, with no signal blocked. Gives its process id;
 /// the caller reaps it.
 ///
+/// Should this process die, the kernel sends it SIGCONT: a stopped process could
+/// not see the end of its lifeline, one that runs does not notice. For that, the
+/// thread that calls this must be the one that lives as long as the process.
+///
 /// # Errors
 /// It cannot be started; the text names it.
 #[allow(unsafe_code)]
@@ -58,12 +65,13 @@ pub fn fork_self(program: Program<'_>) -> io::Result<i32> {
             // All other descriptors are CLOEXEC, and so are these in the parent.
             fcntl(fd, FcntlArg::F_SETFD(FdFlag::empty()))?;
         }
+        prctl::set_pdeathsig(Signal::SIGCONT)?;
         sigprocmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::empty()), None)?;
         Ok(())
     };
     // SAFETY: the closure runs in the child between fork and exec. It only
-    // makes system calls (fcntl, sigprocmask), allocates nothing and takes no
-    // locks, so it is async-signal-safe.
+    // makes system calls (fcntl, prctl, sigprocmask), allocates nothing and
+    // takes no locks, so it is async-signal-safe.
     unsafe { command.pre_exec(prepare) };
     let child = command.spawn().map_err(|error| {
         let text = format!("cannot start {}: {error}", program.file.display());

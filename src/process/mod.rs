@@ -8,6 +8,7 @@ pub mod descriptors;
 mod fork;
 mod inherited;
 pub mod marked;
+pub mod memo;
 pub mod memory;
 pub mod pidfd;
 pub mod pidfile;

@@ -146,7 +146,7 @@ impl Edge {
             AdminService::new(pool.clone(), Arc::clone(&stats), reload, config.proc_name.clone());
         let (draining, drains) = watch::channel(false);
         let (reporter, health_service) = health::pair();
-        tokio::spawn(health::report(reporter, pool.health(), drains));
+        tokio::spawn(health::report(reporter, pool.health(), drains.clone()));
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(DESCRIPTORS)
@@ -160,7 +160,7 @@ impl Edge {
             .add_service(reflection().build_v1alpha().map_err(io::Error::other)?);
         Ok(Self {
             listener: UnixListener::from_std(listener)?,
-            router: Arc::new(Router::new(arbiter, others)),
+            router: Arc::new(Router::new(arbiter, others, drains)),
             limits: config.limits,
             allowed_uids: config.allowed_uids.clone(),
             stats,
@@ -200,8 +200,8 @@ impl Edge {
     async fn close(self, connections: GracefulShutdown) {
         self.draining.send_replace(true);
         drop(self.listener);
-        // A watch does not end by itself, and a client that is stopped or says
-        // nothing does not see that it is asked to: neither is waited for.
+        // A client that is stopped, or says nothing, does not see that it is asked
+        // to end: if it is owed nothing, it is not waited for.
         tokio::select! {
             () = connections.shutdown() => {}
             () = quiet(&self.router) => {}

@@ -19,6 +19,7 @@ pub(crate) mod message;
 mod router;
 mod status;
 mod stream;
+mod watch;
 
 pub use admin::ReloadConfig;
 pub use listener::{Edge, bind};

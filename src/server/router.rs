@@ -13,6 +13,7 @@ use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body::{Body, Frame};
 use hyper::body::Incoming;
 use pin_project_lite::pin_project;
+use tokio::sync::watch;
 use tonic::{Status, service::Routes};
 use tower::ServiceExt as _;
 
@@ -20,6 +21,7 @@ use super::{
     execute::ArbiterService,
     message::{Message, Messages},
     stream::Chunked,
+    watch::{Watch, drains},
 };
 
 /// All services of the socket.
@@ -27,6 +29,7 @@ pub struct Router {
     arbiter: ArbiterService,
     others: Routes,
     owed: Owed,
+    draining: watch::Receiver<bool>,
 }
 
 /// Held by every call until its answer has left for the socket.
@@ -37,12 +40,13 @@ const SMALL: usize = 4096;
 
 impl Router {
     /// A router to the arbiter and to the `others`: admin, health, reflection.
-    pub fn new(arbiter: ArbiterService, others: Routes) -> Self {
-        Self { arbiter, others, owed: Owed::default() }
+    /// `draining` ends what the others would go on with for ever.
+    pub fn new(arbiter: ArbiterService, others: Routes, draining: watch::Receiver<bool>) -> Self {
+        Self { arbiter, others, owed: Owed::default(), draining }
     }
 
-    /// Whether some call is still owed an answer, or a part of it. What else is
-    /// open does not count: a watch never ends.
+    /// Whether some call is still owed an answer, or a part of it. What others
+    /// are owed does not count: a drain ends it.
     pub fn owes(&self) -> bool {
         Arc::strong_count(&self.owed) > 1
     }
@@ -65,7 +69,9 @@ impl Router {
             }
             _ => {
                 let response = self.others.clone().oneshot(request).await;
-                return response.map(|response| response.map(|body| Answer::Other { body }));
+                let drains = drains(self.draining.clone());
+                let watch = |body| Answer::Other { body: Watch::new(body, drains) };
+                return response.map(|response| response.map(watch));
             }
         };
         Ok(match answer {
@@ -82,7 +88,7 @@ impl Router {
 
 /// An answer that is an error from the start.
 pub fn refusal(status: Status) -> Response<Answer> {
-    status.into_http::<tonic::body::Body>().map(|body| Answer::Other { body })
+    status.into_http::<tonic::body::Body>().map(|body| Answer::Error { body })
 }
 
 /// Data of an answer that h2 keeps for a slow reader, when the body is gone.
@@ -112,8 +118,10 @@ pin_project! {
         Message { #[pin] message: Message, owed: Owed },
         /// Of ExecuteStream.
         Messages { #[pin] messages: Messages<Chunked>, owed: Owed },
-        /// Of another service, or an error.
-        Other { #[pin] body: tonic::body::Body },
+        /// Of another service.
+        Other { #[pin] body: Watch },
+        /// An error.
+        Error { #[pin] body: tonic::body::Body },
     }
 }
 
@@ -133,6 +141,7 @@ impl Body for Answer {
                 messages.poll_frame(cx).map_ok(|frame| until_sent(frame, owed))
             }
             Projected::Other { body } => body.poll_frame(cx),
+            Projected::Error { body } => body.poll_frame(cx),
         }
     }
 
@@ -141,6 +150,7 @@ impl Body for Answer {
             Self::Message { message, .. } => message.is_end_stream(),
             Self::Messages { messages, .. } => messages.is_end_stream(),
             Self::Other { body } => body.is_end_stream(),
+            Self::Error { body } => body.is_end_stream(),
         }
     }
 }

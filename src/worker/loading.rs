@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    fmt,
     time::{Duration, Instant},
 };
 
@@ -12,6 +13,15 @@ use crate::proto::worker::{ImportApp, InitApp, arbiter_frame::Kind};
 enum Ask {
     Import(String),
     Init(String),
+}
+
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Import(app) => write!(f, "importing app `{app}`"),
+            Self::Init(app) => write!(f, "init() of app `{app}`"),
+        }
+    }
 }
 
 /// What is asked of the worker, one at a time, so that a hang has a name.
@@ -28,6 +38,9 @@ pub struct Loading {
     boot_timeout: Duration,
     /// How many inits of the first list are still to come; `None` before it.
     first_list: Option<usize>,
+    /// The hook that the worker runs before all else; `None` once an answer
+    /// shows that it has ended.
+    hook: Option<String>,
 }
 
 impl Loading {
@@ -41,7 +54,14 @@ impl Loading {
             since: now,
             boot_timeout,
             first_list: None,
+            hook: None,
         }
+    }
+
+    /// The worker runs this hook (`dirty_worker_init`) first.
+    pub fn after_hook(mut self, hook: Option<String>) -> Self {
+        self.hook = hook;
+        self
     }
 
     /// The worker said hello.
@@ -94,7 +114,7 @@ impl Loading {
             Ask::Init(asked) if asked == app => false,
             _ => return None,
         };
-        self.current = None;
+        (self.current, self.hook) = (None, None);
         if let Some(left) = self.first_list.as_mut().filter(|_| !is_import) {
             *left = left.saturating_sub(1);
         }
@@ -123,11 +143,13 @@ impl Loading {
     /// Why the worker is to be killed now, if it is.
     pub fn overdue(&self, now: Instant) -> Option<String> {
         self.due().filter(|due| *due <= now)?;
-        let what = match &self.current {
-            Some(Ask::Import(app)) => format!("importing app `{app}` did not end"),
-            Some(Ask::Init(app)) => format!("init() of app `{app}` did not end"),
-            None if !self.greeted => "it did not say hello".to_owned(),
-            None => "it was not ready".to_owned(),
+        let what = match (&self.current, &self.hook) {
+            (Some(ask), None) => format!("{ask} did not end"),
+            (Some(ask), Some(hook)) => {
+                format!("the hook dirty_worker_init (`{hook}`), or {ask} after it, did not end")
+            }
+            (None, _) if !self.greeted => "it did not say hello".to_owned(),
+            (None, _) => "it was not ready".to_owned(),
         };
         Some(format!("{what} within boot_timeout ({:?})", self.boot_timeout))
     }
@@ -180,6 +202,21 @@ mod tests {
         loading.init(app("b"));
         loading.next(now + LIMIT * 9);
         assert_eq!(loading.due(), Some(now + LIMIT * 10));
+    }
+
+    #[test]
+    fn a_hook_that_may_still_run_is_named() {
+        let now = Instant::now();
+        let mut loading = Loading::new(LIMIT, now).after_hook(Some("hooks:init".to_owned()));
+        loading.greeted();
+        loading.init([app("a"), app("b")].concat());
+        loading.next(now);
+        let why = loading.overdue(now + LIMIT).expect("overdue");
+        assert!(why.contains("(`hooks:init`), or init() of app `a` after it"), "{why}");
+        loading.answered("a");
+        loading.next(now);
+        let why = loading.overdue(now + LIMIT).expect("overdue");
+        assert!(why.starts_with("init() of app `b` did not end"), "{why}");
     }
 
     #[test]

@@ -45,21 +45,29 @@ pub async fn log_lines(
     let mut reader = BufReader::new(pipe);
     let mut line = Vec::new();
     let mut budget = Budget::new(Instant::now());
+    let left_out = |dropped: u64| {
+        tracing::warn!(
+            worker = worker.id,
+            pid = worker.pid,
+            pool,
+            stream,
+            dropped,
+            "{worker} wrote more than {MAX_LINES} lines a second to {stream}; {dropped} of them were left out of the log"
+        );
+    };
     loop {
-        line.clear();
-        match (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line).await {
-            Ok(0) | Err(_) => return,
-            Ok(_) => {}
-        }
-        if let Some(dropped) = budget.reopen(Instant::now()) {
-            tracing::warn!(
-                worker = worker.id,
-                pid = worker.pid,
-                pool,
-                stream,
-                dropped,
-                "the worker wrote more than {MAX_LINES} lines a second; {dropped} were left out"
-            );
+        let room = MAX_LINE - line.len() as u64;
+        let mut next = (&mut reader).take(room);
+        let read = tokio::select! {
+            read = next.read_until(b'\n', &mut line) => Some(read),
+            // The flood may be over: its count does not wait for a next line.
+            () = tokio::time::sleep_until(budget.ends().into()), if budget.dropped > 0 => None,
+        };
+        budget.reopen(Instant::now()).map(left_out);
+        match read {
+            None => continue, // what was read of a line stays in it
+            Some(Ok(0) | Err(_)) => break,
+            Some(Ok(_)) => {}
         }
         if budget.take() {
             let text = String::from_utf8_lossy(&line);
@@ -69,6 +77,10 @@ pub async fn log_lines(
             tracing::info!(target: "dirtyd::output", worker = worker.id, pid = worker.pid, pool,
                 stream, "{}", text.trim_end());
         }
+        line.clear();
+    }
+    if budget.dropped > 0 {
+        left_out(budget.dropped);
     }
 }
 
@@ -84,10 +96,15 @@ impl Budget {
         Self { opened: now, used: 0, dropped: 0 }
     }
 
+    /// When the window is over.
+    fn ends(&self) -> Instant {
+        self.opened + WINDOW
+    }
+
     /// Starts a new window if this one is over; tells how many lines the old
     /// one left out, if any.
     fn reopen(&mut self, now: Instant) -> Option<u64> {
-        if now.duration_since(self.opened) < WINDOW {
+        if now < self.ends() {
             return None;
         }
         let dropped = self.dropped;

@@ -59,8 +59,12 @@ pub struct Running {
     pub request: CallRequest,
     /// The app's timeout.
     pub timeout: Duration,
-    /// The position in the outgoing bytes after which it counts as started.
+    /// The position in the outgoing bytes at which its request begins.
+    pub sent_from: u64,
+    /// The position after which it counts as started.
     pub sent_at: u64,
+    /// How many workers have died while it was being sent to them.
+    pub deaths: u32,
     reply: Option<Reply>,
     answer_by: Option<Instant>,
     kill_grace: Duration,
@@ -91,7 +95,9 @@ impl Running {
         Self {
             request,
             timeout,
+            sent_from: 0,
             sent_at: 0,
+            deaths: 0,
             reply: Some(reply),
             answer_by,
             kill_grace,

@@ -21,7 +21,8 @@ use super::{
 };
 use crate::{
     call::{
-        AppFailure, Call, CallError, CallId, CreditReturn, EndedBy, Reply, StreamItem, WorkerRef,
+        AppFailure, Call, CallError, CallId, CreditReturn, EndedBy, MOST_DEATHS, Reply, StreamItem,
+        WorkerRef,
     },
     frames::{FrameError, FrameReader, FrameWriter},
     process::{Socket, WorkerProcess},
@@ -104,7 +105,8 @@ impl Task {
         Self {
             reader: FrameReader::new(read, spec.max_message_size),
             writer: FrameWriter::new(write),
-            loading: Loading::new(spec.pool.boot_timeout, now),
+            loading: Loading::new(spec.pool.boot_timeout, now)
+                .after_hook(spec.pool.worker_init.clone()),
             pulse: Pulse::new(spec.pool.heartbeat, spec.pool.kill_grace, now),
             alarm: Box::pin(sleep_until(armed.into())),
             armed,
@@ -185,7 +187,7 @@ impl Task {
     fn start(&mut self, call: Call) {
         let now = Instant::now();
         let (answer_by, pool) = (call.answer_deadline(), &self.spec.pool);
-        let Call { id, mut request, timeout, reply } = call;
+        let Call { id, mut request, timeout, reply, deaths } = call;
         let is_stream = matches!(reply, Reply::Stream(_));
         let left = answer_by.map_or(timeout, |at| at.saturating_duration_since(now));
         let window = self.spec.window;
@@ -200,11 +202,12 @@ impl Task {
             metadata: std::mem::take(&mut request.metadata),
             payload: bytes::Bytes::new(),
         };
+        let sent_from = self.writer.queued();
         let sent_at = self.writer.push_payload(REQUEST, &head, request.payload.clone());
         (request.request_id, request.metadata) = (head.request_id, head.metadata);
         let mut call =
             Running::new(request, timeout, reply, answer_by, window, pool.kill_grace, now);
-        call.sent_at = sent_at;
+        (call.sent_from, call.sent_at, call.deaths) = (sent_from, sent_at, deaths);
         if let Some(sink) = call.sink() {
             let credit = CreditReturn { call: id, sender: self.credit_sender.clone() };
             let _ = sink.send(StreamItem::Started(credit));
@@ -456,10 +459,21 @@ impl Task {
                 lost.push(id);
                 continue;
             };
-            if call.sent_at > self.writer.written() {
+            let written = self.writer.written();
+            let deaths = call.deaths + u32::from(call.sent_from < written);
+            if call.sent_at > written && deaths < MOST_DEATHS {
                 let (request, timeout) = (call.request, call.timeout);
-                unstarted.push(Call { id, request, timeout, reply });
+                unstarted.push(Call { id, request, timeout, reply, deaths });
                 continue;
+            }
+            if call.sent_at > written {
+                tracing::warn!(
+                    worker = self.worker.id,
+                    pid = self.worker.pid,
+                    "{deaths} workers died while call {id} to app `{}` was being sent to them, the last was {}; it is sent to no other",
+                    call.request.app,
+                    self.worker
+                );
             }
             let crashed = CallError::WorkerCrashed { worker: self.worker, ended: ended.clone() };
             reply.fail(crashed, Some(self.worker));

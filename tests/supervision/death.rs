@@ -1,6 +1,10 @@
 //! Deaths, in every order: the service comes back, and nothing is left.
 
-use std::fs;
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    process::{Command, Stdio},
+};
 
 use dirtyd::client::{Error, args};
 use nix::sys::signal::Signal;
@@ -8,7 +12,7 @@ use nix::sys::signal::Signal;
 use crate::{
     family::{Family, LIFE, is_alive},
     innocent::Innocent,
-    support::{Daemon, LIMIT, eventually, pids, signal},
+    support::{Daemon, LIMIT, eventually, pids, python, signal},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -116,31 +120,89 @@ async fn a_fresh_start_ends_what_workers_forked_and_nobody_else() {
     }
 }
 
+/// A stopped process cannot see that its main arbiter is gone: the kernel wakes
+/// it for that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stopped_dirty_arbiter_ends_with_its_main_arbiter() {
+    let mut family = Family::start().await;
+    let workers = pids(&family.status().await);
+    let arbiter = family.named("dirtyd-dirty.pid").await;
+    for pid in [arbiter, workers[0]] {
+        signal(pid, Signal::SIGSTOP);
+    }
+    family.signal(Signal::SIGKILL);
+    family.ended().await;
+    family.extinct().await;
+    family.logged("the main arbiter is gone: draining").await;
+}
+
+/// It runs, but its work is stuck: a debugger holds the thread that does it all.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_stuck_dirty_arbiter_ends_with_its_main_arbiter() {
+    const HOLD: &str = "\
+import ctypes, os, sys, time
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p]
+thread, seize, interrupt, any_thread = int(sys.argv[1]), 0x4206, 0x4207, 0x40000000
+for request in (seize, interrupt):
+    if libc.ptrace(request, thread, None, None):
+        print('refused: ' + os.strerror(ctypes.get_errno()), flush=True)
+os.waitpid(thread, any_thread)
+print('held', flush=True)
+time.sleep(1000)";
+    let mut family =
+        Family::with("graceful_timeout = \"100ms\"\n[[app]]\npath = \"life:Life\"\n").await;
+    let arbiter = family.named("dirtyd-dirty.pid").await;
+    let mut debugger = Command::new(python())
+        .args(["-c", HOLD, &arbiter.to_string()])
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python");
+    let mut said = String::new();
+    let stdout = debugger.stdout.take().expect("stdout");
+    BufReader::new(stdout).read_line(&mut said).expect("it says something");
+    if said == "held\n" {
+        family.signal(Signal::SIGKILL);
+        family.ended().await;
+        family.extinct().await;
+    } else {
+        eprintln!("not tested: {said}");
+    }
+    debugger.kill().expect("a child");
+    debugger.wait().expect("a child");
+}
+
 /// The hardest orphan: its main arbiter is gone, itself it is stopped.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_fresh_start_ends_a_stopped_orphan_and_its_workers() {
     let mut family =
-        Family::with("workers = 2\ngraceful_timeout = \"300ms\"\n[[app]]\npath = \"life:Life\"\n")
+        Family::with("workers = 2\ngraceful_timeout = \"20s\"\n[[app]]\npath = \"life:Life\"\n")
             .await;
     let workers = pids(&family.status().await);
     let arbiter = family.named("dirtyd-dirty.pid").await;
-    signal(arbiter, Signal::SIGSTOP);
+    let client = family.connect();
+    let call = tokio::spawn(async move { client.execute(LIFE, "nap", args![1000]).await });
+    family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
     family.signal(Signal::SIGKILL);
     family.ended().await;
-    assert!(is_alive(arbiter), "a stopped process cannot notice");
+    family.logged("the main arbiter is gone: draining").await;
+    signal(arbiter, Signal::SIGSTOP);
+    family.configure("workers = 2\ngraceful_timeout = \"300ms\"\n[[app]]\npath = \"life:Life\"\n");
     let again = restart(&family);
     family.renamed("dirtyd-dirty.pid", arbiter).await;
     family.gone(&[arbiter]).await;
     family.gone(&workers).await;
+    call.await.expect("no panic").expect_err("it was killed");
     serves(&family).await;
     let log = fs::read_to_string(family.path("log.again")).expect("log");
     assert!(log.contains("has lost its main arbiter; it gets TERM"), "{log}");
+    assert!(log.contains(&format!("dirty arbiter {arbiter} did not end in time")), "{log}");
     end(again).await;
 }
 
-/// The same, and it never reacts: its processes cannot even finish.
+/// Its worker takes no signal, and would not close if it could.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn an_orphan_that_does_not_drain_is_killed() {
+async fn an_orphan_with_a_stuck_worker_is_ended() {
     let mut family =
         Family::with("graceful_timeout = \"100ms\"\n[[app]]\npath = \"life:Stubborn\"\n").await;
     let arbiter = family.named("dirtyd-dirty.pid").await;

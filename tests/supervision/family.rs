@@ -1,6 +1,7 @@
 //! A daemon and all of its processes.
 
 use std::{
+    collections::BTreeSet,
     fs,
     ops::{Deref, DerefMut},
     path::Path,
@@ -87,6 +88,23 @@ impl Family {
     pub async fn extinct(&self) {
         eventually(LIMIT, "no process is left", async || self.processes().is_empty().then_some(()))
             .await;
+    }
+
+    /// Checks in the log that, once so many workers were ready, never fewer were:
+    /// whatever replaced one was ready before that one drained.
+    pub fn never_fewer_ready(&self, whole: usize) {
+        let (log, mut ready, mut was_whole) = (self.log(), BTreeSet::new(), false);
+        for line in log.lines() {
+            let field = |name: &str| line.split(' ').find_map(|word| word.strip_prefix(name));
+            match (field("event="), field("pid=")) {
+                (Some("WorkerReady"), Some(pid)) => ready.insert(pid),
+                (Some("WorkerDraining" | "WorkerDied"), Some(pid)) => ready.remove(pid),
+                _ => continue,
+            };
+            was_whole |= ready.len() >= whole;
+            assert!(!was_whole || ready.len() >= whole, "fewer than {whole} at {line}\n{log}");
+        }
+        assert!(was_whole, "{log}");
     }
 
     /// The files of its directory, by name.

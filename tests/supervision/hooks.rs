@@ -60,3 +60,20 @@ async fn failing_and_hanging_hooks_are_logged_and_change_nothing() {
         family.logged("hook dirty_post_fork").await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_worker_hook_that_raises_is_logged_and_one_that_hangs_is_bounded() {
+    let config = |hook| {
+        format!(
+            "boot_timeout = \"4s\"\n[[app]]\npath = \"life:Life\"\n[hooks]\ndirty_worker_init = \"life:{hook}\"\n"
+        )
+    };
+    let family = Family::with(&config("raise_worker_init")).await;
+    family.logged("the hook dirty_worker_init (life:raise_worker_init) failed").await;
+    family.call("pid").await.expect("served all the same");
+
+    let family = Family::launch(&config("hang_worker_init"), &[]).await;
+    family.logged("killing worker 1").await;
+    let told = "the hook dirty_worker_init (`life:hang_worker_init`), or importing app `life:Life` after it, did not end within boot_timeout";
+    assert!(family.log().contains(told), "{}", family.log());
+}

@@ -30,6 +30,7 @@ async fn a_planted_pid_file_harms_nobody() {
         let files = [
             ("dirtyd.pid", content.as_str()),
             ("dirtyd-dirty.pid", &content),
+            ("dirtyd.2.pid", &content),
             ("dirtyd.2-dirty.pid", &content),
         ];
         let family = Family::launch("[[app]]\npath = \"life:Life\"\n", &files).await;

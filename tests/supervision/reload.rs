@@ -4,10 +4,13 @@ use std::{fs, time::Duration};
 
 use dirtyd::client::{Reason, args};
 use nix::sys::signal::Signal;
+use tokio::task::LocalSet;
 use tonic::Code;
 
 use crate::{
     family::{Family, LIFE},
+    footprint::arbiters,
+    load::Load,
     support::{LIMIT, app, eventually, failure, pids, python, python_path, repository, signal},
 };
 
@@ -24,6 +27,25 @@ async fn a_bad_configuration_changes_nothing_and_says_why() {
     family.signal(Signal::SIGHUP);
     family.logged("the configuration is not used, nothing changes").await;
     assert_eq!(pids(&family.status().await), before);
+}
+
+/// Not even if the dirty arbiter dies before the file is mended.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_bad_configuration_does_not_keep_a_dead_arbiter_from_coming_back() {
+    let family = Family::start().await;
+    family.configure("workers = 3\n[[app]]\npath = \"life:Life\"\n");
+    assert_eq!(family.run(&["reload"]).await.code, Some(0));
+    family.configure("wrokers = 4\n[[app]]\npath = \"life:Life\"\n");
+    let (main, arbiter) = arbiters(&family).await;
+    signal(arbiter, Signal::SIGKILL);
+    family.renamed("dirtyd-dirty.pid", arbiter).await;
+    family.connect().execute(LIFE, "pid", args![]).await.expect("served as before");
+    assert_eq!(family.status().await.apps[0].allocated_workers, 3, "what was valid last");
+    family.logged("starts with the configuration that was valid last").await;
+    assert_eq!(family.named("dirtyd.pid").await, main);
+    family.configure("workers = 2\n[[app]]\npath = \"life:Life\"\n");
+    assert_eq!(family.run(&["reload"]).await.code, Some(0));
+    assert_eq!(family.status().await.apps[0].allocated_workers, 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -55,6 +77,66 @@ async fn a_reload_while_the_old_worker_boots_waits_for_the_new_one() {
     let reload = family.run(&["reload"]).await;
     assert_eq!(reload.code, Some(1), "{}", reload.stdout);
     family.connect().execute("life:Moody", "pid", args![]).await.expect("the old one serves");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn new_code_is_loaded() {
+    let code =
+        |version: u8| format!("class App:\n    def __call__(self, action): return {version}\n");
+    let family = Family::launch("[[app]]\npath = \"fresh:App\"\n", &[("fresh.py", &code(1))]).await;
+    let client = family.connect();
+    for version in 1..=2 {
+        let served = client.execute("fresh:App", "version", args![]).await.expect("served");
+        assert_eq!(served.as_int(), Some(version.into()));
+        fs::write(family.path("fresh.py"), code(version + 1)).expect("file");
+        let reload = family.run(&["reload"]).await;
+        assert_eq!(
+            (reload.code, reload.stdout.as_str()),
+            (Some(0), "reloaded: 1 workers replaced\n")
+        );
+    }
+}
+
+/// Where memory cannot hold two: never more processes than workers.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn swap_lets_the_old_one_leave_first_and_fails_no_call() {
+    LocalSet::new()
+        .run_until(async {
+            let family =
+                Family::with("reload = \"swap\"\nworkers = 2\n[[app]]\npath = \"life:Life\"\n")
+                    .await;
+            let load = Load::start(&family, 2);
+            let before = pids(&family.status().await);
+            for _ in 0..2 {
+                load.serve(5).await;
+                let reload = family.run(&["reload"]).await;
+                assert_eq!(reload.stdout, "reloaded: 2 workers replaced\n", "{}", reload.stderr);
+            }
+            load.stop_without_failures().await;
+            family.gone(&before).await;
+            let (log, mut alive) = (family.log(), 0);
+            for line in log.lines() {
+                alive += i32::from(line.contains("event=WorkerStarted"));
+                alive -= i32::from(line.contains("event=WorkerDied"));
+                assert!(alive <= 2, "{line}\n{log}");
+            }
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_swap_that_fails_keeps_the_others_and_says_so() {
+    let family = Family::with(&format!("reload = \"swap\"\n{TWO}")).await;
+    let before = pids(&family.status().await);
+    fs::write(family.path("mood"), "raise").expect("file");
+    let reload = family.run(&["reload"]).await;
+    assert_eq!(reload.code, Some(1), "{}", reload.stdout);
+    let told = "reload given up, the others stay, the one whose old worker has left is tried again";
+    assert!(reload.stderr.contains(told), "{}", reload.stderr);
+    assert!(pids(&family.status().await).contains(&before[1]));
+    family.connect().execute("life:Moody", "pid", args![]).await.expect("served by the other");
+    fs::remove_file(family.path("mood")).expect("file");
+    family.ready().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

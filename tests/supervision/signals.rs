@@ -5,6 +5,9 @@ use std::{fs, time::Duration};
 use dirtyd::{client::args, proto::v1::WorkerState};
 use nix::sys::signal::Signal;
 use tokio::task::LocalSet;
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
 
 use crate::{
     family::{Family, LIFE},
@@ -25,6 +28,41 @@ async fn term_finishes_what_runs_and_leaves_no_file() {
     call.await.expect("no panic").expect("it ran when the drain began");
     assert_eq!(family.files(), ["dirtyd.toml", "log"]);
     family.extinct().await;
+}
+
+/// Their connections would stay open for as long as a drain may take, and idle
+/// workers be killed in the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn who_watches_events_or_health_does_not_hold_up_a_drain() {
+    let mut family =
+        Family::with("graceful_timeout = \"600s\"\n[[app]]\npath = \"life:Life\"\n").await;
+    let watcher = family
+        .command(&["events"])
+        .stdout(fs::File::create(family.path("events")).expect("file"))
+        .spawn()
+        .expect("starts");
+    let mut health = HealthClient::new(family.channel());
+    let request = HealthCheckRequest { service: LIFE.to_owned() };
+    let mut health = health.watch(request).await.expect("watched").into_inner();
+    let serving = health.message().await.expect("no error").expect("the status");
+    assert_eq!(serving.status(), ServingStatus::Serving);
+    // Something to see, so that the watcher is there.
+    eventually(LIMIT, "events are seen", async || {
+        family.signal(Signal::SIGHUP);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let seen = fs::read_to_string(family.path("events")).unwrap_or_default();
+        seen.contains("reload_started").then_some(())
+    })
+    .await;
+    family.signal(Signal::SIGTERM);
+    assert!(family.ended().await.success());
+    let log = family.log();
+    assert!(!log.contains("graceful_timeout passed"), "{log}");
+    let output = watcher.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "the end of the arbiter is no failure of the watcher");
+    let seen = fs::read_to_string(family.path("events")).expect("file");
+    assert!(seen.lines().last().is_some_and(|line| line.contains("draining")), "{seen}");
+    while let Ok(Some(_)) = health.message().await {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -63,6 +101,7 @@ async fn hup_ten_times_under_load_fails_no_call() {
                 family.until("the reload is done", done).await;
             }
             load.stop_without_failures().await;
+            family.never_fewer_ready(2);
         })
         .await;
 }

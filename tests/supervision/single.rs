@@ -3,12 +3,12 @@
 
 use std::{fs, path::Path};
 
-use dirtyd::client::args;
+use dirtyd::{client::args, proto::v1::StatusResponse};
 use nix::sys::signal::Signal;
 
 use crate::{
     family::{Family, LIFE, is_alive},
-    support::{LIMIT, eventually, pids, process::marked, signal},
+    support::{LIMIT, eventually, example, pids, process::marked, signal},
 };
 
 const CONFIG: &str = "[[app]]\npath = \"life:Life\"\n";
@@ -66,6 +66,43 @@ async fn what_workers_forked_ends_with_them() {
         family.ended().await;
         assert!(!is_alive(second), "{end}: nothing outlives the arbiter");
     }
+}
+
+/// A hook starts just while the arbiter looks for what a worker has left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_hook_is_nobody_that_was_left_behind() {
+    const DEATHS: usize = 20;
+    // It takes a moment, as a hook does that tells somebody.
+    let hook = r#"["sh", "-c", "sleep 0.1; echo ran >> hooks"]"#;
+    let family = Family::single(&format!(
+        "max_restarts = 1000\n{CONFIG}[[pool]]\nname = \"rust\"\ncommand = [{:?}]\napp = [{{ path = \"Mandelbrot\" }}]\n[hooks]\ndirty_worker_exit = {hook}\n",
+        example("rust-worker")
+    ))
+    .await;
+    let mut last = 0;
+    for _ in 0..DEATHS {
+        let next = |status: &StatusResponse| {
+            let workers = status.workers.iter().filter(|worker| worker.pool == "rust");
+            workers.map(|worker| worker.pid).find(|pid| *pid != last)
+        };
+        let status = family.until("the next one lives", |status| next(status).is_some()).await;
+        last = next(&status).expect("it lives");
+        signal(last, Signal::SIGKILL);
+    }
+    let ran = || fs::read_to_string(family.path("hooks")).unwrap_or_default().lines().count();
+    eventually(LIMIT, "every hook ran to its end", async || (ran() == DEATHS).then_some(())).await;
+}
+
+/// Nobody is there to end it afterwards.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_hook_that_hangs_at_the_end_does_not_outlive_the_arbiter() {
+    let hooks = "[hooks]\ntimeout = \"600s\"\ndirty_worker_exit = [\"sleep\", \"1000\"]\n";
+    let mut family =
+        Family::single(&format!("graceful_timeout = \"100ms\"\n{CONFIG}{hooks}")).await;
+    family.signal(Signal::SIGTERM);
+    assert!(family.ended().await.success());
+    assert_eq!(family.processes(), [0; 0]);
+    family.logged("(`sleep`) has outlived the arbiters of this instance; it is killed").await;
 }
 
 /// What ran in its process before it was `dirtyd` may have started others.

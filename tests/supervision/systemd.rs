@@ -26,7 +26,6 @@ use crate::{
 struct Systemd {
     dir: TempDir,
     notified: UnixDatagram,
-    seen: String,
 }
 
 impl Systemd {
@@ -36,7 +35,7 @@ impl Systemd {
         notified.set_read_timeout(Some(LIMIT)).expect("socket");
         let config = "socket = \"d.sock\"\n[[app]]\npath = \"life:Life\"\n";
         fs::write(dir.path().join("dirtyd.toml"), config).expect("file");
-        Self { dir, notified, seen: String::new() }
+        Self { dir, notified }
     }
 
     /// Starts it, with `listener` as the socket that systemd passes.
@@ -65,16 +64,20 @@ impl Systemd {
         child
     }
 
-    /// Waits until it was told `line`.
-    fn told(&mut self, line: &str) {
+    /// Waits until it was told a message that begins with `lines`.
+    fn told(&self, lines: &str) {
         let mut buffer = [0; 1024];
-        while !self.seen.lines().any(|seen| seen.starts_with(line)) {
+        let mut seen = Vec::new();
+        loop {
             let read = self.notified.recv(&mut buffer).unwrap_or_else(|error| {
-                panic!("not told {line}: {error}; told {}; log {}", self.seen, self.log())
+                panic!("not told {lines}: {error}; told {seen:?}; log {}", self.log())
             });
-            self.seen += std::str::from_utf8(&buffer[..read]).expect("text");
+            let message = std::str::from_utf8(&buffer[..read]).expect("text");
+            if message.starts_with(lines) {
+                return;
+            }
+            seen.push(message.to_owned());
         }
-        self.seen.clear();
     }
 
     fn log(&self) -> String {
@@ -89,21 +92,26 @@ async fn end(mut child: Child) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn it_is_told_of_each_step() {
-    let mut systemd = Systemd::new();
+    let systemd = Systemd::new();
     let child = systemd.start(None);
-    systemd.told("READY=1");
+    systemd.told("READY=1\nSTATUS=serving");
     systemd.told("WATCHDOG=1");
     systemd.told("WATCHDOG=1");
     signal(child.id() as i32, Signal::SIGHUP);
-    systemd.told("MONOTONIC_USEC=");
+    systemd.told("RELOADING=1\nMONOTONIC_USEC=");
     systemd.told("READY=1");
     signal(child.id() as i32, Signal::SIGUSR2);
     systemd.told("MAINPID=");
     let new = fs::read_to_string(systemd.dir.path().join("dirtyd.2.pid")).expect("it is named");
     end(child).await;
     systemd.told("READY=1");
+    let dirty = systemd.dir.path().join("dirtyd-dirty.pid");
+    let dirty = eventually(LIMIT, "it has the name", async || fs::read_to_string(&dirty).ok());
+    signal(dirty.await.trim().parse().expect("a pid"), Signal::SIGKILL);
+    systemd.told("STATUS=the dirty arbiter died; another one starts");
+    systemd.told("READY=1");
     signal(new.trim().parse().expect("a pid"), Signal::SIGTERM);
-    systemd.told("STOPPING=1");
+    systemd.told("STOPPING=1\nSTATUS=draining");
     eventually(LIMIT, "it is gone", async || {
         (!crate::family::is_alive(new.trim().parse().expect("a pid"))).then_some(())
     })
@@ -112,7 +120,7 @@ async fn it_is_told_of_each_step() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn its_socket_is_used_and_left() {
-    let mut systemd = Systemd::new();
+    let systemd = Systemd::new();
     let path = systemd.dir.path().join("passed.sock");
     let listener = UnixListener::bind(&path).expect("socket");
     let child = systemd.start(Some(&listener));

@@ -32,6 +32,10 @@ class Life(App):
             time.sleep(0.002)
             yield number
 
+    def grow(self, mebibytes):
+        self.kept = b"x" * (mebibytes << 20)
+        return os.getpid()
+
     def fork(self, *, leave_group):
         """Leave a process behind that holds the descriptors of the worker."""
         holder = subprocess.Popen(["sleep", "1000"], close_fds=False, start_new_session=leave_group)
@@ -92,3 +96,11 @@ def note_worker_init(worker):
     """The hook `dirty_worker_init`."""
     with Path("hooks").open("a") as out:
         out.write(f"dirty_worker_init {os.getpid()}\n")
+
+
+def raise_worker_init(worker):
+    raise RuntimeError("in the hook")
+
+
+def hang_worker_init(worker):
+    time.sleep(1000)
