@@ -372,12 +372,17 @@ impl Task {
         if call.sent_at > self.writer.written() {
             self.unsent = self.unsent.saturating_sub(1);
         }
+        self.expect_exit();
         let mut served = false;
         match (call.take_reply(Instant::now()), outcome) {
             (None, _) => self.count_late(),
             (Some(reply), Err(error)) => reply.fail(error, Some(self.worker)),
             (Some(Reply::Unary(sender)), Ok(Some(payload))) => {
-                served = sender.send(Ok(payload)).is_ok();
+                // The pool first: what waits for this worker is on its way to it
+                // before the answer takes its longer way to the caller.
+                self.report(Event::Finished(id, !sender.is_closed())).await;
+                let _ = sender.send(Ok(payload));
+                return;
             }
             (Some(Reply::Stream(sink)), Ok(payload)) => {
                 served = payload.is_none_or(|chunk| sink.send(StreamItem::Chunk(chunk)));
@@ -392,7 +397,6 @@ impl Task {
                 self.fault(reply, format!("it ended call {id} with End, which asks for a result"));
             }
         }
-        self.expect_exit();
         self.report(Event::Finished(id, served)).await;
     }
 

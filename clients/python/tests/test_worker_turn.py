@@ -1,4 +1,4 @@
-"""Whose turn it is to read: the hand-over between the watcher and a main thread that is late."""
+"""Whose turn it is to read: the hand-over between the watcher and the main thread."""
 
 import os
 import socket
@@ -6,50 +6,94 @@ import threading
 
 import pytest
 
-from dirtyd.worker import turn as turns
+from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
 from dirtyd.worker.link import Link
-from dirtyd.worker.turn import MAIN, WATCHER, Turn
+from dirtyd.worker.turn import MAIN, TICK, WATCHER, Turn
+
+LIMIT = 10
+
+
+class Arbiter:
+    """The other end of the socket, and what the worker's end dispatched, with the thread that did."""
+
+    def __init__(self, sock, link):
+        self.sock = sock
+        self.seen, self.came = [], threading.Semaphore(0)
+        #: Cleared, it holds whoever dispatches.
+        self.door = threading.Event()
+        self.door.set()
+        self.turn = Turn(link, self.dispatch, lambda error: None)
+
+    def dispatch(self, frame):
+        self.seen.append((frame.ping.nonce, threading.current_thread().name))
+        self.came.release()
+        assert self.door.wait(LIMIT)
+
+    def ping(self, nonce):
+        data = pb.ArbiterFrame(ping=pb.Ping(nonce=nonce)).SerializeToString()
+        self.sock.sendall(len(data).to_bytes(4, "big") + data)
+
+    def has_come(self):
+        assert self.came.acquire(timeout=LIMIT), "it was dispatched"
+
+    def long_job(self, then=lambda: None):
+        """A job that ends after the watcher has taken over, and `then` has run."""
+
+        def job():
+            pause = threading.Event()
+            while self.turn._reader != WATCHER:
+                pause.wait(TICK)
+            then()
+
+        return job
 
 
 @pytest.fixture
-def link():
+def arbiter():
     ours, theirs = socket.socketpair()
     os.set_inheritable(theirs.fileno(), False)
     with ours:
-        yield Link(theirs)
+        yield Arbiter(ours, Link(theirs))
 
 
-def test_the_watcher_never_takes_the_turn_back_from_a_late_main_thread(link, monkeypatch):
-    """The main thread wants the turn but is not scheduled for many ticks: the turn must be waiting for it."""
+def test_the_watcher_reads_during_a_long_job_and_the_main_thread_after_it(arbiter):
+    def during():
+        arbiter.ping(1)
+        arbiter.has_come()
+
+    for round in range(20):
+        arbiter.turn.run(arbiter.long_job(during))
+        assert arbiter.turn._reader == MAIN
+        arbiter.ping(2)
+        arbiter.turn._read()
+        arbiter.has_come()
+        main = threading.current_thread().name
+        assert arbiter.seen[2 * round :] == [(1, "dirtyd-watcher"), (2, main)]
+
+
+def test_the_main_thread_waits_for_a_read_that_has_begun(arbiter):
+    def during():
+        arbiter.door.clear()
+        arbiter.ping(1)
+        arbiter.has_come()
+
     ended = threading.Event()
-    turn = Turn(link, lambda frame: None, lambda error: ended.set())
-    taken = threading.Event()
-    held = threading.Event()
-
-    class Late(threading.Condition):
-        """Holds the waiter back after it was notified, as a busy machine would."""
-
-        def wait_for(self, predicate, timeout=None):
-            while not predicate():
-                self.wait(2)
-                assert turn._reader != WATCHER or not held.is_set(), "the watcher took the turn back"
-                held.set()
-                if predicate():
-                    # Ten ticks in which the watcher may do what it likes.
-                    self.wait(10 * turns.TICK)
-            return True
-
-    turn._changed = Late(turn._changed._lock)
-
-    def job():
-        limit = threading.Event()
-        while turn._reader != WATCHER:
-            limit.wait(turns.TICK)
-        taken.set()
-
-    runner = threading.Thread(target=lambda: turn.run(job), daemon=True)
+    runner = threading.Thread(target=lambda: (arbiter.turn.run(arbiter.long_job(during)), ended.set()), daemon=True)
     runner.start()
-    assert taken.wait(10), "the watcher takes over from a long job"
-    runner.join(10)
-    assert not runner.is_alive(), "the main thread got its turn back"
-    assert turn._reader == MAIN
+    while not arbiter.turn._reading:
+        ended.wait(TICK)
+    assert not ended.wait(10 * TICK), "two would read at once"
+    arbiter.door.set()
+    assert ended.wait(LIMIT)
+    assert arbiter.turn._reader == MAIN
+
+
+def test_a_wake_that_comes_late_does_not_end_the_watch(arbiter):
+    def during():
+        arbiter.turn._link.watcher.wake()
+        for nonce in (1, 2):
+            arbiter.ping(nonce)
+            arbiter.has_come()
+
+    arbiter.turn.run(arbiter.long_job(during))
+    assert [nonce for nonce, _ in arbiter.seen] == [1, 2]

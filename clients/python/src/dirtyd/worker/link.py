@@ -5,15 +5,13 @@ bytes of length, big-endian, and one encoded message. A payload of megabytes is
 read into a buffer of its own and written from where it lies.
 """
 
-import os
-import select
 import socket
 import struct
 import threading
-from contextlib import suppress
 
 from dirtyd._proto.dirty.worker.v1.worker_pb2 import ArbiterFrame, Request, WorkerFrame
 from dirtyd.worker.memory import Memory
+from dirtyd.worker.waiter import Waiter
 from dirtyd.worker.wire import PlainRequest, read_request, request_of
 from dirtyd.worker.wire_values import Data, varint
 
@@ -50,34 +48,20 @@ class Link:
         self._end = 0
         self.memory = Memory()
         self.limit = ENVELOPE
-        wake_read, self._wake_write = os.pipe()
-        os.set_blocking(wake_read, False)
-        os.set_blocking(self._wake_write, False)
-        self._wake_read = wake_read
-        self._poll = select.poll()
-        self._poll.register(sock, select.POLLIN)
-        self._poll.register(wake_read, select.POLLIN)
-
-    def wake(self) -> None:
-        """Make the running or next `receive` return, perhaps with nothing. Safe in a signal handler."""
-        with suppress(BlockingIOError):  # The pipe is full of reasons to wake already.
-            os.write(self._wake_write, b"\0")
+        #: Where the main thread waits for something to receive, and where the watcher does.
+        self.main, self.watcher = Waiter(sock), Waiter(sock)
 
     def close(self) -> None:
         """Let go of the socket; for a child that user code forked: the arbiter must not mistake it for the worker."""
         self._sock.close()
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        self.main.close()
+        self.watcher.close()
 
     def receive(self) -> list[Frame]:
-        """Wait for bytes or `wake`, and return the frames that are complete.
+        """Read what a waiter found to be there, and return the frames that are complete.
 
         Raises EOFError when the arbiter is gone, ProtocolError on a malformed frame.
         """
-        for fd, _ in self._poll.poll():
-            if fd == self._wake_read:
-                os.read(fd, 4096)
-                return []
         try:
             if not self._end:
                 return self._first(self._sock.recv(CAPACITY))

@@ -93,7 +93,7 @@ class Runtime:
     def stop(self) -> None:
         """Finish the calls, then end. Safe in a signal handler."""
         self._stopping = True
-        self._link.wake()
+        self._link.main.wake()
 
     def _dispatch(self, frame: Frame) -> None:
         if type(frame) is not ArbiterFrame:
@@ -164,7 +164,7 @@ class Runtime:
         self._calls.pop(call_id, None)
         if (self._stopping or self._lost) and not self._calls:
             self._quiet.set()
-            self._link.wake()
+            self._link.main.wake()
 
     def _on_cancel(self, cancel: Any) -> None:
         if call := self._calls.get(cancel.call_id):

@@ -1,6 +1,6 @@
 """Whose turn it is to read the socket, when the main thread both reads and runs calls.
 
-An idle worker waits in one place: the main thread, in `Link.receive`. It runs
+An idle worker waits in one place: the main thread, in `Turn._read`. It runs
 what it reads itself, so that a short call costs no hand-over between threads.
 
     reader = MAIN     the main thread reads: idle, or waiting for credit
@@ -8,9 +8,10 @@ what it reads itself, so that a short call costs no hand-over between threads.
     reader = WATCHER  the job has run for a tick or two: the watcher reads, so
                       that Cancel, Credit, Ping and the end of file are noticed
 
-The watcher ticks only while there is traffic, and then gives back the memory
-that large messages left; an idle worker never wakes up.
-The main thread takes its turn back at the end of the job.
+The main thread takes its turn back at the end of the job, at once: it waits for
+the watcher only in the middle of a read. The watcher ticks only while there is
+traffic, and then gives back the memory that large messages left; an idle worker
+never wakes up.
 """
 
 import threading
@@ -46,7 +47,8 @@ class Turn:
         self.jobs: deque[Job] = deque()
         self._ended = False
         self._reader = MAIN
-        self._wanted = False
+        # The watcher has found something and reads it.
+        self._reading = False
         self._serial = 0
         self._lock = threading.Lock()
         # To wait with. Whoever only needs the lock takes it itself, which is four times faster.
@@ -57,7 +59,7 @@ class Turn:
     def post(self, job: Job) -> None:
         """Let the main thread run `job`; from any thread."""
         self.jobs.append(job)
-        self._link.wake()
+        self._link.main.wake()
 
     def serve(self, done: Callable[[], bool]) -> None:
         """Read and run jobs on the main thread until `done()`, or until the arbiter is gone."""
@@ -80,17 +82,9 @@ class Turn:
     def wait(self, credit: Credit) -> None:
         """Block inside a job until there is credit or the call is cancelled."""
         while not credit.ready():
-            with self._lock:
-                mine = self._reader == NOBODY
-                if mine:
-                    self._reader = MAIN
-            if mine:
-                self._read()
-                self._leave()
-            else:
-                ready = threading.Event()
-                credit.when_ready(ready.set)
-                ready.wait()
+            self._return()
+            self._read()
+            self._leave()
 
     def _leave(self) -> None:
         """The main thread stops reading."""
@@ -103,13 +97,19 @@ class Turn:
     def _return(self) -> None:
         """The main thread reads again."""
         with self._lock:
-            if self._reader == WATCHER:
-                self._wanted = True
-                self._link.wake()
-                self._changed.wait_for(lambda: self._reader == MAIN)
+            while self._reading:
+                self._changed.wait()
+            watched = self._reader == WATCHER
             self._reader = MAIN
+        if watched:
+            self._link.watcher.wake()
 
     def _read(self) -> None:
+        """Wait for frames, or to be woken, and dispatch what there is."""
+        if self._link.main.wait():
+            self._receive()
+
+    def _receive(self) -> None:
         try:
             for frame in self._link.receive():
                 self._dispatch(frame)
@@ -145,12 +145,15 @@ class Turn:
                 self._read_for_main()
 
     def _read_for_main(self) -> None:
-        while True:
-            self._read()
+        """Read until the main thread has taken its turn back."""
+        while not self._ended:
+            readable = self._link.watcher.wait()
             with self._lock:
-                if self._wanted or self._ended:
-                    # Straight to the one who wants it: left with nobody, the next tick could take it back first.
-                    self._reader = MAIN if self._wanted else NOBODY
-                    self._wanted = False
-                    self._changed.notify_all()
+                if self._reader != WATCHER:
                     return
+                self._reading = readable
+            if readable:
+                self._receive()
+                with self._lock:
+                    self._reading = False
+                    self._changed.notify_all()
