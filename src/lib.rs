@@ -1,5 +1,6 @@
 //! dirtyd: a dirty arbiter. See `ARCHITECTURE.md` for the bird's-eye view.
 
+mod busy_wait;
 mod call;
 pub mod cli;
 pub mod client;

@@ -19,6 +19,7 @@ mod edge;
 mod embed;
 mod errors;
 mod grpcurl;
+mod idle;
 mod ladder;
 mod memory;
 mod misbehave;

@@ -38,6 +38,9 @@ pub struct Config {
     pub proc_name: String,
     /// How long a drain may take before what still runs is killed.
     pub graceful_timeout: Duration,
+    /// How long arbiter and workers look for the next message before they sleep;
+    /// zero for not at all.
+    pub busy_wait: Duration,
     /// The limits of the edge.
     pub limits: Limits,
     /// How far a stream may run ahead of its reader.

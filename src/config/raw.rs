@@ -29,6 +29,7 @@ pub struct Raw {
     pub(super) proc_name: Option<String>,
     #[serde(alias = "dirty_graceful_timeout")]
     pub(super) graceful_timeout: Option<Seconds>,
+    pub(super) busy_wait: Option<Seconds>,
     pub(super) max_message_size: Option<Size>,
     pub(super) max_header_size: Option<Size>,
     pub(super) max_concurrent_streams: Option<u32>,
@@ -289,6 +290,7 @@ impl Raw {
             runtime_dir: over.runtime_dir.or(self.runtime_dir),
             proc_name: over.proc_name.or(self.proc_name),
             graceful_timeout: over.graceful_timeout.or(self.graceful_timeout),
+            busy_wait: over.busy_wait.or(self.busy_wait),
             max_message_size: over.max_message_size.or(self.max_message_size),
             max_header_size: over.max_header_size.or(self.max_header_size),
             max_concurrent_streams: over.max_concurrent_streams.or(self.max_concurrent_streams),
@@ -361,13 +363,14 @@ pub struct Flags {
 
 /// The keys that the environment can set. `DIRTYD_SOCKET` is among them on
 /// purpose: one variable serves the daemon and its clients.
-const ENV_KEYS: [&str; 34] = [
+const ENV_KEYS: [&str; 35] = [
     "socket",
     "socket_mode",
     "allowed_uids",
     "runtime_dir",
     "proc_name",
     "graceful_timeout",
+    "busy_wait",
     "max_message_size",
     "max_header_size",
     "max_concurrent_streams",

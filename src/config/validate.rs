@@ -18,6 +18,8 @@ use super::{
 };
 
 const MIB: u64 = 1024 * 1024;
+/// Long enough for the next message of a small call.
+const BUSY_WAIT: Duration = Duration::from_micros(100);
 
 /// Values of the top level that pools and apps inherit.
 struct Defaults {
@@ -63,6 +65,7 @@ impl Config {
             runtime_dir,
             proc_name: proc_name(raw.proc_name.as_deref())?,
             graceful_timeout: seconds(raw.graceful_timeout, 30),
+            busy_wait: busy_wait(raw.busy_wait)?,
             limits: limits(&raw)?,
             window: window(&raw)?,
             log: LogConfig {
@@ -138,6 +141,16 @@ fn limits(raw: &Raw) -> Result<Limits, ConfigError> {
         )?,
         max_connections: connections as usize,
     })
+}
+
+fn busy_wait(raw: Option<Seconds>) -> Result<Duration, ConfigError> {
+    let window = raw.map_or(BUSY_WAIT, |window| window.0);
+    if window > Duration::from_millis(10) {
+        return invalid(
+            "busy_wait: at most 10ms: it is there to save what a wake-up takes".to_owned(),
+        );
+    }
+    Ok(window)
 }
 
 fn window(raw: &Raw) -> Result<Window, ConfigError> {

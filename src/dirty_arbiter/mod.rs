@@ -17,11 +17,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::{
+    runtime::Builder,
+    sync::{Notify, mpsc, oneshot},
+};
 
 pub use upstream::Upstream;
 
 use crate::{
+    busy_wait,
     config::Config,
     hooks::{self, Hooks},
     lifeline::Report,
@@ -69,7 +73,8 @@ impl DirtyArbiter {
         // A main arbiter reaps and ends them itself.
         let adopts_orphans = self.owns_process && matches!(self.upstream, Upstream::Nobody);
         let adoption = adopts_orphans.then(orphans::adopt);
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (runtime, busy_wait) = busy_wait::runtime(Builder::new_current_thread().enable_all())?;
+        busy_wait.look_for(self.config.busy_wait);
         let ended = runtime.block_on(self.serve(adoption.clone()));
         // With it go the workers that are left; then what they leave is.
         drop(runtime);

@@ -134,6 +134,7 @@ impl Pool {
             pool: Arc::clone(config),
             window: self.settings.window,
             max_message_size: self.settings.max_message_size,
+            busy_wait: self.settings.busy_wait,
             graceful_timeout: self.settings.graceful_timeout,
             late_frames: Arc::clone(&self.late_frames),
         };

@@ -41,6 +41,8 @@ pub struct Settings {
     pub window: Window,
     /// The largest message in bytes.
     pub max_message_size: usize,
+    /// How long a worker may look for the next frame before it sleeps.
+    pub busy_wait: Duration,
     /// How long a worker may take to leave.
     pub graceful_timeout: Duration,
     /// In which order a reload replaces workers.
@@ -243,6 +245,7 @@ pub(super) fn settings(config: &Config) -> Settings {
     Settings {
         window: config.window,
         max_message_size: config.limits.max_message_size,
+        busy_wait: config.busy_wait,
         graceful_timeout: config.graceful_timeout,
         reload: config.reload,
     }

@@ -21,5 +21,5 @@ mod stat;
 pub use bounded::run_bounded;
 pub use fork::{Program, fork_self};
 pub use inherited::take_worker_socket;
-pub use socket::{Socket, SocketReader, SocketWriter};
+pub use socket::{Socket, SocketReader, SocketWriter, received};
 pub use spawn::{WorkerCommand, WorkerProcess};

@@ -7,6 +7,7 @@
 //! a write waits for room.
 
 use std::{
+    cell::Cell,
     io::{self, IoSlice, Write as _},
     net::Shutdown,
     os::{fd::AsRawFd as _, unix::net::UnixStream},
@@ -41,6 +42,15 @@ pub struct SocketWriter {
     socket: Arc<UnixStream>,
     /// A second descriptor of the socket, there only while a write waits.
     room: Option<AsyncFd<Arc<UnixStream>>>,
+}
+
+thread_local! {
+    static RECEIVED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How many times this thread has received something, on any [`Socket`].
+pub fn received() -> u64 {
+    RECEIVED.get()
 }
 
 /// How many bytes the kernel holds for a peer that has not read them yet. With
@@ -137,6 +147,7 @@ impl AsyncRead for SocketReader {
             let mut ready = ready!(self.socket.poll_read_ready(cx))?;
             match receive(ready.get_inner(), buffer) {
                 Ok(count) => {
+                    RECEIVED.set(RECEIVED.get() + 1);
                     // What leaves room in the buffer has emptied the socket; an
                     // end of file stays known to the reactor.
                     if count > 0 && buffer.remaining() > 0 {

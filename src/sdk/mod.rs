@@ -81,7 +81,7 @@ pub use registry::{Apps, Worker};
 /// The gRPC codes that an [`AppError`] may choose.
 pub use tonic::Code;
 
-use crate::process::take_worker_socket;
+use crate::{busy_wait, process::take_worker_socket};
 
 /// As many threads as a worker may ever have.
 const MAX_THREADS: usize = 4096;
@@ -90,17 +90,15 @@ const MAX_THREADS: usize = 4096;
 /// stop or is gone. To be returned from `main`.
 pub fn serve(apps: Apps) -> ExitCode {
     panics::record_places();
-    let ended = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .thread_name("dirtyd-call")
-        .max_blocking_threads(MAX_THREADS)
-        .build()
-        .and_then(|runtime| {
-            let served = runtime.block_on(async { worker::run(apps, take_worker_socket()?).await });
-            // What still hangs in an action must not keep the process.
-            runtime.shutdown_background();
-            served
-        });
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().thread_name("dirtyd-call").max_blocking_threads(MAX_THREADS);
+    let ended = busy_wait::runtime(&mut builder).and_then(|(runtime, busy_wait)| {
+        let served =
+            runtime.block_on(async { worker::run(apps, take_worker_socket()?, busy_wait).await });
+        // What still hangs in an action must not keep the process.
+        runtime.shutdown_background();
+        served
+    });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

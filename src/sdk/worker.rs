@@ -33,6 +33,7 @@ use super::{
     panics,
 };
 use crate::{
+    busy_wait::BusyWait,
     frames::{FrameError, FrameReader, FrameWriter},
     process::Socket,
     proto::worker::{
@@ -68,8 +69,8 @@ pub enum Said {
 ///
 /// # Errors
 /// The arbiter broke the protocol, or the socket cannot be used.
-pub async fn run(apps: Apps, socket: UnixStream) -> io::Result<()> {
-    let mut task = Task::new(apps, Socket::new(socket)?);
+pub async fn run(apps: Apps, socket: UnixStream, busy_wait: BusyWait) -> io::Result<()> {
+    let mut task = Task::new(apps, Socket::new(socket)?, busy_wait);
     match task.serve().await {
         Ok(()) => {
             task.close().await;
@@ -117,6 +118,7 @@ struct Task {
     apps: Arc<Apps>,
     reader: FrameReader<ArbiterFrame>,
     writer: FrameWriter,
+    busy_wait: BusyWait,
     calls: HashMap<u64, Running>,
     max_message_size: usize,
     stopping: bool,
@@ -125,13 +127,14 @@ struct Task {
 }
 
 impl Task {
-    fn new(apps: Apps, socket: Socket) -> Self {
+    fn new(apps: Apps, socket: Socket, busy_wait: BusyWait) -> Self {
         let (read, write) = socket.into_split();
         let (sender, said) = mpsc::channel(BACKLOG);
         Self {
             apps: Arc::new(apps),
             reader: FrameReader::new(read, FIRST_LIMIT),
             writer: FrameWriter::new(write),
+            busy_wait,
             calls: HashMap::new(),
             max_message_size: FIRST_LIMIT,
             stopping: false,
@@ -228,6 +231,7 @@ impl Task {
         }
         self.max_message_size = usize::try_from(welcome.max_message_size).unwrap_or(usize::MAX);
         self.reader.set_limit(self.max_message_size);
+        self.busy_wait.look_for(Duration::from_micros(welcome.busy_wait_micros.into()));
         if !welcome.worker_init_hook.is_empty() {
             let worker = Worker {
                 id: welcome.worker_id,

@@ -49,6 +49,8 @@ pub struct WorkerSpec {
     pub window: Window,
     /// The largest message in bytes.
     pub max_message_size: usize,
+    /// How long it may look for the next frame before it sleeps.
+    pub busy_wait: Duration,
     /// How long it may take from Shutdown to its exit, its calls aside.
     pub graceful_timeout: Duration,
     /// Counts frames for calls that had ended.

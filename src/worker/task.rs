@@ -327,6 +327,7 @@ impl Task {
             max_message_size: self.spec.max_message_size as u64,
             worker_init_hook: pool.worker_init.clone().unwrap_or_default(),
             pool: pool.name.clone(),
+            busy_wait_micros: self.spec.busy_wait.as_micros() as u32,
         }));
     }
 

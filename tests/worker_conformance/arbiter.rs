@@ -282,6 +282,7 @@ pub fn welcome(threads: u32) -> Welcome {
         max_message_size: MAX_MESSAGE,
         worker_init_hook: String::new(),
         pool: "default".to_owned(),
+        busy_wait_micros: 100,
     }
 }
 

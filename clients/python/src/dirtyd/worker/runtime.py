@@ -120,6 +120,7 @@ class Runtime:
         if welcome.max_message_size:
             self._codec.limit = welcome.max_message_size
         self._link.limit = min(self._codec.limit + ENVELOPE, LARGEST)
+        self._link.main.look_for(welcome.busy_wait_micros / 1e6)
         if welcome.threads > 1:
             self._pool = Pool(welcome.threads, self._runner)
         if welcome.worker_init_hook:

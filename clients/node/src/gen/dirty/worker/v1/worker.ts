@@ -153,6 +153,12 @@ export interface Welcome {
   workerInitHook: string;
   /** The name of the worker's pool. */
   pool: string;
+  /**
+   * For how many microseconds an idle worker may look for the next frame before
+   * it sleeps, if the last one came within that time; 0 for not at all. A
+   * runtime that cannot look without sleeping ignores it.
+   */
+  busyWaitMicros: number;
 }
 
 /** ImportApp asks to import an app without constructing it. */
@@ -670,7 +676,15 @@ export const Hello: MessageFns<Hello> = {
 };
 
 function createBaseWelcome(): Welcome {
-  return { protocolVersion: 0, workerId: 0n, threads: 0, maxMessageSize: 0n, workerInitHook: "", pool: "" };
+  return {
+    protocolVersion: 0,
+    workerId: 0n,
+    threads: 0,
+    maxMessageSize: 0n,
+    workerInitHook: "",
+    pool: "",
+    busyWaitMicros: 0,
+  };
 }
 
 export const Welcome: MessageFns<Welcome> = {
@@ -698,6 +712,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.pool !== "") {
       writer.uint32(50).string(message.pool);
+    }
+    if (message.busyWaitMicros !== 0) {
+      writer.uint32(56).uint32(message.busyWaitMicros);
     }
     return writer;
   },
@@ -761,6 +778,14 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.pool = reader.string();
+            continue;
+          }
+          case 7: {
+            if (tag !== 56) {
+              break;
+            }
+
+            message.busyWaitMicros = reader.uint32();
             continue;
           }
         }

@@ -89,20 +89,22 @@ class Hello(_message.Message):
     def __init__(self, protocol_version: _Optional[int] = ..., runtime: _Optional[str] = ..., stack_dump_signal: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("protocol_version", "worker_id", "threads", "max_message_size", "worker_init_hook", "pool")
+    __slots__ = ("protocol_version", "worker_id", "threads", "max_message_size", "worker_init_hook", "pool", "busy_wait_micros")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     THREADS_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     WORKER_INIT_HOOK_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
+    BUSY_WAIT_MICROS_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     worker_id: int
     threads: int
     max_message_size: int
     worker_init_hook: str
     pool: str
-    def __init__(self, protocol_version: _Optional[int] = ..., worker_id: _Optional[int] = ..., threads: _Optional[int] = ..., max_message_size: _Optional[int] = ..., worker_init_hook: _Optional[str] = ..., pool: _Optional[str] = ...) -> None: ...
+    busy_wait_micros: int
+    def __init__(self, protocol_version: _Optional[int] = ..., worker_id: _Optional[int] = ..., threads: _Optional[int] = ..., max_message_size: _Optional[int] = ..., worker_init_hook: _Optional[str] = ..., pool: _Optional[str] = ..., busy_wait_micros: _Optional[int] = ...) -> None: ...
 
 class ImportApp(_message.Message):
     __slots__ = ("app",)
