@@ -70,9 +70,10 @@ Load average {run.load_before:.1f} before, {os.getloadavg()[0]:.1f} after.
 The native client is `benches/load`, one thread, one connection for all its callers where the protocol lets them share;
 to gunicorn it repeats the bytes that gunicorn's own client sends, to mosec it speaks HTTP/1.1 with keep-alive. To
 whichever it speaks, it keeps freed memory (`GLIBC_TUNABLES`), as dirtyd does by itself: glibc's default would cost it
-more per MiB than the fastest of them. wrk, with one thread, is a second witness for mosec. Python clients are threads of one process. *Front* is what stands
-between caller and worker: the arbiter, mosec's server. Actions are the same code everywhere: `benches/peers/bench.py`;
-4 workers with one thread each unless said otherwise. Every setting that is not the system's default:
+more per MiB than the fastest of them. wrk, with one thread, is a second witness for mosec. Python clients are threads
+of one process. *Front* is what stands between caller and worker: the arbiter, mosec's server. Actions are the same code
+everywhere: `benches/peers/bench.py`; 4 workers with one thread each unless said otherwise. Every setting that is not
+the system's default:
 
 | system | settings |
 | --- | --- |
