@@ -1,9 +1,12 @@
 //! Streams: live, in order, and ended with the one outcome of their call.
 
-use dirtyd::client::{Args, Client, Error, Reason, Value, args};
+use dirtyd::{
+    client::{Args, Client, Error, Reason, Value, args},
+    proto::v1::ExecuteRequest,
+};
 use tonic::Code;
 
-use crate::support::{Daemon, failure};
+use crate::support::{Daemon, bare, failure};
 
 const APP: &str = "[[app]]\npath = \"lab:Lab\"";
 
@@ -99,4 +102,20 @@ async fn the_callers_deadline_bounds_the_whole_stream() {
     daemon.seen("t.closed").await;
     let pid = daemon.client().execute("lab:Lab", "pid", args![]).await;
     assert_eq!(pid.expect("pid"), ticks[0], "the same worker");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_headers_of_a_stream_do_not_wait_long_for_its_first_chunk() {
+    let daemon = Daemon::start(APP).await;
+    let request = ExecuteRequest {
+        app: "lab:Lab".into(),
+        action: "nap".into(), // a coroutine: its result is the one chunk
+        args: vec![Value::from("slow").into_proto()],
+        ..ExecuteRequest::default()
+    };
+    // What comes back here are the headers: the chunk would take a minute.
+    let response = bare(&daemon.socket()).await.execute_stream(request).await.expect("headers");
+    daemon.seen("slow.started").await;
+    drop(response);
+    daemon.seen("slow.cancelled").await;
 }

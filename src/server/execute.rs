@@ -74,7 +74,8 @@ impl ArbiterService {
         let (reply, chunks) = stream_channel(self.window.chunks);
         let ticket = self.pool.submit(call, reply).await;
         context.name_request(&ticket);
-        Ok(Messages::new(ChunkStream::new(chunks, ticket, self.window, context).into_stream()))
+        let chunks = ChunkStream::new(chunks, ticket, self.window, context).into_stream();
+        Ok(Messages::new(chunks).begun().await)
     }
 
     async fn read(&self, request: Request<Incoming>) -> Result<(CallRequest, Context), Status> {

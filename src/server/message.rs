@@ -8,6 +8,7 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{BufMut as _, Bytes, BytesMut};
@@ -25,6 +26,8 @@ const HEAD: usize = 5;
 const SMALL: usize = 4096;
 /// How many bytes of ready chunks leave as one frame.
 const GATHER: usize = 32 * 1024;
+/// How long the headers of a stream wait for its first chunk.
+const HEADERS_WAIT: Duration = Duration::from_millis(10);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -166,6 +169,15 @@ impl<S: Stream<Item = Result<Bytes, Status>> + Unpin> Messages<S> {
     pub fn new(chunks: S) -> Self {
         let gathered = BytesMut::new();
         Self { chunks, gathered, large: None, end: End::Open }
+    }
+
+    /// Waits until there is something to send, but not for long: so that the
+    /// first chunk leaves together with the headers, and the caller is woken once
+    /// for both; one whose first chunk takes its time gets the headers before it.
+    pub async fn begun(mut self) -> Self {
+        let begun = std::future::poll_fn(|cx| self.gather(cx));
+        let _ = tokio::time::timeout(HEADERS_WAIT, begun).await;
+        self
     }
 
     /// Gathers what is ready; gives whether there is anything to send.

@@ -133,3 +133,16 @@ proptest! {
         prop_assert_eq!(data.concat(), wanted);
     }
 }
+
+#[tokio::test]
+async fn what_is_there_at_the_beginning_is_sent_first_and_what_is_not_is_not_waited_for() {
+    let chunk = Bytes::from_static(b"first");
+    let ready = Messages::new(futures_util::stream::iter([Ok(chunk.clone()), Ok(chunk.clone())]));
+    let (data, trailers) = sent(&mut now(ready.begun()));
+    assert_eq!(data.concat(), [framed(b"first"), framed(b"first")].concat());
+    assert_eq!(trailers.expect("the end")["grpc-status"], "0");
+
+    let pending = Messages::new(futures_util::stream::pending());
+    let (data, trailers) = sent(&mut pending.begun().await);
+    assert!(data.is_empty() && trailers.is_none(), "it goes on without");
+}
