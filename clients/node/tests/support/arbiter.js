@@ -50,6 +50,7 @@ export class Arbiter {
       threads: 1,
       maxMessageSize: 1000n,
       workerInitHook: "",
+      busyWaitMicros: 100,
       pool: "p",
     };
     this.send("welcome", { ...defaults, ...settings });
