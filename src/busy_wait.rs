@@ -11,9 +11,11 @@
 //!
 //! It stops itself: waits that are longer than the window are slept through, so
 //! an idle process does not look at all. Between two looks the core is offered to
-//! others; when one takes it, the rest of the wait is slept through. (That is no
-//! sign of a crowded machine: the kernel likes to wake a process on the core of
-//! the one that wakes it.)
+//! others; when one takes it, the rest of the wait is slept through. (That alone
+//! is no sign of a crowded machine: the kernel likes to wake a process on the core
+//! of the one that wakes it.) When one keeps it for long, it computes: who sleeps
+//! would be let in before it, who offers his core is not. So nobody looks then for
+//! a second, and for longer if it happens again.
 
 use std::{
     io,
@@ -31,6 +33,11 @@ use crate::process::received;
 
 /// To offer the core to others takes so long at most if nobody takes it.
 const NOBODY: Duration = Duration::from_micros(5);
+/// Who keeps the core for so long computes.
+const LONG: Duration = Duration::from_micros(500);
+/// How long not to look after that, at first and at most.
+const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(64);
 
 /// How long the thread of a [`runtime`] looks.
 #[derive(Debug, Clone)]
@@ -76,11 +83,12 @@ impl BusyWait {
             return false;
         }
         thread::yield_now();
-        let taken = now.elapsed() > NOBODY;
-        if taken {
-            self.waits().give_way();
+        let taken = now.elapsed();
+        if taken > NOBODY {
+            self.waits().give_way(now + taken, taken);
+            return false;
         }
-        !taken
+        true
     }
 
     fn waits(&self) -> MutexGuard<'_, Waits> {
@@ -99,11 +107,22 @@ struct Waits {
     looked: Instant,
     /// The last wait was shorter than the window, and this one still is.
     short: bool,
+    /// Others compute: not to look before this, and how long that was.
+    crowded_until: Instant,
+    pause: Duration,
 }
 
 impl Waits {
     fn new(now: Instant) -> Self {
-        Self { window: Duration::ZERO, began: now, received: 0, looked: now, short: false }
+        Self {
+            window: Duration::ZERO,
+            began: now,
+            received: 0,
+            looked: now,
+            short: false,
+            crowded_until: now,
+            pause: Duration::ZERO,
+        }
     }
 
     /// Nothing is left to do. Whether to look again instead of going to sleep.
@@ -111,7 +130,7 @@ impl Waits {
         if received != self.received {
             // A message came with the last look, and its work is done.
             let waited = self.looked.saturating_duration_since(self.began);
-            self.short = waited < self.window;
+            self.short = waited < self.window && now >= self.crowded_until;
             (self.began, self.received) = (now, received);
         }
         self.short &= now.saturating_duration_since(self.began) < self.window;
@@ -123,9 +142,14 @@ impl Waits {
         self.looked = now;
     }
 
-    /// Somebody else wants the core.
-    fn give_way(&mut self) {
+    /// Somebody else wanted the core, and had it for so long.
+    fn give_way(&mut self, now: Instant, taken: Duration) {
         self.short = false;
+        if taken >= LONG {
+            let again = now < self.crowded_until + self.pause;
+            self.pause = if again { (2 * self.pause).min(LONGEST_PAUSE) } else { PAUSE };
+            self.crowded_until = now + self.pause;
+        }
     }
 }
 
@@ -175,10 +199,34 @@ mod tests {
         let mut eyes = Waits { window: WINDOW, ..Waits::new(now) };
         eyes.looked(now + WINDOW / 2);
         assert!(eyes.looks_on(now + WINDOW / 2, 1));
-        eyes.give_way();
+        eyes.give_way(now + WINDOW / 2, WINDOW);
         assert!(!eyes.looks_on(now + WINDOW / 2, 1));
         eyes.looked(now + WINDOW);
         assert!(eyes.looks_on(now + WINDOW, 2), "that wait was short, too");
+    }
+
+    #[test]
+    fn beside_processes_that_compute_nobody_looks() {
+        let start = Instant::now();
+        let mut eyes = Waits { window: WINDOW, ..Waits::new(start) };
+        let mut received = 0;
+        let mut looks = |eyes: &mut Waits, now: Instant| {
+            received += 1;
+            eyes.looks_on(now, received); // a wait begins
+            eyes.looked(now); // and is over at once
+            received += 1;
+            eyes.looks_on(now, received)
+        };
+        assert!(looks(&mut eyes, start));
+        eyes.give_way(start, LONG);
+        assert!(!looks(&mut eyes, start + PAUSE / 2));
+        assert!(looks(&mut eyes, start + PAUSE));
+        eyes.give_way(start + PAUSE, LONG);
+        assert!(!looks(&mut eyes, start + 2 * PAUSE), "it happened again: twice as long");
+        assert!(looks(&mut eyes, start + 3 * PAUSE));
+        let later = start + 60 * PAUSE;
+        eyes.give_way(later, LONG);
+        assert!(looks(&mut eyes, later + PAUSE), "the first time for long");
     }
 
     #[test]

@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from dirtyd.worker import waiter as waiters
 from dirtyd.worker.waiter import Waiter
 
 
@@ -59,3 +60,26 @@ def test_a_look_ends_with_its_window(sockets):
     waiter = Waiter(ours)
     waiter.look_for(0.001)
     assert waiter._look(0.0) == [], "long over"
+
+
+def test_beside_processes_that_compute_nobody_looks(sockets, monkeypatch):
+    ours, theirs = sockets
+    now = 0.0
+    monkeypatch.setattr(waiters, "perf_counter", lambda: now)
+    waiter = Waiter(ours)
+    waiter.look_for(1e-4)
+    theirs.send(b"x")
+
+    def looks(at):
+        nonlocal now
+        now = at
+        waiter.wait()
+        return waiter._looks
+
+    assert looks(0.0)
+    waiter._give_way(0.0)
+    assert not looks(0.5)
+    assert looks(waiters.PAUSE)
+    waiter._give_way(waiters.PAUSE)
+    assert not looks(2 * waiters.PAUSE), "it happened again: twice as long"
+    assert looks(3 * waiters.PAUSE)

@@ -8,6 +8,10 @@ from time import perf_counter
 
 # A look takes so long at most if nobody else wants the core or the interpreter lock.
 NOBODY = 20e-6
+# Who keeps it for so long computes. Who sleeps would be let in before it, who offers his core is not: so nobody looks
+# then, for the first of these times, and twice as long whenever it happens again, up to the second.
+LONG = 500e-6
+PAUSE, LONGEST_PAUSE = 1.0, 64.0
 
 
 class Waiter:
@@ -28,6 +32,7 @@ class Waiter:
         self._poll.register(self._woken, select.POLLIN)
         self._window = 0.0
         self._looks = False
+        self._crowded_until = self._pause = 0.0
 
     def look_for(self, seconds: float) -> None:
         """Look for so long before sleeping; 0 for not at all."""
@@ -39,7 +44,8 @@ class Waiter:
         found = self._look(began) if self._looks else []
         if not found:
             found = self._poll.poll()
-        self._looks = perf_counter() - began < self._window
+        now = perf_counter()
+        self._looks = now - began < self._window and now >= self._crowded_until
         for fd, _ in found:
             if fd == self._woken:
                 os.read(fd, 4096)
@@ -53,10 +59,17 @@ class Waiter:
         while not (found := poll(0)):
             os.sched_yield()
             now = perf_counter()
+            if now - last > LONG:
+                self._give_way(now)
             if now >= end or now - last > NOBODY:
                 break
             last = now
         return found
+
+    def _give_way(self, now: float) -> None:
+        again = now < self._crowded_until + self._pause
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) if again else PAUSE
+        self._crowded_until = now + self._pause
 
     def wake(self) -> None:
         """End the running wait, or the next one. Safe in a signal handler."""
