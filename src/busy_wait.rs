@@ -15,7 +15,7 @@
 //! is no sign of a crowded machine: the kernel likes to wake a process on the core
 //! of the one that wakes it.) When one keeps it for long, it computes: who sleeps
 //! would be let in before it, who offers his core is not. So nobody looks then for
-//! a second, and for longer if it happens again.
+//! a moment, and for longer if it happens again.
 
 use std::{
     io,
@@ -36,8 +36,8 @@ const NOBODY: Duration = Duration::from_micros(5);
 /// Who keeps the core for so long computes.
 const LONG: Duration = Duration::from_micros(500);
 /// How long not to look after that, at first and at most.
-const PAUSE: Duration = Duration::from_secs(1);
-const LONGEST_PAUSE: Duration = Duration::from_secs(64);
+const PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// How long the thread of a [`runtime`] looks.
 #[derive(Debug, Clone)]

@@ -78,7 +78,7 @@ def test_beside_processes_that_compute_nobody_looks(sockets, monkeypatch):
 
     assert looks(0.0)
     waiter._give_way(0.0)
-    assert not looks(0.5)
+    assert not looks(waiters.PAUSE / 2)
     assert looks(waiters.PAUSE)
     waiter._give_way(waiters.PAUSE)
     assert not looks(2 * waiters.PAUSE), "it happened again: twice as long"

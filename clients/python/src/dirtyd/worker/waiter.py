@@ -11,7 +11,7 @@ NOBODY = 20e-6
 # Who keeps it for so long computes. Who sleeps would be let in before it, who offers his core is not: so nobody looks
 # then, for the first of these times, and twice as long whenever it happens again, up to the second.
 LONG = 500e-6
-PAUSE, LONGEST_PAUSE = 1.0, 64.0
+PAUSE, LONGEST_PAUSE = 0.02, 10.0
 
 
 class Waiter:
