@@ -139,11 +139,13 @@ class Link:
 
 
 def _parse(data: Data) -> Frame:
-    if len(data) > CAPACITY and (request := read_request(data)):
+    large = len(data) > CAPACITY
+    if large and (request := read_request(data)):
         return request
     data = bytes(data)
     try:
-        if inner := request_of(data):
+        # Of a large one, to take it out of its frame would be a copy more.
+        if not large and (inner := request_of(data)):
             return Request.FromString(inner)
         return ArbiterFrame.FromString(data)
     except Exception as error:  # protobuf's DecodeError, or RuntimeError from older runtimes.
