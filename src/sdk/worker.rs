@@ -148,7 +148,7 @@ impl Task {
         let mut terminate = signal(SignalKind::terminate())?;
         let runtime = concat!("rust dirtyd ", env!("CARGO_PKG_VERSION")).to_owned();
         // Rust has no signal that prints the stacks of all threads.
-        let hello = Hello { protocol_version: PROTOCOL, runtime, stack_dump_signal: 0 };
+        let hello = Hello { protocol_version: PROTOCOL, runtime, ..Hello::default() };
         self.push(worker_frame::Kind::Hello(hello));
         loop {
             self.writer.write_now()?;

@@ -200,7 +200,7 @@ impl Task {
             credit,
             request_id: std::mem::take(&mut request.request_id),
             metadata: std::mem::take(&mut request.metadata),
-            payload: bytes::Bytes::new(),
+            ..Request::default()
         };
         let sent_from = self.writer.queued();
         let sent_at = self.writer.push_payload(REQUEST, &head, request.payload.clone());
@@ -328,6 +328,7 @@ impl Task {
             worker_init_hook: pool.worker_init.clone().unwrap_or_default(),
             pool: pool.name.clone(),
             busy_wait_micros: self.spec.busy_wait.as_micros() as u32,
+            capabilities: Vec::new(),
         }));
     }
 

@@ -134,6 +134,7 @@ impl Arbiter {
             request_id: format!("request-{}", self.calls),
             metadata: vec![Metadata { key: "color".into(), value: "blue".into() }],
             payload: payload.into(),
+            ..Request::default()
         }));
         self.calls
     }
@@ -283,6 +284,7 @@ pub fn welcome(threads: u32) -> Welcome {
         worker_init_hook: String::new(),
         pool: "default".to_owned(),
         busy_wait_micros: 100,
+        ..Welcome::default()
     }
 }
 

@@ -72,6 +72,7 @@ fn call(call_id: u64, action: &str, args: Args, chunks: Option<u32>) -> Kind {
         request_id: format!("r{call_id}"),
         metadata: Vec::new(),
         payload: request(action, args).encode_to_vec().into(),
+        ..Request::default()
     })
 }
 
