@@ -4,6 +4,7 @@ mod busy_wait;
 mod call;
 pub mod cli;
 pub mod client;
+mod clock;
 pub mod config;
 mod dirty_arbiter;
 pub mod embed;
