@@ -5,7 +5,7 @@
 pub use crate::{
     call::CallId,
     frames::{FrameReader, FrameWriter},
-    pool::{
+    pool::machine::{
         ids::{AppId, WorkerId},
         scheduler::{Scheduler, Taken, Verdict},
     },

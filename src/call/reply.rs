@@ -24,14 +24,6 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// Whether the caller has left.
-    pub fn is_closed(&self) -> bool {
-        match self {
-            Self::Unary(sender) => sender.is_closed(),
-            Self::Stream(sink) => sink.items.is_closed(),
-        }
-    }
-
     /// Ends the call badly. The caller may be gone already; that is fine.
     pub fn fail(self, error: CallError, worker: Option<WorkerRef>) {
         match self {

@@ -1,10 +1,11 @@
-//! The events of the life cycle: one call writes the log line and tells the
-//! watchers, so that neither can be forgotten.
+//! The events of the life cycle: one call writes the line of the log and tells
+//! the watchers, so that neither can be forgotten.
 
 use std::time::SystemTime;
 
 use tokio::sync::broadcast;
 
+use super::machine::{Level, Note};
 use crate::call::WorkerRef;
 
 /// How many events a slow watcher may lag behind before it misses some.
@@ -41,7 +42,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Whether an operator should look.
-    fn is_bad(self) -> bool {
+    pub fn is_bad(self) -> bool {
         matches!(self, Self::AppFailed | Self::CallTimedOut | Self::ReloadFailed)
     }
 }
@@ -69,17 +70,6 @@ pub struct Journal {
     watchers: broadcast::Sender<Event>,
 }
 
-/// Whom an event is about.
-#[derive(Debug, Default)]
-pub struct About<'a> {
-    /// The worker.
-    pub worker: Option<WorkerRef>,
-    /// The app.
-    pub app: Option<&'a str>,
-    /// The pool.
-    pub pool: Option<&'a str>,
-}
-
 impl Journal {
     /// A journal that nobody watches yet.
     pub fn new() -> Self {
@@ -91,33 +81,24 @@ impl Journal {
         self.watchers.clone()
     }
 
-    /// Notes an expected event.
-    pub fn note(&self, kind: EventKind, about: About<'_>, message: String) {
-        self.write(kind, about, message, kind.is_bad());
-    }
-
-    /// Notes an event that an operator should look at.
-    pub fn warn(&self, kind: EventKind, about: About<'_>, message: String) {
-        self.write(kind, about, message, true);
-    }
-
-    fn write(&self, kind: EventKind, about: About<'_>, message: String, bad: bool) {
-        // Fields without a value are left out of the line.
-        let (worker, pid) = (about.worker.map(|w| w.id), about.worker.map(|w| w.pid));
-        let (app, pool) = (about.app, about.pool);
-        if bad {
-            tracing::warn!(event = ?kind, worker, pid, app, pool, "{message}");
-        } else {
-            tracing::info!(event = ?kind, worker, pid, app, pool, "{message}");
+    /// Writes a note to the log and, if it is an event, tells the watchers.
+    pub fn write(&self, note: Note) {
+        let Note { level, kind, worker, app, pool, message } = note;
+        {
+            // Fields without a value are left out of the line.
+            let event = kind.map(tracing::field::debug);
+            let (id, pid) = (worker.map(|w| w.id), worker.map(|w| w.pid));
+            let (app, pool) = (app.as_deref(), pool.as_deref());
+            match level {
+                Level::Info => tracing::info!(event, worker = id, pid, app, pool, "{message}"),
+                Level::Warn => tracing::warn!(event, worker = id, pid, app, pool, "{message}"),
+                Level::Error => tracing::error!(event, worker = id, pid, app, pool, "{message}"),
+            }
         }
-        // Nobody watching is fine.
-        let _ = self.watchers.send(Event {
-            time: SystemTime::now(),
-            kind,
-            worker: about.worker,
-            app: about.app.map(str::to_owned),
-            pool: about.pool.map(str::to_owned),
-            message,
-        });
+        if let Some(kind) = kind {
+            let time = SystemTime::now();
+            // Nobody watching is fine.
+            let _ = self.watchers.send(Event { time, kind, worker, app, pool, message });
+        }
     }
 }

@@ -2,40 +2,21 @@
 //! which everything else speaks to it.
 //!
 //! ```text
-//!   edge --Request---------> pool task --Control--> worker tasks
+//!   edge --Ask-------------> pool task --Control--> worker tasks
 //!        --credit, leaving->          <--Event----
 //! ```
 //!
-//! The task never awaits a worker and never awaits the edge: it decides on the
-//! events that come, and hands on. What to decide is in pure parts that know no
-//! task and no clock: [`queue`], [`scheduler`], [`allocation`], [`restart`].
+//! The task never awaits a worker and never awaits the edge. What is to be done
+//! is decided by a pure [`machine`], which takes events and the time and returns
+//! actions; the task carries them out.
 //!
 //! It knows no gRPC.
 
-mod allocation;
-mod boot;
-mod calls;
-mod death;
-mod drain;
 mod error;
-pub(crate) mod ids;
 mod journal;
-mod queue;
-mod recycle;
-mod reload;
-mod restart;
-mod rollback;
-mod scale;
-pub(crate) mod scheduler;
-mod seats;
+pub(crate) mod machine;
 mod snapshot;
-mod tables;
 mod task;
-
-#[cfg(test)]
-mod scheduler_tests;
-#[cfg(test)]
-mod task_tests;
 
 use std::{
     sync::{
@@ -49,23 +30,23 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use error::{ReloadError, ScaleError};
 pub use journal::{Event, EventKind};
+pub use machine::WorkerState;
 pub use snapshot::{AppSnapshot, Snapshot, WorkerSnapshot};
-pub use tables::WorkerState;
 
 use crate::{
     call::{CallError, CallId, CallRequest, CallerLine, QueueBound, Reply, Ticket},
     config::Config,
 };
 
-/// Requests that wait for the pool's task; the edge waits when it is full,
+/// Asks that wait for the pool's task; the edge waits when it is full,
 /// which is short, because the task waits for nobody.
-const REQUESTS: usize = 1024;
+const ASKS: usize = 1024;
 /// Credit of streams that waits for the pool's task, beside the place that each
 /// call has for its leaving.
 const CREDITS: usize = 1024;
 
 /// What the pool is asked.
-enum Request {
+enum Ask {
     Submit(CallId, CallRequest, Reply),
     Status(oneshot::Sender<Snapshot>),
     Scale {
@@ -87,9 +68,9 @@ enum Request {
 /// A new size of a pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScaleTo {
-    /// So many workers.
+    /// This number of workers.
     Workers(u32),
-    /// So many more, or fewer.
+    /// More by this number, or fewer.
     By(i32),
 }
 
@@ -99,7 +80,7 @@ pub type Health = Vec<(String, bool)>;
 /// The way to the pool. Cloning is cheap.
 #[derive(Debug, Clone)]
 pub struct PoolHandle {
-    requests: mpsc::Sender<Request>,
+    asks: mpsc::Sender<Ask>,
     callers: CallerLine,
     next_call: Arc<AtomicU64>,
     events: broadcast::Sender<Event>,
@@ -108,7 +89,7 @@ pub struct PoolHandle {
 
 /// Starts the pool's task and the first workers.
 pub fn start(config: &Config) -> (PoolHandle, tokio::task::JoinHandle<()>) {
-    let (requests, request_receiver) = mpsc::channel(REQUESTS);
+    let (asks, ask_receiver) = mpsc::channel(ASKS);
     // A place for every call that the edge can hold at once.
     let most_calls = config
         .limits
@@ -117,12 +98,12 @@ pub fn start(config: &Config) -> (PoolHandle, tokio::task::JoinHandle<()>) {
         .clamp(1, tokio::sync::Semaphore::MAX_PERMITS - CREDITS);
     let (callers, caller_receiver) = mpsc::channel(most_calls + CREDITS);
     let (health_sender, health) = watch::channel(Health::new());
-    let task = task::Pool::new(config, request_receiver, caller_receiver, health_sender);
+    let task = task::Task::new(config, ask_receiver, caller_receiver, health_sender);
     let handle = PoolHandle {
-        requests,
+        asks,
         callers,
         next_call: Arc::new(AtomicU64::new(first_call(SystemTime::now()))),
-        events: task.journal().watchers(),
+        events: task.watchers(),
         health,
     };
     (handle, tokio::spawn(task.run()))
@@ -137,7 +118,7 @@ fn first_call(now: SystemTime) -> u64 {
 impl PoolHandle {
     /// Submits a call; its answer comes through `reply`'s other end.
     pub async fn submit(&self, mut request: CallRequest, reply: Reply) -> Ticket {
-        let room = self.requests.reserve().await;
+        let room = self.asks.reserve().await;
         // No wait from here on, so that calls are submitted in the order of their ids.
         let id = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));
         let Ok(room) = room else {
@@ -157,49 +138,49 @@ impl PoolHandle {
         if request.request_id.is_empty() {
             request.request_id = id.to_string();
         }
-        room.send(Request::Submit(id, request, reply));
+        room.send(Ask::Submit(id, request, reply));
         Ticket::new(id, self.callers.clone(), leave)
     }
 
     /// The picture of this moment; `None` once the pool has ended.
     pub async fn status(&self) -> Option<Snapshot> {
         let (reply, answer) = oneshot::channel();
-        self.requests.send(Request::Status(reply)).await.ok()?;
+        self.asks.send(Ask::Status(reply)).await.ok()?;
         answer.await.ok()
     }
 
-    /// Gives a pool another size. Gives the sizes before and after.
+    /// Gives a pool another size. Returns the sizes before and after.
     ///
     /// # Errors
     /// The pool does not exist or cannot have that size.
     pub async fn scale(&self, pool: String, change: ScaleTo) -> Result<(u32, u32), ScaleError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Scale { pool, change, reply };
-        self.requests.send(request).await.map_err(|_| ScaleError::Draining)?;
+        let ask = Ask::Scale { pool, change, reply };
+        self.asks.send(ask).await.map_err(|_| ScaleError::Draining)?;
         answer.await.map_err(|_| ScaleError::Draining)?
     }
 
     /// Puts a new configuration into effect and replaces the workers; with a
     /// pool named, only what the configuration says of that pool, and only its
-    /// workers. An empty name means all. Gives how many were replaced.
+    /// workers. An empty name means all. Returns the number of workers replaced.
     ///
     /// # Errors
     /// Why the reload was not made; the workers that were there stay.
     pub async fn reload(&self, config: Config, pool: String) -> Result<u32, ReloadError> {
         let (reply, answer) = oneshot::channel();
-        let request = Request::Reload { config: Box::new(config), pool, reply };
-        self.requests.send(request).await.map_err(|_| ReloadError::Draining)?;
+        let ask = Ask::Reload { config: Box::new(config), pool, reply };
+        self.asks.send(ask).await.map_err(|_| ReloadError::Draining)?;
         answer.await.map_err(|_| ReloadError::Draining)?
     }
 
     /// Lets the pool finish until `deadline`; then what is left is killed.
     pub async fn drain(&self, deadline: Instant) {
-        let _ = self.requests.send(Request::Drain(deadline)).await;
+        let _ = self.asks.send(Ask::Drain(deadline)).await;
     }
 
     /// Tells the pool that no call can come any more.
     pub async fn edge_closed(&self) {
-        let _ = self.requests.send(Request::EdgeClosed).await;
+        let _ = self.asks.send(Ask::EdgeClosed).await;
     }
 
     /// The events from now on.

@@ -26,7 +26,7 @@ mod task;
 
 use std::{
     sync::{Arc, atomic::AtomicU64},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::sync::mpsc;
@@ -77,15 +77,15 @@ pub enum Control {
 
 /// What a worker's task tells the pool.
 #[derive(Debug)]
-pub enum Event {
+pub enum Report {
     /// An import is done: the class attribute `workers`.
     Imported(String, Result<Option<u32>, AppFailure>),
     /// An app is loaded, or not.
     Loaded(String, Result<(), AppFailure>),
     /// The first load list is done.
     Booted,
-    /// A call left its slot; true if its caller got a result.
-    Finished(CallId, bool),
+    /// A call left its slot.
+    Finished(End),
     /// A call ran into its timeout; one line for people.
     TimedOut(CallId, String),
     /// The process is gone.
@@ -104,7 +104,22 @@ pub struct Death {
     /// Calls that it had not started: to be served by others.
     pub unstarted: Vec<Call>,
     /// Calls that it had started; they are answered.
-    pub lost: Vec<CallId>,
+    pub lost: Vec<End>,
+}
+
+/// The end of a call that was in a slot, with its times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// The call.
+    pub call: CallId,
+    /// Whether its caller got a result.
+    pub served: bool,
+    /// When it was given to the worker.
+    pub started: Instant,
+    /// When the first chunk of a stream came.
+    pub first_chunk: Option<Instant>,
+    /// When its slot was free again.
+    pub ended: Instant,
 }
 
 /// The pool's end of a worker.
@@ -122,7 +137,7 @@ impl WorkerHandle {
     /// The command cannot be started.
     pub fn start(
         spec: WorkerSpec,
-        events: mpsc::Sender<(u64, Event)>,
+        events: mpsc::Sender<(u64, Report)>,
     ) -> std::io::Result<WorkerHandle> {
         let pool = Arc::clone(&spec.pool);
         let command = WorkerCommand { command: &pool.command, env: &pool.env, chdir: &pool.chdir };

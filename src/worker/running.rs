@@ -73,6 +73,8 @@ pub struct Running {
     quiet_since: Instant,
     rung: Rung,
     flow: Option<Flow>,
+    started: Instant,
+    first_chunk: Option<Instant>,
 }
 
 impl Running {
@@ -105,7 +107,15 @@ impl Running {
             quiet_since: now,
             rung: Rung::Running,
             flow,
+            started: now,
+            first_chunk: None,
         }
+    }
+
+    /// Its end, for the pool.
+    pub fn end(&self, call: crate::call::CallId, now: Instant) -> super::End {
+        let (started, first_chunk) = (self.started, self.first_chunk);
+        super::End { call, served: false, started, first_chunk, ended: now }
     }
 
     /// Whether a caller still waits for an answer.
@@ -144,6 +154,7 @@ impl Running {
             return false;
         }
         flow.begun = true;
+        self.first_chunk.get_or_insert(now);
         flow.chunks -= 1;
         flow.bytes -= size as i64;
         if flow.chunks == 0 || flow.bytes <= 0 {

@@ -11,7 +11,7 @@ use std::{
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
-    Control, Death, Event, WorkerSpec, loading::Loading, output::LastLine, pulse::Pulse,
+    Control, Death, End, Report, WorkerSpec, loading::Loading, output::LastLine, pulse::Pulse,
     running::Running,
 };
 use crate::{
@@ -55,7 +55,7 @@ pub(super) struct Task {
     reader: FrameReader<WorkerFrame>,
     writer: FrameWriter,
     control: mpsc::Receiver<Control>,
-    events: mpsc::Sender<(u64, Event)>,
+    events: mpsc::Sender<(u64, Report)>,
     calls: BTreeMap<CallId, Running>,
     loading: Loading,
     pulse: Pulse,
@@ -87,7 +87,7 @@ impl Task {
         process: WorkerProcess,
         socket: Socket,
         control: mpsc::Receiver<Control>,
-        events: mpsc::Sender<(u64, Event)>,
+        events: mpsc::Sender<(u64, Report)>,
     ) -> Self {
         let now = Instant::now();
         let (read, write) = socket.into_split();
@@ -130,7 +130,7 @@ impl Task {
             self.send_now();
             // Here, because the list of its apps may be empty or come late.
             if self.loading.boots_now() {
-                self.report(Event::Booted).await;
+                self.report(Report::Booted).await;
             }
             self.alarm.set(self.due);
             // The exit ranks first, because everything else is pointless after
@@ -333,8 +333,8 @@ impl Task {
             return self.kill(format!("it answered for app `{app}`, which it was not asked for"));
         };
         let event = match is_import {
-            true => Event::Imported(app.to_owned(), result),
-            false => Event::Loaded(app.to_owned(), result.map(drop)),
+            true => Report::Imported(app.to_owned(), result),
+            false => Report::Loaded(app.to_owned(), result.map(drop)),
         };
         self.report(event).await;
     }
@@ -371,13 +371,14 @@ impl Task {
         }
         self.expect_exit();
         let mut served = false;
+        let end = call.end(id, Instant::now());
         match (call.take_reply(Instant::now()), outcome) {
             (None, _) => self.count_late(),
             (Some(reply), Err(error)) => reply.fail(error, Some(self.worker)),
             (Some(Reply::Unary(sender)), Ok(Some(payload))) => {
                 // The pool first: what waits for this worker is on its way to it
                 // before the answer takes its longer way to the caller.
-                self.report(Event::Finished(id, !sender.is_closed())).await;
+                self.report(Report::Finished(End { served: true, ..end })).await;
                 let _ = sender.send(Ok(payload));
                 return;
             }
@@ -394,7 +395,7 @@ impl Task {
                 self.fault(reply, format!("it ended call {id} with End, which asks for a result"));
             }
         }
-        self.report(Event::Finished(id, served)).await;
+        self.report(Report::Finished(End { served, ..end })).await;
     }
 
     /// The worker broke the protocol in a call: both end.
@@ -437,7 +438,7 @@ impl Task {
         }
     }
 
-    async fn report(&mut self, event: Event) {
+    async fn report(&mut self, event: Report) {
         // The pool ends last; if it is gone, so is the arbiter.
         let _ = self.events.send((self.worker.id, event)).await;
     }
@@ -457,7 +458,7 @@ impl Task {
         let (mut lost, mut unstarted) = (Vec::new(), Vec::new());
         for (id, mut call) in self.calls {
             let Some(reply) = call.take_reply(Instant::now()) else {
-                lost.push(id);
+                lost.push(call.end(id, Instant::now()));
                 continue;
             };
             let written = self.writer.written();
@@ -478,7 +479,7 @@ impl Task {
             }
             let crashed = CallError::WorkerCrashed { worker: self.worker, ended: ended.clone() };
             reply.fail(crashed, Some(self.worker));
-            lost.push(id);
+            lost.push(call.end(id, Instant::now()));
         }
         self.control.close();
         while let Ok(control) = self.control.try_recv() {
@@ -492,7 +493,7 @@ impl Task {
         }
         let last_words = self.last_words.get();
         let death = Death { ended, loading, last_words, unstarted, lost };
-        let _ = self.events.send((self.worker.id, Event::Died(death))).await;
+        let _ = self.events.send((self.worker.id, Report::Died(death))).await;
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     call::{CallError, CallId},
     proto::worker::{CancelReason, Ping, arbiter_frame},
     worker::{
-        Event,
+        Report,
         pulse::Beat,
         running::{Running, Step},
     },
@@ -105,7 +105,7 @@ impl Task {
                 );
                 self.answer_timeout(id, message.clone(), now);
                 self.push_cancel(id, CancelReason::CallerGone);
-                self.report(Event::TimedOut(id, message)).await;
+                self.report(Report::TimedOut(id, message)).await;
             }
             Step::Raise => {
                 let message = format!("{action} ran for its whole timeout of {timeout:?}");
@@ -117,7 +117,7 @@ impl Task {
                     "{message} in {}, called by {peer}: raising in it; if it does not end within {grace:?} the worker is killed and replaced",
                     self.worker
                 );
-                self.report(Event::TimedOut(id, next)).await;
+                self.report(Report::TimedOut(id, next)).await;
             }
             Step::DumpStacks => self.dump_stacks(&format!("{action} did not end when interrupted")),
             Step::Kill => self.kill(format!("{action} did not end {timeout:?} after it started")),

@@ -1,6 +1,6 @@
 //! Which seat of a pool loads which apps. Pure.
 
-use super::ids::AppId;
+use super::super::ids::AppId;
 
 /// In how many seats an app is loaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

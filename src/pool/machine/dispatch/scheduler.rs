@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::{
-    ids::{AppId, WorkerId},
+    super::ids::{AppId, WorkerId},
     queue::{AppQueue, Full},
 };
 use crate::{call::CallId, clock::Deadline, config::QueueLimits};
@@ -60,6 +60,8 @@ pub struct Scheduler<T> {
     workers: BTreeMap<WorkerId, Slots>,
     /// Workers that take calls and have a free slot, best choice first.
     free: BTreeSet<(u32, u64, WorkerId)>,
+    /// How many workers take calls of each app.
+    servers: BTreeMap<AppId, u32>,
     turn: u64,
 }
 
@@ -71,6 +73,7 @@ impl<T> Default for Scheduler<T> {
             deadlines: BTreeSet::new(),
             workers: BTreeMap::new(),
             free: BTreeSet::new(),
+            servers: BTreeMap::new(),
             turn: 0,
         }
     }
@@ -104,16 +107,44 @@ impl<T> Scheduler<T> {
         self.update_free(worker, |_| ());
     }
 
-    /// The worker can serve the app from now on.
+    /// Lets a worker serve an app from now on.
     pub fn grant(&mut self, worker: WorkerId, app: AppId) {
-        if let Some(slots) = self.workers.get_mut(&worker) {
-            slots.apps.insert(app);
+        if let Some(slots) = self.workers.get_mut(&worker)
+            && slots.apps.insert(app)
+            && slots.accepting
+        {
+            *self.servers.entry(app).or_default() += 1;
         }
     }
 
-    /// The worker gets no further calls.
+    /// Gives a worker no further calls.
     pub fn retire(&mut self, worker: WorkerId) {
+        let Some(slots) = self.workers.get(&worker).filter(|slots| slots.accepting) else { return };
+        for app in &slots.apps {
+            if let Some(servers) = self.servers.get_mut(app) {
+                *servers -= 1;
+            }
+        }
         self.update_free(worker, |slots| slots.accepting = false);
+    }
+
+    /// The number of workers that take calls of an app.
+    pub fn servers(&self, app: AppId) -> u32 {
+        self.servers.get(&app).copied().unwrap_or(0)
+    }
+
+    /// Forgets an app and its queue, which is empty.
+    pub fn remove_app(&mut self, app: AppId) {
+        debug_assert!(self.queue(app).is_none_or(|queue| queue.len() == 0), "its calls are ended");
+        self.queues.remove(&app);
+        self.servers.remove(&app);
+    }
+
+    /// Takes a slot for a call of an app, in the worker that is the best choice.
+    pub fn claim(&mut self, app: AppId) -> Option<WorkerId> {
+        let worker = self.choose(app)?;
+        self.give(worker);
+        Some(worker)
     }
 
     /// Forgets a worker.
@@ -150,8 +181,7 @@ impl<T> Scheduler<T> {
         bytes: u64,
         item: T,
     ) -> Verdict<T> {
-        if let Some(worker) = self.choose(app) {
-            self.give(worker);
+        if let Some(worker) = self.claim(app) {
             return Verdict::Assigned(worker, item);
         }
         let room = self.queues.get(&app).map_or(Err(Full::Calls), |queue| queue.room_for(bytes));

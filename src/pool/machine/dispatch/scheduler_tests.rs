@@ -8,7 +8,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{
-    ids::AppId,
+    super::ids::AppId,
     queue::Full,
     scheduler::{Scheduler, Verdict},
 };

@@ -1,0 +1,114 @@
+//! Single situations that are easier to read than a story of the simulation.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::{Action, Event, Machine};
+use crate::{
+    call::{CallError, CallId, CallRequest, FromCaller, Peer, Reply, reply_channel},
+    clock::Deadline,
+    config::{Config, Flags, Raw},
+    worker::{Control, Report},
+};
+
+fn config(workers: u32) -> Config {
+    let apps = vec!["app:App:1".parse().expect("a path")];
+    let flags = Flags { apps, workers: Some(workers), ..Flags::default() };
+    Config::from_raw(Raw::from_flags(flags)).expect("valid")
+}
+
+fn submit(id: u64, now: Instant) -> Event {
+    let request = CallRequest {
+        app: "app:App".to_owned(),
+        action: "act".to_owned(),
+        payload: Bytes::new(),
+        arrived: now,
+        peer: Peer::Unknown,
+        caller_deadline: Deadline::Never,
+        request_id: String::new(),
+        metadata: Vec::new(),
+    };
+    let (reply, _) = reply_channel();
+    Event::Submit(CallId(id), request, reply)
+}
+
+/// A machine at one moment.
+struct Pool {
+    machine: Machine,
+    now: Instant,
+}
+
+impl Pool {
+    /// A pool whose first workers are asked for.
+    fn new(workers: u32) -> Self {
+        let now = Instant::now();
+        let machine = Machine::new(&config(workers), 1, now);
+        let mut pool = Self { machine, now };
+        pool.on(Event::Alarm);
+        pool
+    }
+
+    fn on(&mut self, event: Event) -> Vec<Action> {
+        let mut actions = Vec::new();
+        self.machine.on(event, self.now, &mut actions);
+        actions
+    }
+
+    /// Boots worker 1, which serves the app then.
+    fn boot(&mut self) {
+        self.on(Event::Spawned(1, 100));
+        self.on(Event::Worker(1, Report::Loaded("app:App".to_owned(), Ok(()))));
+        self.on(Event::Worker(1, Report::Booted));
+    }
+}
+
+/// What calls were ended with.
+fn refusals(actions: &[Action]) -> Vec<&CallError> {
+    let refusal = |action| match action {
+        &Action::Refuse(Reply::Unary(_), ref error) => Some(error),
+        _ => None,
+    };
+    actions.iter().filter_map(refusal).collect()
+}
+
+fn starts(actions: &[Action]) -> usize {
+    let is_start = |action: &&Action| matches!(action, Action::Tell(_, Control::Start(_)));
+    actions.iter().filter(is_start).count()
+}
+
+#[test]
+fn a_caller_that_leaves_before_its_call_is_seen_is_not_served() {
+    let mut pool = Pool::new(1);
+    pool.boot();
+    assert_eq!(starts(&pool.on(submit(1, pool.now))), 1, "it goes to the idle worker");
+    pool.on(Event::Caller(CallId(2), FromCaller::Left));
+    let actions = pool.on(submit(2, pool.now));
+    assert_eq!(refusals(&actions), [&CallError::Cancelled]);
+    assert_eq!(pool.machine.snapshot(pool.now).calls, 1, "only the one that somebody waits for");
+    // One that comes after the end of its call is not remembered.
+    pool.on(Event::Caller(CallId(1), FromCaller::Left));
+    assert_eq!(starts(&pool.on(submit(3, pool.now))), 0, "the slot is still taken");
+}
+
+#[test]
+fn a_call_that_comes_as_the_last_worker_ends_is_safe_to_retry() {
+    let mut pool = Pool::new(0);
+    pool.on(Event::Drain(pool.now));
+    pool.on(Event::Alarm);
+    let actions = pool.on(submit(1, pool.now));
+    assert_eq!(refusals(&actions), [&CallError::Draining]);
+    assert!(pool.machine.is_drained());
+}
+
+#[test]
+fn a_seat_that_is_due_stays_empty_once_the_workers_are_told_to_exit() {
+    let mut pool = Pool::new(1);
+    pool.on(Event::NotSpawned(1, "no such program".to_owned()));
+    pool.on(Event::Drain(pool.now + Duration::from_secs(60)));
+    pool.on(Event::EdgeClosed);
+    pool.now += Duration::from_secs(30);
+    let actions = pool.on(Event::Alarm);
+    assert!(!actions.iter().any(|action| matches!(action, Action::Spawn(..))), "{actions:?}");
+    assert!(pool.machine.is_drained(), "nobody is left, and nobody comes");
+}
