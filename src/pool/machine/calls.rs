@@ -61,7 +61,6 @@ impl Machine {
             FromCaller::Credit(credit) => self.dispatch.on_credit(id, credit, turn),
             FromCaller::Left => {
                 self.dispatch.on_left(id, turn);
-                self.end_drain_if_idle(turn);
             }
         }
     }
@@ -73,7 +72,6 @@ impl Machine {
         }
         self.feed(worker, turn);
         self.recycle_after_call(worker, app, turn);
-        self.end_drain_if_idle(turn);
     }
 
     pub(super) fn on_timed_out(
@@ -96,18 +94,39 @@ impl Machine {
         self.dispatch.feed(worker, turn);
     }
 
-    /// Ends the waiting calls of an app that nobody is going to serve.
-    pub(super) fn settle(&mut self, app: AppId, turn: &mut Turn<'_>) {
-        if self.dispatch.has_waiting(app) && !self.has_hope(app) {
-            let error = self.no_workers(app);
-            self.dispatch.refuse_waiting(app, &error, turn);
+    /// Nobody waits for what cannot come.
+    pub(super) fn settle_all(&mut self, turn: &mut Turn<'_>) {
+        let apps: Vec<AppId> = self.fleet.apps().map(|(id, _)| id).collect();
+        for app in apps {
+            self.settle(app, turn);
+        }
+    }
+
+    /// Ends the waiting calls of an app that nobody is going to serve, or lets
+    /// them wait for the one that has its name since a reload moved it.
+    fn settle(&mut self, app: AppId, turn: &mut Turn<'_>) {
+        if !self.dispatch.has_waiting(app) || self.has_hope(app) {
+            return;
+        }
+        let named = self.fleet.named(self.fleet.app(app).path());
+        match named.filter(|named| *named != app) {
+            Some(named) => {
+                self.dispatch.move_waiting(app, named, turn);
+                self.settle(named, turn);
+            }
+            None => {
+                let error = self.no_workers(app);
+                self.dispatch.refuse_waiting(app, &error, turn);
+            }
         }
     }
 
     /// Whether some worker serves the app or is going to soon.
     pub(super) fn has_hope(&self, app: AppId) -> bool {
         self.dispatch.servers(app) > 0
-            || self.fleet.has_hope(app, |seat| self.phase.is_replacing(seat))
+            || self.fleet.has_worker_for(app)
+            || self.phase.may_replace_workers()
+                && self.fleet.has_seat_for(app, |seat| self.phase.is_replacing(seat))
             || self.phase.is_opening()
     }
 

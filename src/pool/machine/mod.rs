@@ -23,6 +23,8 @@ mod scale;
 mod snapshot;
 mod turn;
 
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod simulation;
 #[cfg(test)]
 mod tests;
 
@@ -36,7 +38,7 @@ pub use turn::{Level, Note};
 use self::{
     dispatch::Dispatch,
     fleet::Fleet,
-    ids::{AppId, WorkerId},
+    ids::WorkerId,
     phase::{Phase, Scope},
     turn::Turn,
 };
@@ -87,6 +89,18 @@ pub enum Event {
     EdgeClosed,
     /// What was due has come.
     Alarm,
+}
+
+impl Event {
+    /// Whether it concerns one call and nothing else: neither who serves nor who
+    /// is there can change by it.
+    fn is_of_a_call(&self) -> bool {
+        match self {
+            Self::Submit(..) | Self::Caller(..) => true,
+            Self::Worker(_, Report::Finished(_) | Report::TimedOut(..)) => true,
+            _ => false,
+        }
+    }
 }
 
 /// What to do, in the order of the list.
@@ -192,6 +206,7 @@ impl Machine {
     /// Takes an event; adds what to do to `actions`.
     pub fn on(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
         let mut turn = Turn::new(now, actions);
+        let is_of_a_call = event.is_of_a_call();
         match event {
             Event::Submit(id, request, reply) => self.submit(id, request, reply, &mut turn),
             Event::Caller(id, said) => self.on_caller(id, said, &mut turn),
@@ -208,9 +223,15 @@ impl Machine {
                 self.begin_reload(&config, Scope::of(pool), &mut turn);
             }
             Event::Drain(deadline) => self.begin_drain(deadline, &mut turn),
-            Event::EdgeClosed => self.on_edge_closed(&mut turn),
+            Event::EdgeClosed => self.on_edge_closed(),
             Event::Alarm => self.on_alarm(&mut turn),
         }
+        if !is_of_a_call {
+            self.settle_all(&mut turn);
+            self.free_rows();
+            self.publish_health(&mut turn);
+        }
+        self.end_drain_if_idle(&mut turn);
         self.due = self.due.min(turn.due());
     }
 
@@ -222,24 +243,50 @@ impl Machine {
                 self.fill_seats(pool, turn);
             }
             self.start_housekeeping(turn);
-            self.publish_health(turn);
         }
         self.dispatch.expire(turn);
-        self.end_drain_if_idle(turn);
         self.restart_due_seats(turn);
         self.retry_due_apps(turn);
         self.housekeep(turn);
         self.enforce_drain(turn);
     }
 
+    /// How many rows the tables have.
+    #[cfg(any(test, feature = "internals"))]
+    fn rows(&self) -> Rows {
+        let (apps, pools, workers) = self.fleet.rows();
+        let (queues, calls, early) = self.dispatch.rows();
+        Rows { apps, queues, pools, workers, calls, early }
+    }
+
     /// Tells health checks which apps can be served, if that changed.
     fn publish_health(&mut self, turn: &mut Turn<'_>) {
-        let is_served = |app: AppId| self.dispatch.servers(app) > 0;
-        let served = (self.fleet.apps()).map(|(id, app)| (app.path().to_owned(), is_served(id)));
-        let health: Health = served.collect();
+        let mut health = Health::new();
+        for (id, app) in self.fleet.apps() {
+            let is_served = self.dispatch.servers(id) > 0;
+            // While a reload moves an app to another pool, both may serve it.
+            match health.iter_mut().find(|(path, _)| path == app.path()) {
+                Some((_, served)) => *served |= is_served,
+                None => health.push((app.path().to_owned(), is_served)),
+            }
+        }
         if health != self.published {
             self.published.clone_from(&health);
             turn.act(Action::Publish(health));
         }
     }
+}
+
+/// How many rows the tables have, those of what is out of the configuration
+/// included.
+#[cfg(any(test, feature = "internals"))]
+#[derive(Debug, PartialEq, Eq)]
+struct Rows {
+    apps: usize,
+    queues: usize,
+    pools: usize,
+    workers: usize,
+    calls: usize,
+    /// Callers that left before their call came.
+    early: usize,
 }

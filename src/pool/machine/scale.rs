@@ -69,9 +69,6 @@ impl Machine {
         for worker in leaving {
             self.send_away(worker, why, turn);
         }
-        let apps = self.fleet.shares(id);
-        self.settle_all(apps.into_iter().map(|(app, _)| app), turn);
-        self.publish_health(turn);
         self.skip_lost_seat(turn);
     }
 }

@@ -169,6 +169,12 @@ impl Dispatch {
         }
     }
 
+    /// How many apps, calls and callers that left early it knows.
+    #[cfg(any(test, feature = "internals"))]
+    pub fn rows(&self) -> (usize, usize, usize) {
+        (self.tallies.len(), self.places.len(), self.left_early.len())
+    }
+
     // ---- a call comes
 
     /// Notes that a call has come; false if its caller has left before.

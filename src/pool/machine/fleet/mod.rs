@@ -108,6 +108,13 @@ impl Fleet {
         true
     }
 
+    /// Lets callers mean this app by its path.
+    pub fn name(&mut self, id: AppId) {
+        if let Some(app) = self.apps.get(&id) {
+            self.names.insert(app.path().to_owned(), id);
+        }
+    }
+
     /// The names that callers use.
     pub fn names(&self) -> &HashMap<String, AppId> {
         &self.names
@@ -235,13 +242,15 @@ impl Fleet {
 
     // ---- all of them
 
-    /// Whether some worker other than one that serves the app now is going to
-    /// serve it soon. `is_replacing` says whether a reload is going to replace
-    /// the worker of a seat.
-    pub fn has_hope(&self, app: AppId, is_replacing: impl Fn(SeatId) -> bool) -> bool {
-        if self.workers.values().any(|worker| worker.gives_hope(app)) {
-            return true;
-        }
+    /// Whether some worker serves the app or is about to.
+    pub fn has_worker_for(&self, app: AppId) -> bool {
+        self.workers.values().any(|worker| worker.gives_hope(app))
+    }
+
+    /// Whether a worker is about to start in some seat that loads the app.
+    /// `is_replacing` says whether a reload is going to replace the worker of a
+    /// seat.
+    pub fn has_seat_for(&self, app: AppId, is_replacing: impl Fn(SeatId) -> bool) -> bool {
         let Some(row) = self.apps.get(&app) else { return false };
         let scouting = self.pools.get(&row.pool).is_some_and(|pool| pool.scouting);
         self.seats(row.pool).any(|(id, seat)| {
@@ -288,5 +297,14 @@ impl Fleet {
             !pool.removed || is_used
         });
         gone
+    }
+
+    /// How many apps, pools and workers there are, those that leave included, but
+    /// without apps that a reload took out and some worker has still loaded.
+    #[cfg(any(test, feature = "internals"))]
+    pub fn rows(&self) -> (usize, usize, usize) {
+        let is_loaded = |id: &AppId| self.workers().any(|worker| worker.apps.contains_key(id));
+        let kept = self.apps.iter().filter(|(id, app)| app.removed && is_loaded(id)).count();
+        (self.apps.len() - kept, self.pools.len(), self.workers.len())
     }
 }

@@ -46,8 +46,9 @@ pub struct Seat {
     pub successor: Option<WorkerId>,
     /// Workers that never became ready.
     pub backoff: Backoff,
-    /// Apps that took their worker down while they loaded.
-    pub deadly: BTreeMap<AppId, Backoff>,
+    /// Apps that took their worker down while they loaded, with when they are
+    /// tried again: whatever worker sits there then.
+    pub deadly: BTreeMap<AppId, (Deadline, Backoff)>,
 }
 
 impl Seat {

@@ -39,6 +39,8 @@ pub enum Stage {
         claim: Claim,
         /// How many imports it still owes, as a scout.
         importing: usize,
+        /// The list is done: all that is left is to judge it.
+        done: bool,
     },
     /// It holds its seat and takes calls.
     Serving {
@@ -147,6 +149,11 @@ impl Worker {
         matches!(self.stage, Stage::Serving { .. })
     }
 
+    /// Whether it has loaded what it was to load: then it has something to close.
+    pub fn has_booted(&self) -> bool {
+        matches!(self.stage, Stage::Booting { done: true, .. } | Stage::Serving { .. })
+    }
+
     /// Whether it has left its seat.
     pub fn is_leaving(&self) -> bool {
         matches!(self.stage, Stage::Draining | Stage::Ending)
@@ -198,9 +205,11 @@ impl Worker {
         ready.map(|(app, _)| *app)
     }
 
-    /// When the first of its apps is to be tried again.
-    pub fn next_retry(&self) -> Deadline {
-        self.apps.values().map(Loaded::retry_at).min().unwrap_or(Deadline::Never)
+    /// When the next of its apps is to be tried again. What is due already is
+    /// tried as soon as there is a slot.
+    pub fn next_retry_after(&self, now: Instant) -> Deadline {
+        let retries = self.apps.values().map(Loaded::retry_at);
+        retries.filter(|at| !at.is_over(now)).min().unwrap_or(Deadline::Never)
     }
 
     /// Its stage, for `status`.

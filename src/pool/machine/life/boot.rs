@@ -89,6 +89,8 @@ impl Machine {
         let pending: Vec<AppId> = pending.map(|(app, _)| *app).collect();
         let load = pending.iter().map(|app| self.fleet.app(*app).path().to_owned()).collect();
         turn.tell(id, Control::Load(load));
+        // Workers that started without what was not known now learn their part.
+        self.load_missing(pool, turn);
         let was_scouting =
             (self.fleet.pool_mut(pool)).is_some_and(|pool| std::mem::take(&mut pool.scouting));
         if was_scouting {
@@ -127,8 +129,6 @@ impl Machine {
         if is_retry {
             self.end_retry(id, turn);
         }
-        self.settle(app, turn);
-        self.publish_health(turn);
     }
 
     fn on_app_ready(&mut self, id: WorkerId, app: AppId, is_retry: bool, turn: &mut Turn<'_>) {
@@ -188,8 +188,10 @@ impl Machine {
 
     /// The first list of a worker is done.
     pub(super) fn on_booted(&mut self, id: WorkerId, turn: &mut Turn<'_>) {
-        let Some(worker) = self.fleet.worker(id) else { return };
-        let Stage::Booting { claim, .. } = worker.stage else { return };
+        let Some(worker) = self.fleet.worker_mut(id) else { return };
+        let Stage::Booting { claim, done, .. } = &mut worker.stage else { return };
+        *done = true;
+        let claim = *claim;
         let (process, seat) = (worker.process, worker.seat);
         let age = turn.now.saturating_duration_since(worker.started);
         let (ready, apps) = (worker.ready_apps().count(), worker.apps.len());
@@ -261,19 +263,22 @@ impl Machine {
                 app.last_error = None;
             }
         }
-        if let Some(seat) = self.fleet.seat_mut(seat) {
-            seat.backoff.succeeded();
+        if let Some(row) = self.fleet.seat_mut(seat) {
+            row.backoff.succeeded();
         }
         if self.has_memory_rule(id) {
             turn.act(Action::Measure(id));
         }
+        // Its seat may have got more since it was started.
+        self.load_missing(seat.pool, turn);
         self.feed(id, turn);
-        self.publish_health(turn);
     }
 
-    /// Gives every worker in a seat the apps that it lacks.
+    /// Gives every worker in a seat the apps that it lacks, unless a reload is
+    /// going to replace it: its code may not know them.
     pub(in super::super) fn load_missing(&mut self, pool: PoolId, turn: &mut Turn<'_>) {
         let lacks: Vec<(WorkerId, Vec<AppId>)> = (self.fleet.seats(pool))
+            .filter(|(id, _)| !self.phase.is_replacing(*id))
             .filter_map(|(_, seat)| Some((seat.occupant()?, seat.apps.clone())))
             .collect();
         for (id, apps) in lacks {

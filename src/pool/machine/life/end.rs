@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::super::{
     Machine,
-    fleet::{Claim, Holder, Pause, Stage, Worker},
+    fleet::{Backoff, Claim, Holder, Pause, Stage, Worker},
     ids::{AppId, SeatId, WorkerId},
     turn::{Level, Note, Turn},
 };
 use crate::{
     call::EndedBy,
+    clock::Deadline,
     pool::journal::EventKind,
     worker::{Control, Death},
 };
@@ -23,10 +24,10 @@ impl Machine {
             return;
         };
         let (process, pool) = (worker.process, worker.seat.pool);
-        let was_serving = worker.is_serving();
-        worker.stage = if was_serving { Stage::Draining } else { Stage::Ending };
+        let can_close = worker.has_booted();
+        worker.stage = if can_close { Stage::Draining } else { Stage::Ending };
         self.dispatch.retire(id);
-        match was_serving {
+        match can_close {
             true => turn.tell(id, Control::Drain),
             false => turn.tell(id, Control::Kill(why.to_owned())),
         }
@@ -76,10 +77,6 @@ impl Machine {
         for app in waiting {
             self.dispatch.feed_app(app, turn);
         }
-        self.settle_all(worker.apps.keys().copied(), turn);
-        self.free_rows();
-        self.publish_health(turn);
-        self.end_drain_if_idle(turn);
     }
 
     fn note_death(&self, worker: &Worker, death: &Death, unstarted: usize, turn: &mut Turn<'_>) {
@@ -120,16 +117,19 @@ impl Machine {
         turn: &mut Turn<'_>,
     ) {
         let id = worker.seat;
+        let random = self.random.f64();
         let Some(seat) = self.fleet.seat_mut(id) else { return };
         seat.holder = Holder::Nobody;
-        if self.phase.drain().is_some() {
+        if !self.phase.may_replace_workers() {
             return;
         }
         if let Some(successor) = seat.successor {
             return self.take_seat(successor);
         }
         if let Some(app) = loading {
-            seat.deadly.entry(app).or_default().failed(0.0);
+            let (retry_at, backoff) =
+                seat.deadly.entry(app).or_insert((Deadline::Never, Backoff::default()));
+            *retry_at = Deadline::after(turn.now, backoff.failed(random));
         }
         if worker.is_serving() {
             return self.replace_crashed(id, turn);
@@ -198,7 +198,7 @@ impl Machine {
             return;
         }
         seat.holder = Holder::Nobody;
-        if self.phase.drain().is_none() {
+        if self.phase.may_replace_workers() {
             self.start_holder(id, turn);
         }
     }
@@ -227,17 +227,6 @@ impl Machine {
         }
         self.send_away(id, why, turn);
         self.fleet.forget_cured_errors(|app| self.dispatch.servers(app) > 0);
-    }
-
-    /// Ends the waiting calls of those apps that nobody is going to serve.
-    pub(in super::super) fn settle_all(
-        &mut self,
-        apps: impl Iterator<Item = AppId>,
-        turn: &mut Turn<'_>,
-    ) {
-        for app in apps {
-            self.settle(app, turn);
-        }
     }
 
     /// Forgets what is out of the configuration and what no worker has any more.

@@ -119,7 +119,7 @@ impl Machine {
     }
 
     fn recycle(&mut self, id: WorkerId, why: &str, turn: &mut Turn<'_>) {
-        if !self.phase.may_recycle() {
+        if !self.phase.may_replace_workers() {
             return;
         }
         let Some(worker) = self.fleet.worker_mut(id) else { return };

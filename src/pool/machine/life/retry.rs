@@ -3,7 +3,7 @@
 
 use super::super::{
     Machine,
-    fleet::{Loaded, Share, Worker},
+    fleet::{Loaded, Share},
     ids::WorkerId,
     turn::Turn,
 };
@@ -14,10 +14,8 @@ impl Machine {
     pub(in super::super) fn retry_due_apps(&mut self, turn: &mut Turn<'_>) {
         for id in self.fleet.workers_that(|worker| worker.may_retry) {
             self.retry_app_in(id, turn);
-            let worker = self.fleet.worker(id);
-            let next = worker.map_or(Deadline::Never, Worker::next_retry);
-            if !next.is_over(turn.now) {
-                turn.arm(next);
+            if let Some(worker) = self.fleet.worker(id) {
+                turn.arm(worker.next_retry_after(turn.now));
             }
         }
     }

@@ -8,9 +8,7 @@ use super::super::{
     ids::{AppId, PoolId, SeatId, WorkerId},
     turn::{Level, Note, Turn},
 };
-use crate::{
-    call::WorkerRef, clock::Deadline, config::PoolConfig, pool::journal::EventKind, worker::Control,
-};
+use crate::{call::WorkerRef, config::PoolConfig, pool::journal::EventKind, worker::Control};
 
 impl Machine {
     /// Adds a pool of the configuration, with its apps; starts nothing.
@@ -28,16 +26,17 @@ impl Machine {
     /// of an app is unknown, only the first seat gets one: it imports the apps
     /// and tells, and then the others follow.
     pub(in super::super) fn fill_seats(&mut self, pool: PoolId, turn: &mut Turn<'_>) {
-        let first = SeatId { pool, index: 0 };
-        let deadly =
-            |app: &AppId| self.fleet.seat(first).is_some_and(|seat| seat.deadly.contains_key(app));
-        let shares = self.fleet.shares(pool);
-        let unknown = shares.iter().any(|(app, share)| *share == Share::Unknown && !deadly(app));
+        let Some(first) = self.fleet.seat(SeatId { pool, index: 0 }) else { return };
+        // What has taken a worker down waits, and what has its place in another
+        // seat is found out there.
+        let is_scouted = |(app, share): &(AppId, Share)| {
+            *share == Share::Unknown && first.apps.contains(app) && !first.deadly.contains_key(app)
+        };
+        let unknown = self.fleet.shares(pool).iter().any(is_scouted);
         // With a worker in the first seat that is past its imports, nobody scouts:
         // what it could not import it tries again.
         let was_scouting = self.fleet.pool(pool).scouting;
-        let first_is_empty = self.fleet.seat(first).is_some_and(|seat| seat.occupant().is_none());
-        let scouting = unknown && (was_scouting || first_is_empty);
+        let scouting = unknown && (was_scouting || first.occupant().is_none());
         if let Some(row) = self.fleet.pool_mut(pool) {
             row.scouting = scouting;
         }
@@ -57,17 +56,24 @@ impl Machine {
             .map(|(id, _)| id)
             .collect();
         for seat in empty {
-            self.start_holder(seat, turn);
+            self.take_empty_seat(seat, turn);
         }
     }
 
-    /// Starts a worker that holds its seat at once.
+    /// Starts a worker that holds its seat at once. What its predecessor died of
+    /// may have ended the scouting: then the others start, too.
     pub(in super::super) fn start_holder(&mut self, id: SeatId, turn: &mut Turn<'_>) {
-        let Some(seat) = self.fleet.seat_mut(id) else { return };
-        seat.holder = Holder::Nobody;
+        if let Some(seat) = self.fleet.seat_mut(id) {
+            seat.holder = Holder::Nobody;
+            self.fill_seats(id.pool, turn);
+        }
+    }
+
+    fn take_empty_seat(&mut self, id: SeatId, turn: &mut Turn<'_>) {
         if !self.phase.may_start_workers() {
             return; // the others are told to exit; nobody would tell this one
         }
+        let Some(seat) = self.fleet.seat(id) else { return };
         let apps = seat.apps.clone();
         let worker = self.spawn(id, Claim::Holder, apps, turn);
         if let Some(seat) = self.fleet.seat_mut(id) {
@@ -143,7 +149,7 @@ impl Machine {
         let mut later = Vec::new();
         for app in apps {
             match self.fleet.seat(seat).and_then(|seat| seat.deadly.get(app)) {
-                Some(backoff) => later.push((*app, *backoff)),
+                Some((retry_at, backoff)) => later.push((*app, *retry_at, *backoff)),
                 None => load.push(*app),
             }
         }
@@ -155,13 +161,12 @@ impl Machine {
         let paths: Vec<String> = load.iter().map(path).collect();
         let Some(worker) = self.fleet.worker_mut(id) else { return };
         worker.may_retry = !later.is_empty();
-        for (app, mut backoff) in later {
-            let retry_at = Deadline::after(turn.now, backoff.failed(self.random.f64()));
+        for (app, retry_at, backoff) in later {
             worker.apps.insert(app, Loaded::Failed { retry_at, backoff });
             turn.arm(retry_at);
         }
         if let Stage::Starting(claim) = worker.stage {
-            worker.stage = Stage::Booting { claim, importing: unknown.len() };
+            worker.stage = Stage::Booting { claim, importing: unknown.len(), done: false };
         }
         match unknown.is_empty() {
             true => turn.tell(id, Control::Load(paths)),
@@ -186,9 +191,6 @@ impl Machine {
             Some(Claim::Successor) => self.successor_failed(seat, why, turn),
             None => {}
         }
-        self.settle_all(worker.apps.keys().copied(), turn);
-        self.free_rows();
-        self.end_drain_if_idle(turn);
     }
 
     /// A worker of a seat failed before it was ready: the next one starts after a
@@ -208,7 +210,6 @@ impl Machine {
             if let Some(app) = self.fleet.app_mut(app) {
                 app.last_error = Some(why.to_owned());
             }
-            self.settle(app, turn);
         }
     }
 

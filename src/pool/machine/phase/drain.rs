@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{
     super::{
         Machine,
+        fleet::Worker,
         ids::AppId,
         turn::{Note, Turn},
     },
@@ -16,6 +17,9 @@ use crate::{call::CallError, clock::Deadline, pool::journal::EventKind};
 /// How long the workers may take to close after the last call, if the deadline
 /// is nearer: they have state to save.
 const CLOSE: Duration = Duration::from_secs(1);
+
+/// Why a worker with calls is killed.
+const OVER: &str = "graceful_timeout passed";
 
 /// A drain in progress.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ enum Step {
     EdgeClosed,
     /// The workers are told to exit: no call can be served any more.
     Goodbye,
-    /// The deadline has passed; what was left is killed.
+    /// That took too long, too: what was left is killed.
     Forced,
 }
 
@@ -55,19 +59,14 @@ impl Machine {
         let message = format!("draining: {} calls have {left:.1?} to end", self.dispatch.calls());
         turn.note(Note::event(EventKind::Draining, message));
         turn.arm(deadline);
-        // What died before is not replaced any more.
-        let apps: Vec<AppId> = self.fleet.apps().map(|(id, _)| id).collect();
-        self.settle_all(apps.into_iter(), turn);
-        self.end_drain_if_idle(turn);
     }
 
-    pub(in super::super) fn on_edge_closed(&mut self, turn: &mut Turn<'_>) {
+    pub(in super::super) fn on_edge_closed(&mut self) {
         if let Phase::Draining(drain) = &mut self.phase
             && drain.step == Step::Open
         {
             drain.step = Step::EdgeClosed;
         }
-        self.end_drain_if_idle(turn);
     }
 
     /// Sends the workers home once the last call has ended and none can come.
@@ -84,7 +83,8 @@ impl Machine {
         }
     }
 
-    /// Kills what is left at the deadline.
+    /// At the deadline calls are killed with their workers; workers without calls
+    /// have a moment to close, then what is left is killed.
     pub(in super::super) fn enforce_drain(&mut self, turn: &mut Turn<'_>) {
         let Phase::Draining(drain) = &mut self.phase else { return };
         if drain.step == Step::Forced {
@@ -93,13 +93,26 @@ impl Machine {
         if drain.deadline > turn.now {
             return turn.arm(drain.deadline);
         }
-        drain.step = Step::Forced;
+        if drain.step == Step::Goodbye {
+            drain.step = Step::Forced;
+            for id in self.fleet.workers_that(|_| true) {
+                self.end_now(id, OVER, turn);
+            }
+            return;
+        }
+        drain.step = Step::Goodbye;
+        drain.deadline = turn.now + CLOSE;
+        turn.arm(drain.deadline);
         let apps: Vec<AppId> = self.fleet.apps().map(|(id, _)| id).collect();
         for app in apps {
             self.dispatch.refuse_waiting(app, &CallError::Draining, turn);
         }
         for id in self.fleet.workers_that(|_| true) {
-            self.end_now(id, "graceful_timeout passed", turn);
+            let loading = self.fleet.worker(id).and_then(Worker::loading).is_some();
+            match self.dispatch.load(id) > u32::from(loading) {
+                true => self.end_now(id, OVER, turn),
+                false => self.send_away(id, "the arbiter ends", turn),
+            }
         }
     }
 }

@@ -62,8 +62,8 @@ impl Phase {
         }
     }
 
-    /// Whether a worker that works may be replaced.
-    pub fn may_recycle(&self) -> bool {
+    /// Whether a worker that dies, or has served enough, is replaced.
+    pub fn may_replace_workers(&self) -> bool {
         self.drain().is_none()
     }
 

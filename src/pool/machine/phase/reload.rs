@@ -286,7 +286,7 @@ impl Machine {
             self.fill_seats(pool, turn);
         }
         self.reloads += 1;
-        self.after_reload(turn);
+        self.start_housekeeping(turn);
         let (scope, replaced) = (reload.scope, reload.replaced);
         let message = format!("{scope} finished: {replaced} workers replaced");
         turn.note(scope.note(Note::event(EventKind::ReloadFinished, message)));
@@ -311,7 +311,7 @@ impl Machine {
         turn.note(scope.note(Note::event(EventKind::ReloadFailed, message.clone())));
         match replaced {
             0 => self.roll_back(rollback, turn),
-            _ => self.keep_shares(&rollback),
+            _ => self.keep_half(rollback, turn),
         }
         let apps: Vec<AppId> = self.fleet.apps().map(|(id, _)| id).collect();
         for app in apps {
@@ -324,17 +324,8 @@ impl Machine {
             self.fleet.allocate(pool);
             self.load_missing(pool, turn);
         }
-        self.after_reload(turn);
-        turn.act(Action::Reloaded(Err(ReloadError::GivenUp(message))));
-    }
-
-    /// Without a reload, nobody waits for what only that would have brought.
-    fn after_reload(&mut self, turn: &mut Turn<'_>) {
-        let apps: Vec<AppId> = self.fleet.apps().map(|(id, _)| id).collect();
-        self.settle_all(apps.into_iter(), turn);
-        self.free_rows();
         self.start_housekeeping(turn);
-        self.publish_health(turn);
+        turn.act(Action::Reloaded(Err(ReloadError::GivenUp(message))));
     }
 
     /// An app that is no longer configured where it was: who waits for it waits

@@ -47,14 +47,25 @@ impl Machine {
         }
     }
 
-    /// For a reload that has replaced something, but not what would have told
-    /// the shares again: those that were known hold on.
-    pub(super) fn keep_shares(&mut self, old: &Rollback) {
+    /// For a reload that has replaced something, but not all: shares that nobody
+    /// has told again are those that were known, and an app that was to move is
+    /// where it is served.
+    pub(super) fn keep_half(&mut self, old: Rollback, turn: &mut Turn<'_>) {
         for (app, _, share) in &old.apps {
             if let Some(row) = self.fleet.app_mut(*app)
                 && row.share == Share::Unknown
             {
                 row.share = *share;
+            }
+        }
+        for new in old.added_apps {
+            let path = self.fleet.app(new).path();
+            let Some(before) = old.names.get(path).copied() else { continue };
+            if self.dispatch.servers(new) > 0 {
+                self.remove_app(before, turn);
+            } else {
+                self.fleet.name(before);
+                self.remove_app(new, turn);
             }
         }
     }

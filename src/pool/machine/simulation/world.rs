@@ -1,0 +1,419 @@
+//! Virtual time, and who acts next.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use fastrand::Rng;
+use tokio::sync::oneshot::{Receiver, error::TryRecvError};
+
+use super::{
+    plan::{APPS, CallPlan, POOLS, Plan, Release, Step},
+    promises::{self, Broken},
+    story::{Stats, Teller},
+    worker::{Deed, Wishes, Worker},
+};
+use crate::{
+    call::{CallError, CallId, CallRequest, FromCaller, Peer, WorkerRef, reply_channel},
+    clock::Deadline,
+    pool::{
+        ScaleTo,
+        machine::{Action, Event, Machine, ids::WorkerId},
+    },
+    worker::{Control, Report},
+};
+
+/// How long the world goes on after the plan, with its faults; and then without.
+const AFTER: Duration = Duration::from_secs(10);
+const MENDED: Duration = Duration::from_secs(80);
+/// A drain must have ended so long after its deadline.
+const STRAGGLERS: Duration = Duration::from_secs(20);
+/// More alarms than that at one moment are a loop.
+const MOST_ALARMS: u32 = 8;
+
+/// Something that is going to happen.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Happening {
+    Step(usize),
+    Leave(CallId),
+    Deed(WorkerId, usize),
+    Mend,
+    Drain,
+    Edge,
+}
+
+/// A caller that waits, or has waited.
+pub struct Caller {
+    pub answer: Receiver<Result<Bytes, (CallError, Option<WorkerRef>)>>,
+    pub plan: CallPlan,
+    pub has_left: bool,
+    pub has_answer: bool,
+    pub starts: u32,
+}
+
+/// The world of one story.
+pub struct World<'a> {
+    plan: &'a Plan,
+    pub machine: Machine,
+    pub now: Instant,
+    start: Instant,
+    happenings: BinaryHeap<Reverse<(Instant, u64, Happening)>>,
+    order: u64,
+    deeds: HashMap<usize, Deed>,
+    pub workers: BTreeMap<WorkerId, Worker>,
+    /// The release whose code new workers load.
+    release: Arc<Release>,
+    /// Failed loads so far, for apps that fail a number of times.
+    failures: [u32; APPS.len()],
+    pub callers: BTreeMap<CallId, Caller>,
+    next_call: u64,
+    no_process: u32,
+    mended: bool,
+    /// Calls that were not started where they were to be.
+    came_back: usize,
+    random: Rng,
+    pub drained_by: Option<Instant>,
+    alarms: u32,
+    stats: Stats,
+    pub teller: Option<Teller>,
+}
+
+impl<'a> World<'a> {
+    pub fn new(plan: &'a Plan) -> Self {
+        let now = Instant::now();
+        let mut world = Self {
+            plan,
+            machine: Machine::new(&plan.release.config, plan.seed, now),
+            now,
+            start: now,
+            happenings: BinaryHeap::new(),
+            order: 0,
+            deeds: HashMap::new(),
+            workers: BTreeMap::new(),
+            release: Arc::clone(&plan.release),
+            failures: [0; APPS.len()],
+            callers: BTreeMap::new(),
+            next_call: 1,
+            no_process: 0,
+            mended: false,
+            came_back: 0,
+            random: Rng::with_seed(!plan.seed),
+            drained_by: None,
+            alarms: 0,
+            stats: Stats::default(),
+            teller: None,
+        };
+        for (index, (at, _)) in plan.steps.iter().enumerate() {
+            world.later(*at, Happening::Step(index));
+        }
+        if plan.steps.is_empty() {
+            world.later(AFTER, Happening::Mend);
+        }
+        world
+    }
+
+    /// Plays to the end.
+    pub fn play(mut self) -> Result<Stats, (Broken, Self)> {
+        match self.run() {
+            Ok(()) => Ok(self.stats),
+            Err(broken) => Err((broken, self)),
+        }
+    }
+
+    fn run(&mut self) -> Result<(), Broken> {
+        while !self.machine.is_drained() {
+            let next = self.happenings.peek().map(|Reverse((at, _, _))| *at);
+            let due = self.machine.due().instant();
+            match (next, due) {
+                (None, None) => return Err(Broken::of("a drain ends", "nobody acts any more")),
+                (Some(at), due) if due.is_none_or(|due| at < due) => self.happen()?,
+                (_, _) => {
+                    self.pass(due.unwrap_or(self.now))?;
+                    self.on(Event::Alarm)?;
+                }
+            }
+        }
+        promises::at_the_end(self)
+    }
+
+    fn pass(&mut self, to: Instant) -> Result<(), Broken> {
+        if to > self.now {
+            self.now = to;
+            self.alarms = 0;
+        }
+        self.alarms += 1;
+        if self.alarms > MOST_ALARMS {
+            return Err(Broken::of("an alarm is for later", "the same one rings again and again"));
+        }
+        match self.drained_by {
+            Some(by) if self.now > by + STRAGGLERS => {
+                Err(Broken::of("a drain ends", "its deadline is long over"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn happen(&mut self) -> Result<(), Broken> {
+        let Some(Reverse((at, _, happening))) = self.happenings.pop() else { return Ok(()) };
+        if at > self.now {
+            self.now = at;
+            self.alarms = 0;
+        }
+        match happening {
+            Happening::Step(index) => {
+                let plan = self.plan;
+                self.step(&plan.steps[index].1)?;
+                if index + 1 == plan.steps.len() {
+                    self.later(AFTER, Happening::Mend);
+                }
+                Ok(())
+            }
+            Happening::Leave(id) => self.leave(id),
+            Happening::Deed(worker, deed) => self.deed(worker, deed),
+            Happening::Mend => self.mend(),
+            Happening::Drain => self.drain(Duration::from_secs(10)),
+            Happening::Edge => self.on(Event::EdgeClosed),
+        }
+    }
+
+    fn later(&mut self, pause: Duration, happening: Happening) {
+        self.order += 1;
+        self.happenings.push(Reverse((self.now + pause, self.order, happening)));
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), Broken> {
+        match step {
+            Step::Call(call) => self.call(call),
+            Step::Scale { pool, workers } => {
+                let pool = POOLS.get(*pool).copied().unwrap_or_default().to_owned();
+                self.on(Event::Scale { pool, change: ScaleTo::Workers(*workers) })
+            }
+            Step::Reload { release, pool } => {
+                // What the code does is new even if the configuration is refused.
+                self.release = Arc::clone(release);
+                self.failures = [0; APPS.len()];
+                let pool = pool.map_or("", |pool| POOLS[pool]).to_owned();
+                self.on(Event::Reload { config: Box::new(release.config.clone()), pool })
+            }
+            Step::Drain { patience } => self.drain(*patience),
+            Step::Crash { nth } => {
+                let alive = self.workers.iter().filter(|(_, worker)| !worker.is_dead());
+                let alive: Vec<WorkerId> = alive.map(|(id, _)| *id).collect();
+                let Some(id) = alive.get(nth % alive.len().max(1)).copied() else { return Ok(()) };
+                self.stats.crashes += 1;
+                self.tell_story(|| format!("worker {id} dies of a signal"));
+                self.act(id, |worker, wishes| {
+                    worker.crash(wishes);
+                })
+            }
+            Step::NoProcess => {
+                self.no_process += 1;
+                Ok(())
+            }
+            Step::Freeze { pause } => {
+                self.tell_story(|| format!("the machine stands still for {pause:?}"));
+                self.now += *pause;
+                self.drained_by = self.drained_by.map(|by| by + *pause);
+                Ok(())
+            }
+        }
+    }
+
+    fn call(&mut self, plan: &CallPlan) -> Result<(), Broken> {
+        let id = CallId(self.next_call);
+        self.next_call += 1;
+        self.stats.calls += 1;
+        let deadline =
+            plan.deadline.map_or(Deadline::Never, |left| Deadline::after(self.now, left));
+        let request = CallRequest {
+            app: APPS.get(plan.app).copied().unwrap_or("no:App").to_owned(),
+            action: "act".to_owned(),
+            payload: Bytes::from(vec![0; plan.bytes]),
+            arrived: self.now,
+            peer: Peer::Unknown,
+            caller_deadline: deadline,
+            request_id: String::new(),
+            metadata: Vec::new(),
+        };
+        let (reply, answer) = reply_channel();
+        let leaves_first = plan.leaves_after == Some(Duration::ZERO);
+        let (has_left, has_answer, starts) = (false, false, 0);
+        let plan = plan.clone();
+        let leaves_after = plan.leaves_after;
+        self.callers.insert(id, Caller { answer, plan, has_left, has_answer, starts });
+        if leaves_first {
+            self.leave(id)?;
+        } else if let Some(pause) = leaves_after {
+            self.later(pause, Happening::Leave(id));
+        }
+        let app = request.app.clone();
+        // One that comes back keeps its place, whatever the limit.
+        let before = promises::waiting(&self.machine, &app);
+        self.came_back = 0;
+        self.on(Event::Submit(id, request, reply))?;
+        promises::queue_is_bounded(&self.machine, &app, before + self.came_back)
+    }
+
+    fn leave(&mut self, id: CallId) -> Result<(), Broken> {
+        let Some(caller) = self.callers.get_mut(&id) else { return Ok(()) };
+        match caller.answer.try_recv() {
+            Err(TryRecvError::Empty) if !caller.has_left => caller.has_left = true,
+            Ok(_) => {
+                caller.has_answer = true;
+                return Ok(()); // its ticket is done
+            }
+            Err(_) => return Ok(()),
+        }
+        self.on(Event::Caller(id, FromCaller::Left))
+    }
+
+    /// From here on everything loads, and nothing is done to it any more.
+    fn mend(&mut self) -> Result<(), Broken> {
+        self.tell_story(|| "every fault is mended".to_owned());
+        self.mended = true;
+        self.later(MENDED, Happening::Drain);
+        self.no_process = 0;
+        self.release = Arc::new(self.release.mended());
+        Ok(())
+    }
+
+    fn drain(&mut self, patience: Duration) -> Result<(), Broken> {
+        if self.drained_by.is_some() {
+            return Ok(());
+        }
+        if self.mended {
+            promises::before_the_drain(self)?;
+        }
+        self.drained_by = Some(self.now + patience);
+        let pause = Duration::from_millis(self.random.u64(0..3000));
+        self.later(pause, Happening::Edge);
+        self.on(Event::Drain(self.now + patience))
+    }
+
+    fn deed(&mut self, id: WorkerId, deed: usize) -> Result<(), Broken> {
+        let Some(deed) = self.deeds.remove(&deed) else { return Ok(()) };
+        let release = Arc::clone(&self.release);
+        let mut failures = self.failures;
+        let result =
+            self.act(id, |worker, wishes| worker.does(deed, &release, &mut failures, wishes));
+        self.failures = failures;
+        result
+    }
+
+    /// Lets a worker act, and passes on what it wishes.
+    fn act(
+        &mut self,
+        id: WorkerId,
+        act: impl FnOnce(&mut Worker, &mut Wishes<'_>),
+    ) -> Result<(), Broken> {
+        let (mut deeds, mut reports) = (Vec::new(), Vec::new());
+        let mut wishes = Wishes { now: self.now, deeds: &mut deeds, reports: &mut reports };
+        let Some(worker) = self.workers.get_mut(&id) else { return Ok(()) };
+        act(worker, &mut wishes);
+        self.plan_deeds(id, deeds);
+        for report in reports {
+            if let Report::Died(_) = report {
+                self.workers.remove(&id);
+            }
+            self.on(Event::Worker(id, report))?;
+        }
+        Ok(())
+    }
+
+    fn plan_deeds(&mut self, id: WorkerId, deeds: Vec<(Duration, Deed)>) {
+        for (pause, deed) in deeds {
+            let key = self.order as usize;
+            self.deeds.insert(key, deed);
+            self.later(pause, Happening::Deed(id, key));
+        }
+    }
+
+    /// The machine decides, its hands act, and what follows at once is decided.
+    fn on(&mut self, event: Event) -> Result<(), Broken> {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            self.stats.events += 1;
+            if let Event::Worker(id, Report::Booted) = &event
+                && let Some(worker) = self.workers.get_mut(id)
+            {
+                worker.is_known_to_have_booted = true;
+            }
+            self.came_back += usize::from(matches!(event, Event::NotStarted(..)));
+            if let Some(teller) = &mut self.teller {
+                teller.event(self.now - self.start, &event);
+            }
+            let mut actions = Vec::new();
+            self.machine.on(event, self.now, &mut actions);
+            for action in actions {
+                if let Some(teller) = &mut self.teller {
+                    teller.action(&action);
+                }
+                self.perform(action, &mut events)?;
+            }
+        }
+        promises::always(self)
+    }
+
+    fn perform(&mut self, action: Action, events: &mut VecDeque<Event>) -> Result<(), Broken> {
+        match action {
+            Action::Spawn(id, _, _) if self.no_process > 0 => {
+                self.no_process -= 1;
+                events.push_back(Event::NotSpawned(id, "no process is left".to_owned()));
+            }
+            Action::Spawn(id, pool, _) => {
+                self.stats.workers += 1;
+                let pid = id as i32 + 1000;
+                self.workers.insert(id, Worker::new(WorkerRef { id, pid }, &pool, self.plan.seed));
+                events.push_back(Event::Spawned(id, pid));
+            }
+            Action::Tell(id, control) => self.tell(id, control, events)?,
+            Action::Refuse(reply, error) => reply.fail(error, None),
+            Action::Measure(id) => {
+                events.push_back(Event::Measured(id, self.random.u64(50..103)));
+            }
+            Action::Reloaded(Ok(_)) => self.stats.reloads += 1,
+            Action::Reloaded(Err(_)) | Action::Scaled(_) => {}
+            Action::Note(_) | Action::Publish(_) => {}
+        }
+        Ok(())
+    }
+
+    fn tell(
+        &mut self,
+        id: WorkerId,
+        control: Control,
+        events: &mut VecDeque<Event>,
+    ) -> Result<(), Broken> {
+        promises::may_be_told(self, id, &control)?;
+        if let Control::Start(call) = &control
+            && let Some(caller) = self.callers.get_mut(&call.id)
+        {
+            caller.starts += 1;
+        }
+        let Some(worker) = self.workers.get_mut(&id) else {
+            if let Control::Start(call) = control {
+                events.push_back(Event::NotStarted(id, Box::new(call)));
+            }
+            return Ok(());
+        };
+        let (mut deeds, mut reports) = (Vec::new(), Vec::new());
+        let mut wishes = Wishes { now: self.now, deeds: &mut deeds, reports: &mut reports };
+        let callers = &self.callers;
+        let back = worker.tell(control, |id| callers[&id].plan.clone(), &mut wishes);
+        events.extend(back.map(|call| Event::NotStarted(id, Box::new(call))));
+        events.extend(reports.into_iter().map(|report| Event::Worker(id, report)));
+        self.plan_deeds(id, deeds);
+        Ok(())
+    }
+
+    fn tell_story(&mut self, line: impl FnOnce() -> String) {
+        let at = self.now - self.start;
+        if let Some(teller) = &mut self.teller {
+            teller.line(at, line());
+        }
+    }
+}
