@@ -5,12 +5,10 @@
 
 pub use crate::{
     call::CallId,
-    frames::{FrameReader, FrameWriter},
     pool::machine::{
         ids::{AppId, WorkerId},
         scheduler::{Scheduler, Taken, Verdict},
     },
-    process::{Socket, SocketReader, SocketWriter},
     server::{
         authority::AuthorityRepair,
         envelope::Envelope,

@@ -17,13 +17,14 @@ use std::{
 };
 
 use bytes::Bytes;
+use dirtyd_client::proto::worker::Metadata;
 
 pub use error::{AppFailure, CallError, EndedBy, QueueBound, WorkerRef};
 pub use peer::Peer;
 pub use reply::{Chunks, Reply, Sink, StreamItem, reply_channel, stream_channel};
 pub use ticket::{CallerLine, Credit, FromCaller, Ticket};
 
-use crate::{clock::Deadline, proto::worker::Metadata};
+use crate::clock::Deadline;
 
 /// Names one call, on this machine and for ever: an arbiter counts on from the
 /// microsecond of its start, which is further than any arbiter before it has

@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use dirtyd_client::system::Socket;
 use http::Request;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::{
@@ -14,7 +15,7 @@ use super::{
     authority::AuthorityRepair,
     router::{Router, refusal},
 };
-use crate::{call::Peer, config::Limits, process::Socket};
+use crate::{call::Peer, config::Limits};
 
 /// Flow-control windows: large enough that a payload of some MiB needs few
 /// round trips, small enough to bound what a connection may hold.

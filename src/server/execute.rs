@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use dirtyd_client::proto::worker::Metadata;
 use http::Request;
 use hyper::body::Incoming;
 use tonic::{
@@ -23,7 +24,6 @@ use crate::{
     clock::Deadline,
     config::Window,
     pool::PoolHandle,
-    proto::worker::Metadata,
 };
 
 /// The metadata key of a caller's own request id.

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use dirtyd_client::system::Socket;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -33,8 +34,7 @@ use crate::{
     call::Peer,
     config::{Config, Limits},
     pool::PoolHandle,
-    process::Socket,
-    proto::{DESCRIPTORS, v1::admin_server::AdminServer},
+    proto::{DESCRIPTORS, admin_server::AdminServer},
 };
 
 /// How long to wait after accept failed for want of descriptors or memory.

@@ -29,12 +29,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use dirtyd_client::system::Socket;
 use tokio::sync::mpsc;
 
 use crate::{
     call::{AppFailure, Call, CallId, Credit, EndedBy, WorkerRef},
     config::{PoolConfig, Window},
-    process::{Socket, WorkerCommand, WorkerProcess},
+    process::{WorkerCommand, WorkerProcess},
 };
 
 /// What a worker needs to know from the configuration.

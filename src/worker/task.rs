@@ -8,6 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
+use dirtyd_client::{
+    frames::{FrameError, FrameReader, FrameWriter},
+    proto::worker::{
+        ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Request, Shutdown,
+        Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
+    },
+    system::Socket,
+};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
@@ -20,12 +28,7 @@ use crate::{
         WorkerRef,
     },
     clock::{Alarm, Deadline},
-    frames::{FrameError, FrameReader, FrameWriter},
-    process::{Socket, WorkerProcess},
-    proto::worker::{
-        ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Request, Shutdown,
-        Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
-    },
+    process::WorkerProcess,
 };
 
 /// The version of the worker protocol that this arbiter speaks.
@@ -304,7 +307,7 @@ impl Task {
         }
     }
 
-    fn on_hello(&mut self, hello: &crate::proto::worker::Hello) {
+    fn on_hello(&mut self, hello: &dirtyd_client::proto::worker::Hello) {
         if self.loading.is_greeted() || hello.protocol_version != PROTOCOL {
             let version = hello.protocol_version;
             return self.kill(format!(

@@ -3,10 +3,11 @@
 
 use std::time::Instant;
 
+use dirtyd_client::proto::worker::{CancelReason, Ping, arbiter_frame};
+
 use super::Task;
 use crate::{
     call::{CallError, CallId},
-    proto::worker::{CancelReason, Ping, arbiter_frame},
     worker::{
         Report,
         pulse::Beat,

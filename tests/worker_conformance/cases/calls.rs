@@ -1,6 +1,6 @@
-use dirtyd::{
+use dirtyd_client::{
+    Args, Tensor, Value,
     proto::{v1, worker::ErrorKind},
-    value::{Args, Tensor, Value},
 };
 
 use crate::{

@@ -18,7 +18,7 @@ use prost::Message as _;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    AppError, Apps, Call, CancelReason, app::Kind, call::Facts, credit::Credit, worker::Said,
+    AppError, Apps, Call, CancelReason, app::Kind, call::Facts, credit::Credit, task::Said,
 };
 use crate::{
     proto::{

@@ -35,11 +35,11 @@ use super::{
 use crate::{
     busy_wait::BusyWait,
     frames::{FrameError, FrameReader, FrameWriter},
-    process::Socket,
     proto::worker::{
         AppFailed, AppImported, AppReady, ArbiterFrame, Chunk, End, Error, Hello, Pong, Request,
         Response, Welcome, WorkerFrame, arbiter_frame::Kind, worker_frame,
     },
+    system::Socket,
 };
 
 /// The version of the worker protocol that this runtime speaks.
