@@ -24,8 +24,8 @@ impl Pool {
         let unstarted = std::mem::take(&mut death.unstarted);
         self.journal_death(&worker, &death, unstarted.len());
 
-        for call in &death.lost {
-            self.leave_slot(*call, false);
+        for end in &death.lost {
+            self.leave_slot(end.call, false);
         }
         let mut apps = Vec::new();
         for call in unstarted {

@@ -136,7 +136,6 @@ impl Pool {
             max_message_size: self.settings.max_message_size,
             busy_wait: self.settings.busy_wait,
             graceful_timeout: self.settings.graceful_timeout,
-            late_frames: Arc::clone(&self.late_frames),
         };
         let handle = WorkerHandle::start(spec, self.worker_events.clone())?;
         let (worker, now) = (handle.worker, Instant::now());

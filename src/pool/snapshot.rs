@@ -83,7 +83,6 @@ pub struct AppSnapshot {
 
 impl Pool {
     pub(super) fn snapshot(&self) -> Snapshot {
-        let late_frames = self.late_frames.load(std::sync::atomic::Ordering::Relaxed);
         Snapshot {
             workers: self.workers.keys().map(|id| self.worker_snapshot(*id)).collect(),
             apps: (0..self.apps.len())
@@ -92,7 +91,7 @@ impl Pool {
                 .collect(),
             calls: self.calls.len(),
             draining: self.drain.is_some(),
-            late_frames,
+            late_frames: self.late_frames,
             reloads: self.reloads,
         }
     }

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
@@ -78,16 +77,16 @@ pub struct Pool {
     pub(super) scheduler: Scheduler<Call>,
     pub(super) calls: BTreeMap<CallId, Place>,
     pub(super) journal: Journal,
-    pub(super) late_frames: Arc<AtomicU64>,
+    pub(super) late_frames: u64,
     pub(super) next_worker: WorkerId,
     pub(super) reload: Option<Reload>,
     pub(super) reloads: u64,
     pub(super) drain: Option<Drain>,
-    pub(super) worker_events: mpsc::Sender<(WorkerId, worker::Event)>,
+    pub(super) worker_events: mpsc::Sender<(WorkerId, worker::Report)>,
     health: watch::Sender<Health>,
     requests: mpsc::Receiver<Request>,
     callers: mpsc::Receiver<(CallId, FromCaller)>,
-    events: mpsc::Receiver<(WorkerId, worker::Event)>,
+    events: mpsc::Receiver<(WorkerId, worker::Report)>,
     alarm: Alarm,
     /// Never later than what is due first.
     due: Deadline,
@@ -96,7 +95,7 @@ pub struct Pool {
 /// What woke the task.
 enum Wake {
     Caller(CallId, FromCaller),
-    Event(WorkerId, worker::Event),
+    Event(WorkerId, worker::Report),
     Request(Request),
     Alarm,
 }
@@ -118,7 +117,7 @@ impl Pool {
             scheduler: Scheduler::default(),
             calls: BTreeMap::new(),
             journal: Journal::new(),
-            late_frames: Arc::default(),
+            late_frames: 0,
             next_worker: 1,
             reload: None,
             reloads: 0,
@@ -191,14 +190,15 @@ impl Pool {
         }
     }
 
-    fn on_worker(&mut self, worker: WorkerId, event: worker::Event) {
+    fn on_worker(&mut self, worker: WorkerId, event: worker::Report) {
         match event {
-            worker::Event::Finished(id, served) => self.on_finished(worker, id, served),
-            worker::Event::TimedOut(id, message) => self.on_timed_out(worker, id, message),
-            worker::Event::Imported(app, result) => self.on_imported(worker, &app, result),
-            worker::Event::Loaded(app, result) => self.on_loaded(worker, &app, result),
-            worker::Event::Booted => self.on_booted(worker),
-            worker::Event::Died(death) => self.on_died(worker, death),
+            worker::Report::Finished(end) => self.on_finished(worker, end.call, end.served),
+            worker::Report::TimedOut(id, message) => self.on_timed_out(worker, id, message),
+            worker::Report::Imported(app, result) => self.on_imported(worker, &app, result),
+            worker::Report::Loaded(app, result) => self.on_loaded(worker, &app, result),
+            worker::Report::Booted => self.on_booted(worker),
+            worker::Report::LateFrame => self.late_frames += 1,
+            worker::Report::Died(death) => self.on_died(worker, death),
         }
     }
 
