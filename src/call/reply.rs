@@ -110,6 +110,12 @@ pub struct Chunks {
 }
 
 impl Chunks {
+    /// The number of items that wait to be read.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
     /// The next item; `None` if the arbiter lost the call.
     pub async fn next(&mut self) -> Option<StreamItem> {
         let item = self.items.recv().await;

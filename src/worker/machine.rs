@@ -34,12 +34,8 @@ mod interface;
 mod ladder;
 mod loading;
 mod overdue;
-#[cfg(test)]
-mod property_tests;
 mod pulse;
 mod slot;
-#[cfg(test)]
-mod slot_tests;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -113,12 +109,15 @@ impl Machine {
 
     /// Decides what follows from an event at `now`, and adds it to `actions`.
     pub fn on(&mut self, event: Event, now: Instant, actions: &mut Vec<Action>) {
+        if let Event::Written(requests) = event {
+            return self.calls.written(requests); // nothing else can follow from it
+        }
         let signal = self.terms.as_ref().map_or(0, |terms| terms.stack_dump_signal);
         let mut turn = Turn::new(now, self.stage.reach(), signal, actions);
         match event {
             Event::Told(control) => self.on_control(control, &mut turn),
             Event::Frame(kind) => self.on_frame(kind, &mut turn),
-            Event::Written(requests) => self.calls.written(requests),
+            Event::Written(_) => {}
             Event::Closed { within_frame } => self.on_closed(within_frame, &mut turn),
             Event::Fault(why) => self.on_fault(why, &mut turn),
             Event::Exited { ended, begun, written } => {

@@ -18,6 +18,7 @@
 //!
 //! It knows no queue, no other worker and no gRPC.
 
+mod inbox;
 pub mod machine;
 mod outbox;
 mod output;
@@ -37,7 +38,7 @@ use crate::{
 };
 use machine::Machine;
 
-/// What a worker needs to know from the configuration.
+/// What is known about a worker before it starts.
 #[derive(Debug, Clone)]
 pub struct WorkerSpec {
     /// The arbiter's number for it.
@@ -65,7 +66,7 @@ pub enum Control {
     Start(Call),
     /// The caller of a call left.
     Cancel(CallId),
-    /// The reader of a stream took so much.
+    /// The reader of a stream has taken this much more of it.
     Credit(CallId, Credit),
     /// Finish what runs, then exit.
     Drain,
@@ -84,7 +85,7 @@ pub enum Report {
     Booted,
     /// A call left its slot.
     Finished(End),
-    /// A call ran into its timeout; one line for people.
+    /// A call ran into its timeout; one line for the journal.
     TimedOut(CallId, String),
     /// A frame came for a call that has no caller any more, and was dropped.
     LateFrame,
@@ -149,9 +150,9 @@ impl WorkerHandle {
         let worker = WorkerRef { id: spec.id, pid: process.pid() };
         output::log_stdout(process.stdout.take(), worker, &pool.name);
         let last_words = output::log_stderr(process.stderr.take(), worker, &pool.name);
-        // Room for a Start, a Cancel and the credit of a whole window, which comes
-        // in halves, per slot, and then some. The pool never waits: to find it full
-        // means that the task is stuck.
+        // Each slot has room for a Start, a Cancel and the credit of a whole window,
+        // which comes in halves. The pool never waits: if it finds the channel full,
+        // the task is stuck.
         let (control, receiver) = mpsc::channel(8 * pool.threads.get() as usize + 16);
         let socket = Socket::new(socket)?;
         let machine = Machine::new(spec, worker, Instant::now());
@@ -169,7 +170,7 @@ impl WorkerHandle {
         }
     }
 
-    /// Tells the task something; a worker that is gone needs no telling.
+    /// Tells the task something. A worker that is gone does not need to hear it.
     pub fn tell(&self, control: Control) {
         if let Err(mpsc::error::TrySendError::Full(control)) = self.control.try_send(control) {
             tracing::error!(

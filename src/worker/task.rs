@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 
 use super::{
     Control, Report,
+    inbox::Inbox,
     machine::{Action, Event, Level, Machine},
     outbox::Outbox,
     output::LastWords,
@@ -14,36 +15,23 @@ use super::{
 use crate::{
     call::{EndedBy, WorkerRef},
     clock::Alarm,
-    frames::{FrameError, FrameReader, FrameWriter},
+    frames::{FrameReader, FrameWriter},
     process::{Socket, WorkerProcess},
-    proto::worker::WorkerFrame,
 };
 
-/// The number of frames after which a worker lets the other tasks run: what lies
-/// in the read buffer comes without a wait.
-const FRAMES_PER_TURN: u32 = 64;
-
-/// What woke the task.
-enum Wake {
-    Control(Option<Control>),
-    Frame(Result<Option<WorkerFrame>, FrameError>),
-    Alarm,
-    Written(std::io::Result<()>),
-    Exited,
-}
+/// The socket has failed: it is as good as closed.
+const CLOSED: Event = Event::Closed { within_frame: false };
 
 /// The owner of one worker process.
 pub(super) struct Task {
     machine: Machine,
-    reader: FrameReader<WorkerFrame>,
+    inbox: Inbox,
     outbox: Outbox,
     control: mpsc::Receiver<Control>,
     reports: mpsc::Sender<(u64, Report)>,
     alarm: Alarm,
     /// Empty between events; kept for its memory.
     actions: Vec<Action>,
-    /// The number of frames that came.
-    frames: u32,
     last_words: LastWords,
 }
 
@@ -57,46 +45,39 @@ impl Task {
         last_words: LastWords,
     ) -> Self {
         let (read, write) = socket.into_split();
-        let reader = FrameReader::new(read, machine.spec().max_message_size);
+        let inbox = Inbox::new(FrameReader::new(read, machine.spec().max_message_size));
         let outbox = Outbox::new(FrameWriter::new(write));
         let (alarm, actions) = (Alarm::new(), Vec::new());
-        Self { machine, reader, outbox, control, reports, alarm, actions, frames: 0, last_words }
+        Self { machine, inbox, outbox, control, reports, alarm, actions, last_words }
     }
 
     /// Serves until the process has ended, then buries it.
     pub(super) async fn run(mut self, process: WorkerProcess) {
         loop {
-            self.write_now(&process).await;
+            if self.write_now().is_err() {
+                self.machine.on(CLOSED, Instant::now(), &mut self.actions);
+                self.carry_out(Some(&process)).await;
+            }
             self.alarm.set(self.machine.due());
             let open = self.machine.reads();
             // The exit ranks first, because everything else is pointless after
             // it; then what is asked of the worker, so that a cancel overtakes
             // a flood of chunks; then time, so that no flood stops the clock.
-            let wake = tokio::select! { biased;
-                () = process.exited() => Wake::Exited,
-                control = self.control.recv() => Wake::Control(control),
-                () = self.alarm.rings() => Wake::Alarm,
-                done = self.outbox.flush(), if open && self.outbox.is_pending() =>
-                    Wake::Written(done),
-                frame = self.reader.next(), if open => Wake::Frame(frame),
+            let event = tokio::select! { biased;
+                () = process.exited() => break,
+                control = self.control.recv() => match control {
+                    Some(control) => Event::Told(control),
+                    None => return, // the pool is gone: the arbiter ends without a drain
+                },
+                () = self.alarm.rings() => Event::Alarm,
+                done = self.outbox.flush(), if open && self.outbox.is_pending() => match done {
+                    Ok(()) => continue,
+                    Err(_) => CLOSED,
+                },
+                event = self.inbox.next(), if open => event,
             };
-            let event = match wake {
-                Wake::Control(Some(control)) => Event::Told(control),
-                // The pool is gone: the arbiter itself ends without a drain.
-                Wake::Control(None) => return,
-                Wake::Frame(frame) => {
-                    self.frames = self.frames.wrapping_add(1);
-                    if self.frames.is_multiple_of(FRAMES_PER_TURN) {
-                        tokio::task::yield_now().await;
-                    }
-                    on_read(frame)
-                }
-                Wake::Written(Ok(())) => continue,
-                Wake::Written(Err(_)) => Event::Closed { within_frame: false },
-                Wake::Alarm => Event::Alarm,
-                Wake::Exited => break,
-            };
-            self.on(event, Some(&process)).await;
+            self.machine.on(event, Instant::now(), &mut self.actions);
+            self.carry_out(Some(&process)).await;
         }
         let ended = match process.reap() {
             Ok(code) => EndedBy::Exit(code),
@@ -106,44 +87,41 @@ impl Task {
     }
 
     /// Writes what the socket takes now.
-    async fn write_now(&mut self, process: &WorkerProcess) {
-        if !self.machine.reads() {
-            return;
+    fn write_now(&mut self) -> std::io::Result<()> {
+        if self.machine.reads()
+            && let Some(requests) = self.outbox.write_now()?
+        {
+            let written = Event::Written(requests);
+            self.machine.on(written, Instant::now(), &mut self.actions);
         }
-        let event = match self.outbox.write_now() {
-            Ok(None) => return,
-            Ok(Some(requests)) => Event::Written(requests),
-            Err(_) => Event::Closed { within_frame: false },
-        };
-        self.on(event, Some(process)).await;
+        Ok(())
     }
 
-    /// The process has ended: hands the machine what is left in the socket and in
-    /// the channel. Nothing here waits for the worker.
+    /// The process has ended: hands the machine what is left in the channel and in
+    /// the socket. Nothing here waits for the worker.
     async fn bury(mut self, ended: EndedBy) {
         let (begun, written) = (self.outbox.begun(), self.outbox.written());
-        self.on(Event::Exited { ended, begun, written }, None).await;
+        let mut event = Event::Exited { ended, begun, written };
         self.control.close();
-        while let Ok(control) = self.control.try_recv() {
-            self.on(Event::Told(control), None).await;
-        }
-        while !self.machine.is_buried() {
-            let event = match now_or_never(self.reader.next()).await {
-                Some(frame) => on_read(frame),
-                None => Event::Closed { within_frame: self.reader.is_within_frame() },
+        loop {
+            self.machine.on(event, Instant::now(), &mut self.actions);
+            self.carry_out(None).await;
+            if self.machine.is_buried() {
+                return;
+            }
+            event = match self.control.try_recv() {
+                Ok(control) => Event::Told(control),
+                Err(_) => self.inbox.left().await,
             };
-            self.on(event, None).await;
         }
     }
 
-    /// Lets the machine decide on an event, and carries that out. The process is
-    /// there until it has ended.
-    async fn on(&mut self, event: Event, process: Option<&WorkerProcess>) {
-        self.machine.on(event, Instant::now(), &mut self.actions);
+    /// Carries out what was decided. The process is there until it has ended.
+    async fn carry_out(&mut self, process: Option<&WorkerProcess>) {
         let mut actions = std::mem::take(&mut self.actions);
         for action in actions.drain(..) {
             match action {
-                Action::Send(kind) => self.outbox.push(kind),
+                Action::Send(kind) => self.outbox.push(*kind),
                 Action::SendRequest(call) => {
                     let outbox = &mut self.outbox;
                     self.machine.with_request(call, |head, payload| {
@@ -159,7 +137,15 @@ impl Task {
                     }
                 }
                 Action::Answer(reply, outcome) => reply.end(outcome, self.machine.worker()),
-                Action::Report(report) => self.report(report).await,
+                Action::Report(Report::Died(mut death)) => {
+                    death.last_words = self.last_words.hear().await;
+                    self.report_when_possible(Report::Died(death)).await;
+                }
+                Action::Report(report) => {
+                    if let Some(report) = self.report_now(report) {
+                        self.report_when_possible(report).await;
+                    }
+                }
                 Action::DumpStacks { signal, why } => {
                     let worker = self.machine.worker();
                     self.log(Level::Warn, &format!("{why}; the stacks of {worker} follow"));
@@ -172,11 +158,16 @@ impl Task {
         self.actions = actions;
     }
 
-    async fn report(&mut self, mut report: Report) {
-        if let Report::Died(death) = &mut report {
-            death.last_words = self.last_words.hear().await;
+    /// Tells the pool. Returns the report if there is no room for it now.
+    fn report_now(&self, report: Report) -> Option<Report> {
+        match self.reports.try_send((self.machine.worker().id, report)) {
+            Err(mpsc::error::TrySendError::Full((_, report))) => Some(report),
+            // The pool ends last; if it is gone, so is the arbiter.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => None,
         }
-        // The pool ends last; if it is gone, so is the arbiter.
+    }
+
+    async fn report_when_possible(&self, report: Report) {
         let _ = self.reports.send((self.machine.worker().id, report)).await;
     }
 
@@ -187,26 +178,5 @@ impl Task {
             Level::Debug => tracing::debug!(worker, pid, pool, "{text}"),
             Level::Warn => tracing::warn!(worker, pid, pool, "{text}"),
         }
-    }
-}
-
-/// What came out of the socket, for the machine.
-fn on_read(frame: Result<Option<WorkerFrame>, FrameError>) -> Event {
-    match frame {
-        Ok(Some(frame)) => Event::Frame(frame.kind),
-        Ok(None) | Err(FrameError::Io(_)) => Event::Closed { within_frame: false },
-        Err(FrameError::Truncated) => Event::Closed { within_frame: true },
-        Err(fault @ (FrameError::Malformed(_) | FrameError::TooLarge { .. })) => {
-            Event::Fault(fault.to_string())
-        }
-    }
-}
-
-/// Polls once; `None` if the future is not ready. Unconstrained, because a spent
-/// cooperative budget must not look like an empty socket.
-async fn now_or_never<F: Future>(future: F) -> Option<F::Output> {
-    tokio::select! { biased;
-        output = tokio::task::unconstrained(future) => Some(output),
-        () = std::future::ready(()) => None,
     }
 }

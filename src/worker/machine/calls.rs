@@ -1,6 +1,6 @@
 //! The calls in the slots of a worker: each has one end, whatever comes.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -32,7 +32,8 @@ pub enum Misfit {
 /// The calls in a worker's slots.
 #[derive(Debug)]
 pub struct Calls {
-    slots: BTreeMap<CallId, Slot>,
+    /// In no order. They are few, at most the threads of the worker.
+    slots: Vec<Slot>,
     worker: WorkerRef,
     window: Window,
     kill_grace: Duration,
@@ -45,7 +46,7 @@ pub struct Calls {
 impl Calls {
     /// No calls, in a worker whose streams start with the credit `window`.
     pub fn new(worker: WorkerRef, window: Window, kill_grace: Duration) -> Self {
-        Self { slots: BTreeMap::new(), worker, window, kill_grace, sent: 0, written: 0 }
+        Self { slots: Vec::new(), worker, window, kill_grace, sent: 0, written: 0 }
     }
 
     /// Whether no call is here.
@@ -58,9 +59,8 @@ impl Calls {
     pub fn start(&mut self, call: Call, turn: &mut Turn<'_>) {
         let id = call.id;
         let number = turn.is_open().then_some(self.sent + 1);
-        let slot = Slot::new(call, number, self.window, self.kill_grace, turn.now);
-        turn.arm(slot.due());
-        self.slots.insert(id, slot);
+        self.slots.push(Slot::new(call, number, self.window, self.kill_grace, turn.now));
+        turn.arm(self.slots.last().map_or(Deadline::Never, Slot::due));
         if let Some(number) = number {
             self.sent = number;
             turn.act(Action::SendRequest(id));
@@ -74,19 +74,23 @@ impl Calls {
         named: bool,
         write: impl FnOnce(&Request, &Bytes) -> T,
     ) -> Option<T> {
-        Some(self.slots.get_mut(&call)?.with_request(named, write))
+        Some(self.find(call)?.with_request(named, write))
     }
 
     /// The way to the caller of a stream.
     pub fn sink(&self, call: CallId) -> Option<&Sink> {
-        self.slots.get(&call)?.sink()
+        self.slots.iter().find(|slot| slot.id == call)?.sink()
+    }
+
+    fn find(&mut self, call: CallId) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.id == call)
     }
 
     /// The socket took this many requests in full.
     pub fn written(&mut self, requests: u64) {
         if requests > self.written {
             self.written = requests;
-            for slot in self.slots.values_mut() {
+            for slot in &mut self.slots {
                 slot.written(requests);
             }
         }
@@ -94,7 +98,7 @@ impl Calls {
 
     /// The caller left: nobody is to be answered, the work is asked to end.
     pub fn cancel(&mut self, id: CallId, turn: &mut Turn<'_>) {
-        let Some(slot) = self.slots.get_mut(&id) else { return };
+        let Some(slot) = self.find(id) else { return };
         drop(slot.take_reply(turn.now));
         turn.arm(slot.due());
         turn.send_cancel(id, CancelReason::CallerGone);
@@ -102,7 +106,7 @@ impl Calls {
 
     /// The reader of a stream returned credit.
     pub fn credit(&mut self, id: CallId, credit: call::Credit, turn: &mut Turn<'_>) {
-        let Some(slot) = self.slots.get_mut(&id).filter(|slot| slot.is_awaited()) else { return };
+        let Some(slot) = self.find(id).filter(|slot| slot.is_awaited()) else { return };
         slot.on_credit(credit, turn.now);
         turn.arm(slot.due());
         let call::Credit { chunks, bytes } = credit;
@@ -114,7 +118,7 @@ impl Calls {
     /// # Errors
     /// Nobody waits for it.
     pub fn chunk(&mut self, id: CallId, chunk: Bytes, turn: &mut Turn<'_>) -> Result<(), Misfit> {
-        let slot = self.slots.get_mut(&id).ok_or(Misfit::Senseless)?;
+        let slot = self.find(id).ok_or(Misfit::Senseless)?;
         let first = slot.is_unbegun();
         let within_credit = slot.on_chunk(chunk.len(), turn.now);
         match (slot.sink().is_some(), within_credit) {
@@ -141,15 +145,16 @@ impl Calls {
         outcome: Result<Option<Bytes>, CallError>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Misfit> {
-        let slot = self.slots.remove(&id).ok_or(Misfit::Senseless)?;
+        let at = self.slots.iter().position(|slot| slot.id == id).ok_or(Misfit::Senseless)?;
+        let slot = &mut self.slots[at];
         if let Ok(payload) = &outcome
             && !slot.takes_end(payload.as_ref())
         {
-            self.slots.insert(id, slot);
             let why = format!("it ended call {id} with End, which asks for a result");
             return Err(Misfit::Breach(why));
         }
         let (reply, end) = slot.end(outcome.is_ok(), turn.now);
+        self.slots.swap_remove(at);
         // The pool first: what waits for this worker is on its way to it before
         // the answer takes its longer way to the caller.
         turn.report(Report::Finished(end));
@@ -160,9 +165,9 @@ impl Calls {
     /// Does what is due. Returns why the worker is to be killed, if it is.
     pub fn step(&mut self, turn: &mut Turn<'_>) -> Option<String> {
         let mut kill = None;
-        for (id, slot) in &mut self.slots {
+        for slot in &mut self.slots {
             while let Some(step) = slot.step(turn.now) {
-                let why = overdue::carry_out(*id, slot, step, self.worker, self.kill_grace, turn);
+                let why = overdue::carry_out(slot, step, self.worker, self.kill_grace, turn);
                 kill = kill.or(why);
             }
         }
@@ -171,20 +176,21 @@ impl Calls {
 
     /// When the first of them has something due.
     pub fn due(&self) -> Deadline {
-        self.slots.values().map(Slot::due).min().unwrap_or(Deadline::Never)
+        self.slots.iter().map(Slot::due).min().unwrap_or(Deadline::Never)
     }
 
     /// The number of frames that a worker which keeps to the protocol may have
     /// left in its socket for these calls.
     pub fn frames_left(&self) -> u64 {
-        self.slots.values().map(Slot::frames_left).fold(0, u64::saturating_add)
+        self.slots.iter().map(Slot::frames_left).fold(0, u64::saturating_add)
     }
 
     /// Ends all calls with their worker. Returns those that others may start, and
     /// the ends of the rest, whose callers are answered.
     pub fn bury(&mut self, burial: &Burial, turn: &mut Turn<'_>) -> (Vec<Call>, Vec<End>) {
         let (mut unstarted, mut lost) = (Vec::new(), Vec::new());
-        for (id, slot) in std::mem::take(&mut self.slots) {
+        for slot in std::mem::take(&mut self.slots) {
+            let id = slot.id;
             let (reply, end) = match slot.bury(burial.begun, self.written, turn.now) {
                 Remains::Unstarted(call) => {
                     unstarted.push(call);

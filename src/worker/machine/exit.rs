@@ -89,7 +89,7 @@ impl Machine {
         turn.warn(format!("killing {}: {why}", self.worker));
         turn.narrow(Reach::Nothing);
         turn.act(Action::Kill);
-        self.stage = Stage::Killed { why };
+        self.stage = Stage::Killed { why, overdue: false };
     }
 
     /// Kills a worker whose exit is overdue.
@@ -102,6 +102,9 @@ impl Machine {
             _ => "it did not exit within graceful_timeout",
         };
         self.kill(why.to_owned(), turn);
+        if let Stage::Killed { overdue, .. } = &mut self.stage {
+            *overdue = true;
+        }
     }
 
     /// The process has ended. What it still said is read first: an answer that is
@@ -116,9 +119,11 @@ impl Machine {
         }
         turn.narrow(Reach::Nothing);
         let frames = self.calls.frames_left().saturating_add(FEW_FRAMES);
-        let ended = match std::mem::replace(&mut self.stage, Stage::Buried) {
-            Stage::Killed { why } => EndedBy::Killed(why),
-            _ => ended,
+        let ended = match (std::mem::replace(&mut self.stage, Stage::Buried), ended) {
+            // It did exit by itself, only late: its code says more than the kill.
+            (Stage::Killed { overdue: true, .. }, EndedBy::Exit(code)) => EndedBy::Exit(code),
+            (Stage::Killed { why, .. }, _) => EndedBy::Killed(why),
+            (_, ended) => ended,
         };
         self.stage = Stage::Burying(Burial { ended, begun, frames });
         self.due = Deadline::Never;

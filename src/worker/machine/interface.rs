@@ -44,8 +44,9 @@ pub enum Event {
 /// What to do, in this order.
 #[derive(Debug)]
 pub enum Action {
-    /// Send a frame.
-    Send(arbiter_frame::Kind),
+    /// Send a frame. It is boxed because it is rare, and every action would be as
+    /// large.
+    Send(Box<arbiter_frame::Kind>),
     /// Send the Request of a call, which
     /// [`Machine::with_request`](super::Machine::with_request) shows. To be
     /// carried out before the next event.

@@ -8,7 +8,7 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    call::{CallError, CallId, WorkerRef},
+    call::{CallError, WorkerRef},
     proto::worker::CancelReason,
     worker::Report,
 };
@@ -16,13 +16,13 @@ use crate::{
 /// Carries out one step of a call. Returns why the worker is to be killed, if
 /// it is.
 pub fn carry_out(
-    id: CallId,
     slot: &mut Slot,
     step: Step,
     worker: WorkerRef,
     kill_grace: Duration,
     turn: &mut Turn<'_>,
 ) -> Option<String> {
+    let id = slot.id;
     let action = format!("{}.{}", slot.request.app, slot.request.action);
     let timeout = slot.timeout;
     match step {

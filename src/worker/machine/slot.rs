@@ -63,7 +63,8 @@ pub enum Remains {
 /// A call in its slot.
 #[derive(Debug)]
 pub struct Slot {
-    id: CallId,
+    /// The call.
+    pub id: CallId,
     /// What was asked. The payload is given up once it is written.
     pub request: CallRequest,
     /// The app's timeout.
@@ -184,7 +185,7 @@ impl Slot {
 
     /// Ends the call: the way to the caller, if one still waits, and the times.
     /// The call counts as served if `good` and a caller is there.
-    pub fn end(mut self, good: bool, now: Instant) -> (Option<Reply>, End) {
+    pub fn end(&mut self, good: bool, now: Instant) -> (Option<Reply>, End) {
         let reply = self.reply.take();
         let served = good && reply.as_ref().is_some_and(|reply| !reply.is_closed());
         (reply, self.times(served, now))
@@ -202,7 +203,9 @@ impl Slot {
         let Some(reply) = self.reply.take().filter(|reply| !reply.is_closed()) else {
             return Remains::Lost(None, end); // nobody waits for it
         };
-        if self.is_written(written) {
+        // A worker may answer before it has read all. What has had a chunk can have
+        // no second beginning.
+        if self.is_written(written) || self.first_chunk.is_some() {
             return Remains::Lost(Some(reply), end);
         }
         let deaths = self.deaths + u32::from(self.is_written(begun));

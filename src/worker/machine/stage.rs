@@ -27,6 +27,8 @@ pub enum Stage {
     Killed {
         /// Why.
         why: String,
+        /// Its exit was overdue. It may have been about to end by itself.
+        overdue: bool,
     },
     /// The process has ended; what it left in its socket is read.
     Burying(Burial),

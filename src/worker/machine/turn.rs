@@ -58,7 +58,7 @@ impl<'a> Turn<'a> {
     /// Sends a frame, if the worker reads any.
     pub fn send(&mut self, kind: Kind) {
         if self.is_open() {
-            self.actions.push(Action::Send(kind));
+            self.actions.push(Action::Send(Box::new(kind)));
         }
     }
 

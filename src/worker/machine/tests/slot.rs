@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::slot::{Slot, Step};
+use crate::worker::machine::slot::{Slot, Step};
 use crate::{
     call::{Call, CallId, CallRequest, Chunks, Peer, Reply, reply_channel, stream_channel},
     config::Window,
