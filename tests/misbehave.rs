@@ -54,7 +54,8 @@ async fn exits_mid_call() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn leaves_half_a_frame() {
-    is_replaced("half_a_frame", &["worker 1"]).await;
+    is_replaced("half_a_frame", &["closed its socket in the middle of a frame", "with code 4"])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,6 +97,16 @@ async fn closes_its_socket_and_lives() {
 async fn dies_while_its_child_keeps_the_descriptors() {
     // The test's end proves that the child is gone too.
     is_replaced("fork_a_child", &["exited with code 5"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dies_while_its_child_writes_for_ever() {
+    is_replaced("leave_a_child_that_writes", &["exited with code 7"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn floods_the_arbiter_with_frames_that_nobody_asked_for() {
+    is_replaced("flood_of_strange_frames", &["frames in 1s that nobody asked for"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

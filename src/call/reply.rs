@@ -24,6 +24,32 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// Whether the caller has left.
+    pub fn is_closed(&self) -> bool {
+        match self {
+            Self::Unary(sender) => sender.is_closed(),
+            Self::Stream(sink) => sink.items.is_closed(),
+        }
+    }
+
+    /// Gives the caller its last word. The payload is a result or the last chunk
+    /// of a stream; without one a stream just ends, while a caller of Execute
+    /// would learn that its call is [lost](CallError::Lost). The caller may be
+    /// gone already; that is fine.
+    pub fn end(self, outcome: Result<Option<Bytes>, CallError>, worker: WorkerRef) {
+        match (self, outcome) {
+            (reply, Err(error)) => reply.fail(error, Some(worker)),
+            (Self::Unary(sender), Ok(Some(payload))) => drop(sender.send(Ok(payload))),
+            (Self::Unary(sender), Ok(None)) => drop(sender),
+            (Self::Stream(sink), Ok(payload)) => {
+                if let Some(chunk) = payload {
+                    sink.send(chunk);
+                }
+                sink.last(StreamItem::End);
+            }
+        }
+    }
+
     /// Ends the call badly. The caller may be gone already; that is fine.
     pub fn fail(self, error: CallError, worker: Option<WorkerRef>) {
         match self {
@@ -45,8 +71,8 @@ pub enum StreamItem {
 }
 
 /// The sending side of a stream. Its channel has room for the whole credit
-/// window and the last item; a send that finds it full means that
-/// the worker overran its credit.
+/// window, the result of an action that does not stream, and the last item;
+/// whoever sends keeps to the credit.
 #[derive(Debug)]
 pub struct Sink {
     items: mpsc::Sender<StreamItem>,
@@ -54,22 +80,23 @@ pub struct Sink {
 }
 
 impl Sink {
-    /// Passes an item on; false if the window is overrun. A caller that left
-    /// is no error here: the pool hears of it on its own way.
-    #[must_use]
-    pub fn send(&self, item: StreamItem) -> bool {
-        // One place is always kept for the last item.
-        self.items.capacity() > 1
-            && !matches!(self.items.try_send(item), Err(mpsc::error::TrySendError::Full(_)))
+    /// Passes a chunk on. A caller that left is no error here: the pool hears of
+    /// it on its own way.
+    pub fn send(&self, chunk: Bytes) {
+        let sent = self.items.try_send(StreamItem::Chunk(chunk));
+        debug_assert!(
+            !matches!(sent, Err(mpsc::error::TrySendError::Full(_))),
+            "a chunk with credit has room"
+        );
     }
 
     /// Passes the last item on.
     pub fn last(self, item: StreamItem) {
-        // A full channel is impossible (a place is kept), a closed one fine.
+        // A full channel is impossible, a closed one fine.
         drop(self.items.try_send(item));
     }
 
-    /// How many chunks the reader has taken so far.
+    /// The number of chunks that the reader has taken so far.
     pub fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
@@ -83,6 +110,12 @@ pub struct Chunks {
 }
 
 impl Chunks {
+    /// The number of items that wait to be read.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
     /// The next item; `None` if the arbiter lost the call.
     pub async fn next(&mut self) -> Option<StreamItem> {
         let item = self.items.recv().await;
@@ -99,7 +132,7 @@ pub fn reply_channel() -> (Reply, oneshot::Receiver<Outcome<Bytes>>) {
     (Reply::Unary(sender), receiver)
 }
 
-/// The two ends of an answer to ExecuteStream, for a window of so many chunks.
+/// The two ends of an answer to ExecuteStream, for a window of `window` chunks.
 pub fn stream_channel(window: u32) -> (Reply, Chunks) {
     let (sender, receiver) = mpsc::channel(window as usize + 2);
     let read = Arc::new(AtomicU64::new(0));

@@ -3,10 +3,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     time::Instant,
 };
 
@@ -35,7 +32,6 @@ pub struct Task {
     workers: BTreeMap<WorkerId, WorkerHandle>,
     journal: Journal,
     health: watch::Sender<Health>,
-    late_frames: Arc<AtomicU64>,
     asks: mpsc::Receiver<Ask>,
     callers: mpsc::Receiver<(CallId, FromCaller)>,
     reports: mpsc::Receiver<(WorkerId, Report)>,
@@ -68,7 +64,6 @@ impl Task {
             workers: BTreeMap::new(),
             journal: Journal::new(),
             health,
-            late_frames: Arc::default(),
             asks,
             callers,
             reports,
@@ -200,7 +195,6 @@ impl Task {
             max_message_size: shared.max_message_size,
             busy_wait: shared.busy_wait,
             graceful_timeout: shared.graceful_timeout,
-            late_frames: Arc::clone(&self.late_frames),
         };
         self.feedback.push_back(match WorkerHandle::start(spec, self.reporter.clone()) {
             Ok(handle) => {
@@ -214,7 +208,6 @@ impl Task {
 
     fn snapshot(&self) -> Snapshot {
         let mut snapshot = self.machine.snapshot(Instant::now());
-        snapshot.late_frames = self.late_frames.load(Ordering::Relaxed);
         for worker in &mut snapshot.workers {
             worker.memory = resident_bytes(worker.worker.pid).unwrap_or(0);
         }

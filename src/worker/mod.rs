@@ -1,44 +1,46 @@
-//! One worker process: a handle for the pool, a task that owns the process.
+//! One worker process: a handle for the pool, a task that owns the process, and
+//! a machine that decides.
 //!
 //! ```text
-//!   pool --Control--> task --frames--> worker process
-//!        <--Event----      <--frames--
+//!   pool --Control--> task --Event--> machine
+//!        <--Report---      <--Action--
+//!                      |
+//!                      +--frames--> worker process
+//!                      <--frames---
 //! ```
 //!
-//! The task owns the process, its socket and the calls that run in it. It
-//! answers those calls itself, whatever happens: with the worker's frames, at
-//! their deadlines, or when the process dies. It tells the pool only what the
-//! pool's tables need: which slot is free again, what loaded, what died.
-//!
-//! ```text
-//!   booting --first load list done--> serving --Drain--> draining
-//!       \____________________________ / ______________/
-//!                    process ends or is killed --> buried
-//! ```
+//! The [`machine`] has the stages of a worker's life and the calls that run in
+//! it; it is pure. The [`task`] owns the process, its socket and the clock, and
+//! carries out what the machine decides. Each call is answered here, whatever
+//! happens: with the worker's frames, at its deadline, or when the process dies.
+//! The pool is told only what its tables need: which slot is free again, what is
+//! loaded, what has died.
 //!
 //! It knows no queue, no other worker and no gRPC.
 
-mod loading;
+mod inbox;
+pub mod machine;
+mod outbox;
 mod output;
-mod pulse;
-mod running;
 mod task;
 
 use std::{
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use dirtyd_client::system::Socket;
 use tokio::sync::mpsc;
+
+use dirtyd_client::system::Socket;
 
 use crate::{
     call::{AppFailure, Call, CallId, Credit, EndedBy, WorkerRef},
     config::{PoolConfig, Window},
     process::{WorkerCommand, WorkerProcess},
 };
+use machine::Machine;
 
-/// What a worker needs to know from the configuration.
+/// What is known about a worker before it starts.
 #[derive(Debug, Clone)]
 pub struct WorkerSpec {
     /// The arbiter's number for it.
@@ -53,8 +55,6 @@ pub struct WorkerSpec {
     pub busy_wait: Duration,
     /// How long it may take from Shutdown to its exit, its calls aside.
     pub graceful_timeout: Duration,
-    /// Counts frames for calls that had ended.
-    pub late_frames: Arc<AtomicU64>,
 }
 
 /// What the pool tells a worker's task.
@@ -68,7 +68,7 @@ pub enum Control {
     Start(Call),
     /// The caller of a call left.
     Cancel(CallId),
-    /// The reader of a stream took so much.
+    /// The reader of a stream has taken this much more of it.
     Credit(CallId, Credit),
     /// Finish what runs, then exit.
     Drain,
@@ -87,10 +87,28 @@ pub enum Report {
     Booted,
     /// A call left its slot.
     Finished(End),
-    /// A call ran into its timeout; one line for people.
+    /// A call ran into its timeout; one line for the journal.
     TimedOut(CallId, String),
-    /// The process is gone.
+    /// A frame came for a call that has no caller any more, and was dropped.
+    LateFrame,
+    /// The process is gone. Nothing follows.
     Died(Death),
+}
+
+/// The end of a call in a worker, with its times. The time of its arrival is in
+/// its [`CallRequest`](crate::call::CallRequest).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct End {
+    /// The call.
+    pub call: CallId,
+    /// Whether its caller got a result.
+    pub served: bool,
+    /// When it got its slot, and its request was handed to the worker's socket.
+    pub started: Instant,
+    /// When its first chunk came; `None` if none did, and for Execute.
+    pub first_chunk: Option<Instant>,
+    /// When its last frame came, or its worker's end was known.
+    pub ended: Instant,
 }
 
 /// The end of a worker process.
@@ -102,25 +120,13 @@ pub struct Death {
     pub loading: Option<String>,
     /// The last line that it wrote to stderr; empty if there was none.
     pub last_words: String,
-    /// Calls that it had not started: to be served by others.
+    /// Calls that it had not started, and whose callers still wait: others may
+    /// serve them.
     pub unstarted: Vec<Call>,
-    /// Calls that it had started; they are answered.
+    /// The ends of all other calls that were in its slots: those that it had
+    /// started, which are answered, and those that nobody waits for. None of them
+    /// is served.
     pub lost: Vec<End>,
-}
-
-/// The end of a call that was in a slot, with its times.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct End {
-    /// The call.
-    pub call: CallId,
-    /// Whether its caller got a result.
-    pub served: bool,
-    /// When it was given to the worker.
-    pub started: Instant,
-    /// When the first chunk of a stream came.
-    pub first_chunk: Option<Instant>,
-    /// When its slot was free again.
-    pub ended: Instant,
 }
 
 /// The pool's end of a worker.
@@ -138,34 +144,26 @@ impl WorkerHandle {
     /// The command cannot be started.
     pub fn start(
         spec: WorkerSpec,
-        events: mpsc::Sender<(u64, Report)>,
+        reports: mpsc::Sender<(u64, Report)>,
     ) -> std::io::Result<WorkerHandle> {
         let pool = Arc::clone(&spec.pool);
         let command = WorkerCommand { command: &pool.command, env: &pool.env, chdir: &pool.chdir };
         let (mut process, socket) = WorkerProcess::spawn(&command)?;
         let worker = WorkerRef { id: spec.id, pid: process.pid() };
-        let log = |pipe: Option<_>, name, last: &output::LastLine| {
-            let pool = pool.name.clone();
-            pipe.map(|pipe| tokio::spawn(output::log_lines(pipe, worker, pool, name, last.clone())))
-        };
-        log(process.stdout.take(), "stdout", &output::LastLine::default());
-        let last_words = output::LastLine::default();
-        let stderr = log(process.stderr.take(), "stderr", &last_words);
-        // Room for a Start, a Cancel and the credit of a whole window, which comes
-        // in halves, per slot, and then some. The pool never waits: to find it full
-        // means that the task is stuck.
+        output::log_stdout(process.stdout.take(), worker, &pool.name);
+        let last_words = output::log_stderr(process.stderr.take(), worker, &pool.name);
+        // Each slot has room for a Start, a Cancel and the credit of a whole window,
+        // which comes in halves. The pool never waits: if it finds the channel full,
+        // the task is stuck.
         let (control, receiver) = mpsc::channel(8 * pool.threads.get() as usize + 16);
         let socket = Socket::new(socket)?;
-        tokio::spawn(
-            task::Task::new(spec, worker, process, socket, receiver, events)
-                .with_stderr(stderr, last_words)
-                .run(),
-        );
+        let machine = Machine::new(spec, worker, Instant::now());
+        let task = task::Task::new(machine, socket, receiver, reports, last_words);
+        tokio::spawn(task.run(process));
         Ok(WorkerHandle { worker, control })
     }
 
-    /// Gives the task a call; gives it back, untouched, if the worker is gone
-    /// already.
+    /// Gives the task a call. Returns it, untouched, if the worker is gone already.
     #[must_use]
     pub fn start_call(&self, call: Call) -> Option<Call> {
         match self.control.try_send(Control::Start(call)).err()?.into_inner() {
@@ -174,7 +172,7 @@ impl WorkerHandle {
         }
     }
 
-    /// Tells the task something; a worker that is gone needs no telling.
+    /// Tells the task something. A worker that is gone does not need to hear it.
     pub fn tell(&self, control: Control) {
         if let Err(mpsc::error::TrySendError::Full(control)) = self.control.try_send(control) {
             tracing::error!(

@@ -8,40 +8,80 @@ use std::{
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     net::unix::pipe,
+    task::JoinHandle,
 };
 
 use crate::call::WorkerRef;
 
 /// The longest line that is kept in one piece.
 const MAX_LINE: u64 = 8 * 1024;
-/// How many lines of one worker are logged per [`WINDOW`]; the rest is counted.
-/// The pipe is read on, so that a worker never blocks on its own chatter.
+/// The most lines of one worker that are logged in one [`INTERVAL`]; the others
+/// are counted. The pipe is read on, so that a worker never blocks on its own
+/// chatter.
 const MAX_LINES: u32 = 2000;
-const WINDOW: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long to read on what an ended worker wrote to stderr: what it forked may
+/// hold the pipe open, but its last words are worth a moment.
+const LAST_WORDS: Duration = Duration::from_millis(50);
 
 /// The last line that a worker wrote; it often says why the worker ended.
 #[derive(Debug, Clone, Default)]
-pub struct LastLine(Arc<Mutex<String>>);
+struct LastLine(Arc<Mutex<String>>);
 
 impl LastLine {
     fn set(&self, line: &str) {
         line.clone_into(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The line; empty if there was none.
-    pub fn get(&self) -> String {
+    fn get(&self) -> String {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
-/// Logs every line until the pipe ends.
-pub async fn log_lines(
-    pipe: pipe::Receiver,
+/// What a worker writes to stderr until its end.
+#[derive(Debug)]
+pub struct LastWords {
+    reader: Option<JoinHandle<()>>,
+    line: LastLine,
+}
+
+impl LastWords {
+    /// Returns the last line that an ended worker wrote; empty if there was none.
+    pub async fn hear(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            let _ = tokio::time::timeout(LAST_WORDS, reader).await;
+        }
+        self.line.get()
+    }
+}
+
+/// Logs what a worker writes to stdout.
+pub fn log_stdout(pipe: Option<pipe::Receiver>, worker: WorkerRef, pool: &str) {
+    if let Some(pipe) = pipe {
+        let source = Source { worker, pool: pool.to_owned(), stream: "stdout" };
+        tokio::spawn(log_lines(pipe, source, LastLine::default()));
+    }
+}
+
+/// Logs what a worker writes to stderr, and keeps its last line.
+pub fn log_stderr(pipe: Option<pipe::Receiver>, worker: WorkerRef, pool: &str) -> LastWords {
+    let line = LastLine::default();
+    let source = Source { worker, pool: pool.to_owned(), stream: "stderr" };
+    let reader = pipe.map(|pipe| tokio::spawn(log_lines(pipe, source, line.clone())));
+    LastWords { reader, line }
+}
+
+/// Whose output it is.
+struct Source {
     worker: WorkerRef,
     pool: String,
     stream: &'static str,
-    last: LastLine,
-) {
+}
+
+/// Logs every line until the pipe ends.
+async fn log_lines(pipe: pipe::Receiver, source: Source, last: LastLine) {
+    let Source { worker, pool, stream } = source;
     let mut reader = BufReader::new(pipe);
     let mut line = Vec::new();
     let mut budget = Budget::new(Instant::now());
@@ -60,7 +100,7 @@ pub async fn log_lines(
         let mut next = (&mut reader).take(room);
         let read = tokio::select! {
             read = next.read_until(b'\n', &mut line) => Some(read),
-            // The flood may be over: its count does not wait for a next line.
+            // The flood may be over: its count does not wait for the next line.
             () = tokio::time::sleep_until(budget.ends().into()), if budget.dropped > 0 => None,
         };
         budget.reopen(Instant::now()).map(left_out);
@@ -84,7 +124,7 @@ pub async fn log_lines(
     }
 }
 
-/// So many lines in each window.
+/// How many lines may still be logged in this interval.
 struct Budget {
     opened: Instant,
     used: u32,
@@ -96,13 +136,13 @@ impl Budget {
         Self { opened: now, used: 0, dropped: 0 }
     }
 
-    /// When the window is over.
+    /// When the interval is over.
     fn ends(&self) -> Instant {
-        self.opened + WINDOW
+        self.opened + INTERVAL
     }
 
-    /// Starts a new window if this one is over; tells how many lines the old
-    /// one left out, if any.
+    /// Starts a new interval if this one is over. Returns the number of lines that
+    /// the old one left out, if any.
     fn reopen(&mut self, now: Instant) -> Option<u64> {
         if now < self.ends() {
             return None;
@@ -112,6 +152,7 @@ impl Budget {
         (dropped > 0).then_some(dropped)
     }
 
+    /// Counts a line; false if it is one too many.
     fn take(&mut self) -> bool {
         self.used = self.used.saturating_add(1);
         let within = self.used <= MAX_LINES;
@@ -131,7 +172,7 @@ mod tests {
         let logged = (0..5000).filter(|_| budget.take()).count();
         assert_eq!(logged, MAX_LINES as usize);
         assert_eq!(budget.reopen(start), None);
-        assert_eq!(budget.reopen(start + WINDOW), Some(5000 - u64::from(MAX_LINES)));
-        assert!(budget.take(), "a new window has a new budget");
+        assert_eq!(budget.reopen(start + INTERVAL), Some(5000 - u64::from(MAX_LINES)));
+        assert!(budget.take(), "a new interval has a new budget");
     }
 }

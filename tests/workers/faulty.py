@@ -75,6 +75,21 @@ def fork_a_child(request):
     os._exit(5)
 
 
+def leave_a_child_that_writes(request):
+    """The child is out of reach: it leads a session of its own, and fills the socket with valid frames for ever."""
+    os.set_inheritable(SOCKET.fileno(), True)
+    whole = frame(response=pb.Response(call_id=request.call_id + 1000, payload=bytes(100)))
+    write = f"import os\nwhile True: os.write({SOCKET.fileno()}, {whole!r} * 100)"
+    subprocess.Popen([sys.executable, "-c", write], close_fds=False, start_new_session=True)
+    os._exit(7)
+
+
+def flood_of_strange_frames(request):
+    """Each is valid, and for a call that nobody made."""
+    while True:
+        answer(request.call_id + 1000, 13)
+
+
 def flood_stderr(request):
     for number in range(200_000):
         sys.stderr.write(f"line {number} of a flood\n")

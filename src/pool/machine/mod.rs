@@ -97,7 +97,7 @@ impl Event {
     fn is_of_a_call(&self) -> bool {
         match self {
             Self::Submit(..) | Self::Caller(..) => true,
-            Self::Worker(_, Report::Finished(_) | Report::TimedOut(..)) => true,
+            Self::Worker(_, Report::Finished(_) | Report::TimedOut(..) | Report::LateFrame) => true,
             _ => false,
         }
     }
@@ -162,6 +162,8 @@ pub struct Machine {
     phase: Phase,
     /// Reloads that succeeded.
     reloads: u64,
+    /// Frames of workers for calls that had ended.
+    late_frames: u64,
     /// What health checks were told last.
     published: Health,
     /// Lifetimes and memory are looked at again.
@@ -182,6 +184,7 @@ impl Machine {
             fleet: Fleet::default(),
             phase: Phase::Opening,
             reloads: 0,
+            late_frames: 0,
             published: Health::new(),
             next_look: Deadline::Never,
             due: now.into(),

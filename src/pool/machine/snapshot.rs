@@ -18,7 +18,7 @@ impl Machine {
             apps: self.fleet.apps().map(|(id, app)| self.app_snapshot(id, app, now)).collect(),
             calls: self.dispatch.calls(),
             draining: self.phase.drain().is_some(),
-            late_frames: 0,
+            late_frames: self.late_frames,
             reloads: self.reloads,
         }
     }

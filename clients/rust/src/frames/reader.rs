@@ -71,6 +71,12 @@ impl<F: Message + Default> FrameReader<F> {
         }
     }
 
+    /// Whether a part of a frame has come, after [`next`](Self::next) found no
+    /// whole one.
+    pub fn is_within_frame(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
     /// Takes a frame out of the buffer, or makes room for the rest of it.
     fn buffered(&mut self) -> Result<Option<F>, FrameError> {
         let Some(prefix) = self.buffer.first_chunk::<PREFIX>() else {

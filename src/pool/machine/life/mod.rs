@@ -28,6 +28,7 @@ impl Machine {
             Report::Booted => self.on_booted(id, turn),
             Report::Finished(end) => self.on_finished(id, end, turn),
             Report::TimedOut(call, message) => self.on_timed_out(id, call, message, turn),
+            Report::LateFrame => self.late_frames += 1,
             Report::Died(death) => self.on_died(id, death, turn),
         }
     }

@@ -155,6 +155,7 @@ fn said(report: &Report) -> String {
         Report::Booted => "it has booted".to_owned(),
         Report::Finished(end) => format!("call {} leaves its slot", end.call),
         Report::TimedOut(id, _) => format!("call {id} timed out"),
+        Report::LateFrame => "a frame for a call that has ended".to_owned(),
         Report::Died(death) => {
             let back: Vec<u64> = death.unstarted.iter().map(|call| call.id.0).collect();
             let lost: Vec<u64> = death.lost.iter().map(|end| end.call.0).collect();

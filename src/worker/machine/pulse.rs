@@ -1,8 +1,9 @@
 //! The heartbeat of an idle worker. A busy one is governed by the timeouts of
 //! its calls, because native code may hold its interpreter's lock for long.
-//! Pure.
 
 use std::time::{Duration, Instant};
+
+use crate::clock::Deadline;
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,11 +19,11 @@ pub enum Beat {
 #[derive(Debug, Clone, Copy)]
 enum State {
     /// Quiet; a Ping is due at the instant.
-    Idle(Instant),
+    Idle(Deadline),
     /// A Ping is out; an answer is due at the instant.
-    Pinged(Instant),
+    Pinged(Deadline),
     /// No answer came; the end is due at the instant.
-    Dumped(Instant),
+    Dumped(Deadline),
     /// The arbiter has given up.
     Dead,
 }
@@ -33,30 +34,41 @@ pub struct Pulse {
     state: State,
     interval: Duration,
     grace: Duration,
+    /// The number of Pings without a Pong.
+    unanswered: u32,
 }
 
 impl Pulse {
     /// A worker that has just shown life.
     pub fn new(interval: Duration, grace: Duration, now: Instant) -> Self {
-        Self { state: State::Idle(now + interval), interval, grace }
+        let state = State::Idle(Deadline::after(now, interval));
+        Self { state, interval, grace, unanswered: 0 }
     }
 
     /// A frame came.
     pub fn heard(&mut self, now: Instant) {
-        self.state = State::Idle(now + self.interval);
+        self.state = State::Idle(Deadline::after(now, self.interval));
     }
 
-    /// When [`step`](Self::step) has something.
-    pub fn due(&self) -> Option<Instant> {
+    /// A Pong came; false if no Ping waits for one.
+    #[must_use]
+    pub fn answered(&mut self) -> bool {
+        let asked = self.unanswered > 0;
+        self.unanswered = self.unanswered.saturating_sub(1);
+        asked
+    }
+
+    /// When [`step`](Self::step) has something to do.
+    pub fn due(&self) -> Deadline {
         match self.state {
-            State::Idle(at) | State::Pinged(at) | State::Dumped(at) => Some(at),
-            State::Dead => None,
+            State::Idle(at) | State::Pinged(at) | State::Dumped(at) => at,
+            State::Dead => Deadline::Never,
         }
     }
 
-    /// What is due now; `busy` while calls run.
+    /// Returns what is due now; `busy` while calls run.
     pub fn step(&mut self, busy: bool, now: Instant) -> Option<Beat> {
-        if self.due().is_none_or(|due| due > now) {
+        if !self.due().is_over(now) {
             return None;
         }
         if busy {
@@ -64,8 +76,11 @@ impl Pulse {
             return None;
         }
         let (state, beat) = match self.state {
-            State::Idle(_) => (State::Pinged(now + self.interval), Beat::Ping),
-            State::Pinged(_) => (State::Dumped(now + self.grace), Beat::DumpStacks),
+            State::Idle(_) => {
+                self.unanswered = self.unanswered.saturating_add(1);
+                (State::Pinged(Deadline::after(now, self.interval)), Beat::Ping)
+            }
+            State::Pinged(_) => (State::Dumped(Deadline::after(now, self.grace)), Beat::DumpStacks),
             State::Dumped(_) | State::Dead => (State::Dead, Beat::Kill),
         };
         self.state = state;
@@ -88,11 +103,21 @@ mod tests {
         assert_eq!(pulse.step(false, idle), Some(Beat::Ping));
         assert_eq!(pulse.step(false, idle + interval), Some(Beat::DumpStacks));
         assert_eq!(pulse.step(false, idle + interval + grace), Some(Beat::Kill));
-        assert_eq!(pulse.due(), None);
+        assert_eq!(pulse.due(), Deadline::Never);
 
         pulse.heard(start);
         assert_eq!(pulse.step(false, start + interval), Some(Beat::Ping));
         pulse.heard(start + interval);
         assert_eq!(pulse.step(false, start + interval + grace), None, "it answered");
+    }
+
+    #[test]
+    fn a_pong_answers_one_ping() {
+        let (interval, start) = (Duration::from_secs(10), Instant::now());
+        let mut pulse = Pulse::new(interval, interval, start);
+        assert!(!pulse.answered(), "nobody asked");
+        assert_eq!(pulse.step(false, start + interval), Some(Beat::Ping));
+        pulse.heard(start + interval); // by another frame, which overtook the Pong
+        assert!(pulse.answered() && !pulse.answered());
     }
 }

@@ -1,0 +1,74 @@
+//! What is said and done when a call is overdue.
+
+use std::time::Duration;
+
+use super::{
+    Action,
+    slot::{Slot, Step},
+    turn::Turn,
+};
+use dirtyd_client::proto::worker::CancelReason;
+
+use crate::{
+    call::{CallError, WorkerRef},
+    worker::Report,
+};
+
+/// Carries out one step of a call. Returns why the worker is to be killed, if
+/// it is.
+pub fn carry_out(
+    slot: &mut Slot,
+    step: Step,
+    worker: WorkerRef,
+    kill_grace: Duration,
+    turn: &mut Turn<'_>,
+) -> Option<String> {
+    let id = slot.id;
+    let action = format!("{}.{}", slot.request.app, slot.request.action);
+    let timeout = slot.timeout;
+    match step {
+        Step::CallerDeadline => {
+            let message = format!(
+                "{action} did not end before the caller's deadline; it was asked to stop, and {worker} keeps running"
+            );
+            answer(slot, message, turn);
+            turn.send_cancel(id, CancelReason::Deadline);
+        }
+        Step::Timeout => {
+            let message = format!(
+                "{action} did not end within the timeout of {timeout:?}, its wait in the queue included; it is interrupted"
+            );
+            answer(slot, message, turn);
+            turn.send_cancel(id, CancelReason::Deadline);
+        }
+        Step::ReaderStalled => {
+            let message =
+                format!("the caller of {action} read nothing for {timeout:?}; the stream is ended");
+            answer(slot, message.clone(), turn);
+            turn.send_cancel(id, CancelReason::CallerGone);
+            turn.report(Report::TimedOut(id, message));
+        }
+        Step::Raise => {
+            let message = format!("{action} ran for its whole timeout of {timeout:?}");
+            answer(slot, format!("{message}; it is interrupted"), turn);
+            turn.send_cancel(id, CancelReason::Timeout);
+            let peer = slot.request.peer;
+            turn.report(Report::TimedOut(
+                id,
+                format!(
+                    "{message} in {worker}, called by {peer}: raising in it; if it does not end within {kill_grace:?} the worker is killed and replaced"
+                ),
+            ));
+        }
+        Step::DumpStacks => turn.dump_stacks(format!("{action} did not end when interrupted")),
+        Step::Kill => return Some(format!("{action} did not end {timeout:?} after it started")),
+    }
+    None
+}
+
+/// Tells the caller that its time is over, if it still waits.
+fn answer(slot: &mut Slot, message: String, turn: &mut Turn<'_>) {
+    if let Some(reply) = slot.take_reply(turn.now) {
+        turn.act(Action::Answer(reply, Err(CallError::ExecutionTimeout { message })));
+    }
+}
