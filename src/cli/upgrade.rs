@@ -14,7 +14,7 @@ use nix::{
     unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid},
 };
 
-use super::serve::ConfigFlags;
+use super::config_flags::ConfigFlags;
 use crate::{
     config::default_runtime_dir,
     main_arbiter::Names,

@@ -8,14 +8,15 @@ use tokio::sync::{mpsc, watch};
 use super::{Health, Request, start, task::Pool};
 use crate::{
     call::{CallError, CallId, CallRequest, reply_channel, stream_channel},
-    config::{Config, Flags, Raw},
+    config::{Config, Raw},
 };
 
 /// Workers that never say hello.
 fn config(workers: u32) -> Config {
     let apps = vec!["app:App".parse().expect("a path")];
-    let flags = Flags { apps, workers: Some(workers), ..Flags::default() };
-    let mut config = Config::from_raw(Raw::from_flags(flags)).expect("valid");
+    let workers = ("workers".to_owned(), workers.to_string());
+    let flags = Raw::from_flags([workers].into_iter()).expect("a number");
+    let mut config = Config::from_raw(flags.overlaid_with(Raw::of_apps(apps))).expect("valid");
     config.pools[0].command = ["sleep", "1000"].map(str::to_owned).to_vec();
     config
 }
