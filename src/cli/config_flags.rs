@@ -78,12 +78,12 @@ impl clap::Args for ConfigFlags {
 
 /// The argument of a key.
 fn argument(flag: Flag) -> Arg {
-    let Flag { key, alias, help, is_common, check } = flag;
+    let Flag { key, alias, value, help, is_common, check } = flag;
     let parse = move |text: &str| check(key, text).map(|()| text.to_owned());
     Arg::new(key)
         .long(key.replace('_', "-"))
         .aliases(alias.map(|name| name.replace('_', "-")))
-        .value_name("VALUE")
+        .value_name(value)
         .hide_short_help(!is_common)
         .value_parser(parse)
         .help(help)

@@ -2,10 +2,7 @@
 //! becomes absolute. What must hold between keys is checked here. Defaults are
 //! not filled in: each key knows its own.
 
-use std::{
-    collections::HashSet,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashSet, path::Path};
 
 use super::{
     AppFlag, ConfigError, DEFAULT_POOL, config_dir_of, default_runtime_dir,
@@ -107,14 +104,11 @@ fn complete_instance(instance: &Instance, base: &Path) -> Result<Instance, Confi
     Ok(Instance { socket: Some(socket), runtime_dir: Some(runtime_dir), ..instance.clone() })
 }
 
-/// The same with absolute paths and the command in full.
+/// The same with paths that mean the same from anywhere.
 fn located(keys: &PoolKeys, base: &Path) -> PoolKeys {
     let mut keys = keys.clone();
-    let chdir = keys.process.chdir.unwrap_or_else(PathBuf::new);
-    keys.process.chdir = Some(match chdir.as_os_str().is_empty() {
-        true => base.to_owned(),
-        false => base.join(chdir),
-    });
+    let chdir = keys.process.chdir.map_or_else(|| base.to_owned(), |dir| base.join(dir));
+    keys.process.chdir = Some(chdir);
     keys.worker = keys.worker.located(base);
     keys
 }

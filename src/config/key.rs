@@ -126,7 +126,7 @@ impl<T> Rules<T> {
 
     /// Its table is invalid without it.
     pub fn required(self) -> Self {
-        Self { required: true, ..self }
+        Self { required: true, unset: "required", ..self }
     }
 
     /// Accepts nothing below `least`.
@@ -154,6 +154,13 @@ impl<T: Value> Key<T> {
     /// The documentation as one line.
     pub fn doc(&self) -> String {
         self.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The documentation as a line that starts with a capital letter.
+    pub fn sentence(&self) -> String {
+        let doc = self.doc();
+        let mut letters = doc.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or(doc)
     }
 
     /// The least and the largest value that it accepts, where there is a bound.

@@ -157,7 +157,7 @@ fn pool(name: String, keys: &PoolKeys, init: &WorkerInit, apps: &[Placed<RawApp>
     let PoolKeys { worker, process, calls: _, recycling, restarts } = keys;
     PoolConfig {
         name,
-        command: worker.command.clone().unwrap_or_default(),
+        command: worker.program(),
         env: worker.env.clone().unwrap_or_default(),
         chdir: process.chdir.clone().unwrap_or_default(),
         workers: worker.workers(),

@@ -11,7 +11,7 @@
 //!   file ─ read ────┐                                      ┌─> meaning: Config
 //!   DIRTYD_* ───────┼─> Raw ─ overlaid ─> complete: Raw ───┼─> show: `dirtyd check`
 //!   flags ─ outside ┘                                      └─> change: what a reload leaves
-//!   declarations alone: schema (for editors), pages (docs/configuration.md)
+//!   declarations alone: schema (for editors), tests/pages (docs/configuration.md)
 //! ```
 //!
 //! A leaf: it knows no other module of the crate.
@@ -33,8 +33,6 @@ mod table;
 mod units;
 mod value;
 
-#[cfg(test)]
-mod pages;
 #[cfg(test)]
 mod tests;
 

@@ -91,6 +91,8 @@ pub struct Flag {
     pub key: &'static str,
     /// Another name of it.
     pub alias: Option<&'static str>,
+    /// What stands for its value in the help, such as `DURATION`.
+    pub value: String,
     /// What it means, with the default.
     pub help: String,
     /// Whether the short help shows it.
@@ -113,6 +115,16 @@ fn check(key: &str, text: &str) -> Result<(), String> {
     read.map(drop).map_err(|(_, _, message)| message)
 }
 
+/// A word for a value of this kind: `PATH` for "a path".
+fn placeholder(kind: &str) -> String {
+    let kind = kind.split(" such as").next().unwrap_or_default();
+    match kind.split(' ').next_back() {
+        _ if kind.starts_with("a list") => "LIST".to_owned(),
+        Some(word) if !word.contains('"') => word.to_uppercase(),
+        _ => "WORD".to_owned(),
+    }
+}
+
 struct Flags(Vec<Flag>);
 
 impl Visit for Flags {
@@ -126,9 +138,10 @@ impl Visit for Flags {
         self.0.push(Flag {
             key: key.name,
             alias: rules.alias,
+            value: placeholder(T::KIND),
             help: format!(
                 "{} [default: {}]",
-                key.doc().replace('`', ""),
+                key.sentence().replace('`', ""),
                 default.trim_matches('"')
             ),
             is_common: rules.outside == Outside::CommonFlag,

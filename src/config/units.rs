@@ -60,7 +60,7 @@ impl Value for Seconds {
 
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let Some(text) = scalar(value) else { return expected(Self::KIND, value) };
-        parse_duration(text).map(Self)
+        parse_duration(&text).map(Self)
     }
 
     fn toml(&self) -> toml::Value {
@@ -97,12 +97,12 @@ impl Value for Size {
 
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let Some(text) = scalar(value) else { return expected(Self::KIND, value) };
-        parse_size(text).map(Self)
+        parse_size(&text).map(Self)
     }
 
     fn toml(&self) -> toml::Value {
-        let units = [(KIB * MIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")];
-        let whole = units.into_iter().find(|(unit, _)| self.0 > 0 && self.0 % unit == 0);
+        let units = [(MIB * MIB, "TiB"), (KIB * MIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")];
+        let whole = units.into_iter().find(|(unit, _)| self.0 > 0 && self.0.is_multiple_of(*unit));
         match (whole, i64::try_from(self.0)) {
             (Some((unit, name)), _) => toml::Value::String(format!("{}{name}", self.0 / unit)),
             (None, Ok(bytes)) => toml::Value::Integer(bytes),

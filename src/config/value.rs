@@ -1,6 +1,6 @@
 //! The types of the keys' values: how a value is read, written and described.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{borrow::Cow, collections::BTreeMap, fmt, path::PathBuf};
 
 use schemars::JsonSchema;
 use toml::de::DeValue;
@@ -36,11 +36,12 @@ pub fn expected<T>(kind: &str, found: &DeValue<'_>) -> Result<T, String> {
 }
 
 /// The text of a string or a number.
-pub fn scalar<'a>(value: &'a DeValue<'_>) -> Option<&'a str> {
+pub fn scalar<'a>(value: &'a DeValue<'_>) -> Option<Cow<'a, str>> {
     match value {
-        DeValue::String(text) => Some(text),
-        DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str()),
-        DeValue::Float(number) => Some(number.as_str()),
+        DeValue::String(text) => Some(text.as_ref().into()),
+        DeValue::Integer(number) if number.radix() == 10 => Some(number.as_str().into()),
+        DeValue::Integer(_) => whole(value).map(|number| number.to_string().into()),
+        DeValue::Float(number) => Some(number.as_str().into()),
         _ => None,
     }
 }
@@ -74,7 +75,7 @@ impl Value for PathBuf {
     }
 }
 
-/// Reads a whole number from 0 to what TOML guarantees.
+/// Reads a whole number of the size that TOML guarantees.
 fn whole(value: &DeValue<'_>) -> Option<i64> {
     let number = value.as_integer()?;
     i64::from_str_radix(number.as_str(), number.radix()).ok()
@@ -142,7 +143,7 @@ impl Value for BTreeMap<String, String> {
     fn read(value: &DeValue<'_>) -> Result<Self, String> {
         let Some(table) = value.as_table() else { return expected(Self::KIND, value) };
         let read = |(name, item): (&toml::Spanned<_>, &toml::Spanned<DeValue<'_>>)| {
-            let name: &std::borrow::Cow<'_, str> = name.get_ref();
+            let name: &Cow<'_, str> = name.get_ref();
             let text = String::read(item.get_ref()).map_err(|error| format!("{name}: {error}"))?;
             Ok((name.clone().into_owned(), text))
         };

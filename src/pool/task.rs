@@ -55,11 +55,6 @@ impl Settings {
     /// they have credit for, or wait for credit that never comes.
     pub(super) fn reloaded(&self, new: Self) -> Self {
         let (window, max_message_size) = (self.window, self.max_message_size);
-        if (window, max_message_size) != (new.window, new.max_message_size) {
-            tracing::warn!(
-                "reload: max_message_size, stream_window and stream_window_bytes stay as they are; they take an upgrade or a restart"
-            );
-        }
         Self { window, max_message_size, ..new }
     }
 }

@@ -89,7 +89,7 @@ keys! {
     pub struct Own {
         /// the import path by which callers and workers know the app; a `:N` behind it is short
         /// for `workers`
-        path: AppFlag, reload().unset("none").required();
+        path: AppFlag, reload().required();
         /// in how many workers of the pool to load it
         workers: u32, reload().unset("the class attribute `workers`, else all").at_least(1);
     }
@@ -99,6 +99,6 @@ keys! {
     /// What is only of a pool.
     pub struct Named {
         /// the name of the pool
-        name: String, reload().unset("none").required();
+        name: String, reload().required();
     }
 }

@@ -31,10 +31,10 @@ keys! {
         allowed_uids: Vec<u32>, upgrade().unset("whoever the file mode lets in");
         /// the directory of PID files and locks; it is made with mode 0700
         runtime_dir: PathBuf,
-            restart().unset("the socket's folder, else a private one: see above");
+            restart().unset("the socket's folder, else a private one of this user");
         /// the name of this instance; its files are named after it
         proc_name: String = "dirtyd".to_owned(),
-            restart().check(plain_name).outside(Outside::CommonFlag);
+            restart().check(|name: &String| plain_name(name)).outside(Outside::CommonFlag);
         /// how long a drain may take before what still runs is killed
         graceful_timeout: Seconds = Seconds::of(30),
             upgrade().alias("dirty_graceful_timeout").outside(Outside::CommonFlag);
@@ -52,7 +52,7 @@ keys! {
 const BUSY_WAIT: Seconds = Seconds(std::time::Duration::from_micros(100));
 const MAX_BUSY_WAIT: Seconds = Seconds(std::time::Duration::from_millis(10));
 
-fn plain_name(name: &String) -> Result<(), String> {
+fn plain_name(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if name.is_empty() || name.len() > 64 || !name.chars().all(plain) || name.starts_with('.') {
         return Err(format!(

@@ -39,12 +39,12 @@ keys! {
         /// `"text"` for people, `"json"` for machines, an object a line
         log_format: LogFormat = LogFormat::Text, upgrade();
         /// what to log, as `tracing` writes it: `"info,dirtyd::pool=debug"`
-        log_filter: String = "info".to_owned(), upgrade().check(filter);
+        log_filter: String = "info".to_owned(), upgrade().check(|filter: &String| parsed(filter));
     }
 }
 
 /// Only the log's own code can parse it; `dirtyd check` should find it, too.
-fn filter(filter: &String) -> Result<(), String> {
+fn parsed(filter: &str) -> Result<(), String> {
     let parsed = EnvFilter::try_new(filter);
     parsed.map(drop).map_err(|error| {
         format!("`{filter}`: {error}; write it like \"info\" or \"dirtyd::pool=debug\"")

@@ -31,13 +31,13 @@ keys! {
         /// the program of the workers and its arguments; with a `/` it is found from the
         /// file's folder
         command: Vec<String>,
-            reload().unset("`[python, \"-m\", \"dirtyd.worker\"]`").check(not_empty);
+            reload().unset("`[python, \"-m\", \"dirtyd.worker\"]`").check(|command: &Vec<String>| not_empty(command));
         /// variables added to the environment
         env: BTreeMap<String, String>, reload().unset("none").outside(Outside::Nowhere);
     }
 }
 
-fn not_empty(command: &Vec<String>) -> Result<(), String> {
+fn not_empty(command: &[String]) -> Result<(), String> {
     match command.first().is_none_or(String::is_empty) {
         true => Err("it is empty; write the program and its arguments".to_owned()),
         false => Ok(()),
@@ -45,22 +45,30 @@ fn not_empty(command: &Vec<String>) -> Result<(), String> {
 }
 
 impl Worker {
-    /// The same with the command in full. A program with a slash is found from
-    /// `base`, another on PATH.
+    /// The same with programs that are found from anywhere: one with a slash is
+    /// found from `base`, another on PATH.
     #[must_use]
     pub fn located(&self, base: &Path) -> Self {
-        let located = |program: &str| match program.contains('/') {
-            true => base.join(program).to_string_lossy().into_owned(),
+        let located = |program: &Path| match program.as_os_str().as_encoded_bytes().contains(&b'/')
+        {
+            true => base.join(program),
             false => program.to_owned(),
         };
-        let python = self.python.as_deref().unwrap_or(Path::new("python3")).to_string_lossy();
-        let command = match self.command.as_deref().and_then(<[_]>::split_first) {
-            Some((program, arguments)) => {
-                [located(program)].into_iter().chain(arguments.iter().cloned()).collect()
-            }
-            None => vec![located(&python), "-m".to_owned(), "dirtyd.worker".to_owned()],
+        let mut worker = self.clone();
+        worker.python = self.python.as_deref().map(located);
+        if let Some(program) = worker.command.as_mut().and_then(|command| command.first_mut()) {
+            *program = located(Path::new(program)).to_string_lossy().into_owned();
+        }
+        worker
+    }
+
+    /// The program and its arguments: the command, or the Python worker runtime.
+    pub fn program(&self) -> Vec<String> {
+        let python = || {
+            let python = self.python.as_deref().unwrap_or(Path::new("python3"));
+            vec![python.to_string_lossy().into_owned(), "-m".to_owned(), "dirtyd.worker".to_owned()]
         };
-        Self { command: Some(command), python: None, ..self.clone() }
+        self.command.clone().unwrap_or_else(python)
     }
 }
 

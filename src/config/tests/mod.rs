@@ -1,5 +1,11 @@
 //! What an operator sees for a good and for a bad configuration.
 
+mod change;
+mod errors;
+mod fuzz;
+mod pages;
+mod schema;
+
 use std::{fs, time::Duration};
 
 use super::{Config, ConfigError, Raw, ReloadMode, parse_duration, parse_size};
@@ -187,8 +193,7 @@ fn what_could_only_go_wrong_later_is_refused() {
     }
     let app = "dirty_apps = [\"a:A\"]";
     let window = error(&format!("stream_window_bytes = \"10EiB\"\n{app}"));
-    let end =
-        "line 1: stream_window_bytes: it is \"10737418240GiB\", but may be at most \"1024GiB\"";
+    let end = "line 1: stream_window_bytes: it is \"10485760TiB\", but may be at most \"1TiB\"";
     assert!(window.ends_with(end), "{window}");
     let filter = error(&format!("log_filter = \"dirtyd=loud\"\n{app}"));
     assert!(filter.contains("line 1: log_filter: `dirtyd=loud`: "), "{filter}");
@@ -209,4 +214,42 @@ fn units() {
     assert!(parse_duration("1e300").is_err());
     assert_eq!(parse_size("64MiB"), Ok(64 << 20));
     assert!(parse_size("big").is_err());
+}
+
+#[test]
+fn what_check_prints_keeps_the_path_of_an_app() {
+    for (path, name, workers) in
+        [("a:A:2:1", "a:A:2", 1), ("a:A:1", "a:A", 1), ("a:A:2x:1", "a:A:2x", 1)]
+    {
+        let config = load(&format!("dirty_apps = [\"{path}\"]")).expect("valid");
+        let app = &config.pools[0].apps[0];
+        assert_eq!((app.path.as_str(), app.workers), (name, Some(workers)));
+        let again = load(&config.to_toml()).expect("valid");
+        assert_eq!(again, config);
+    }
+}
+
+#[test]
+fn a_variable_is_toml_or_a_string_without_quotes() {
+    let vars = [
+        ("DIRTYD_LOG_FILTER", "info,dirtyd=debug"),
+        ("DIRTYD_PROC_NAME", "7"),
+        ("DIRTYD_COMMAND", "[\"sleep\", \"1\"]"),
+        ("DIRTYD_DIRTY_APPS", "[\"a:A\"]"),
+        ("DIRTYD_TIMEOUT", "1m30s"),
+        ("DIRTYD_ENV", "ignored: env stands in the file alone"),
+        ("DIRTYD_HOOK_EVENT", "ignored: it is no key"),
+    ];
+    let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let config = Config::from_raw(Raw::from_env(vars).expect("read")).expect("valid");
+    assert_eq!((config.log.filter.as_str(), config.proc_name.as_str()), ("info,dirtyd=debug", "7"));
+    assert_eq!(config.pools[0].command, ["sleep", "1"]);
+    assert_eq!(config.pools[0].apps[0].timeout, Duration::from_secs(90));
+}
+
+#[test]
+fn a_variable_cannot_set_another_key() {
+    let vars = [("DIRTYD_LOG_FILTER".to_owned(), "\"info\"\nworkers = 9".to_owned())];
+    let message = Raw::from_env(vars.into_iter()).expect_err("refused").to_string();
+    assert!(message.contains("DIRTYD_LOG_FILTER"), "{message}");
 }
