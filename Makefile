@@ -171,6 +171,10 @@ lint-proto: $(NPM_TOOLS) $(GENERATOR)
 lint-shell: $(VENV)
 	git grep -lE '^#!.*\b(ba)?sh$$' | xargs shellcheck
 
+.PHONY: config-docs
+config-docs: ## write the tables of docs/configuration.md and docs/dirtyd.schema.json from the declarations of the keys
+	BLESS=1 cargo test --locked --lib config::tests::pages
+
 fmt: $(VENV) $(NPM_TOOLS) ## format everything
 	cargo fmt --all
 	ruff check --fix

@@ -7,7 +7,7 @@ use std::{
 
 use serde_json::{Value as Json, json};
 
-use crate::support::Daemon;
+use crate::support::{Daemon, repository};
 
 const APP: &str = "[[app]]\npath = \"lab:Lab\"";
 
@@ -156,4 +156,44 @@ async fn check_accepts_and_names_what_is_wrong() {
             assert!(bad.stderr.contains(word), "{word:?} in {}", bad.stderr);
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_prints_a_file_that_means_the_same() {
+    let daemon = Daemon::launch_with(APP, &[]).await;
+    let flags = ["--max-queue", "7", "--dirty-timeout", "90", "--reload", "swap"];
+    let checked = daemon.run(&[&["check", "--config", "dirtyd.toml"][..], &flags].concat()).await;
+    for line in ["max_queue = 7", "timeout = \"90s\"", "reload = \"swap\""] {
+        assert!(checked.stdout.lines().any(|found| found == line), "{line} in {}", checked.stdout);
+    }
+    assert!(checked.stdout.contains("# the default"), "{}", checked.stdout);
+    std::fs::write(daemon.path("printed.toml"), &checked.stdout).expect("a file");
+    let again = daemon.run(&["check", "--config", "printed.toml"]).await;
+    let values = |text: &str| -> Vec<String> {
+        text.lines().map(|line| line.split(" #").next().unwrap_or(line).trim().to_owned()).collect()
+    };
+    assert_eq!(values(&again.stdout), values(&checked.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flag_with_a_bad_value_says_what_was_expected() {
+    let daemon = Daemon::launch_with(APP, &[]).await;
+    for (flag, value, words) in [
+        ("--max-queue", "many", "should be a whole number"),
+        ("--boot-timeout", "0", "must be longer than 0s"),
+        ("--busy-wait", "1s", "at most \"10ms\""),
+        ("--max-qeue", "1", "'--max-queue'"),
+    ] {
+        let bad = daemon.run(&["check", "--app", "lab:Lab", flag, value]).await;
+        assert_eq!(bad.code, Some(2), "{bad:?}");
+        assert!(bad.stderr.contains(flag) && bad.stderr.contains(words), "{}", bad.stderr);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_prints_the_schema_for_editors() {
+    let daemon = Daemon::launch_with(APP, &[]).await;
+    let printed = daemon.run(&["check", "--schema"]).await;
+    let shipped = std::fs::read_to_string(repository().join("docs/dirtyd.schema.json"));
+    assert_eq!(printed.stdout, shipped.expect("the schema"));
 }

@@ -2,6 +2,7 @@
 
 mod call;
 mod check;
+mod config_flags;
 mod connect;
 mod events;
 mod json;

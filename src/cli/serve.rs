@@ -6,17 +6,16 @@ use std::{
         fs::{DirBuilderExt as _, MetadataExt as _},
         net::UnixListener,
     },
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::Context as _;
 
-use super::valid::Valid;
+use super::{config_flags::ConfigFlags, valid::Valid};
 use crate::{
-    config::{AppFlag, Config, ConfigError, Flags, Raw, parse_duration},
+    config::Config,
     dirty_arbiter::{DirtyArbiter, Upstream},
     hooks::{CommandHooks, Hooks},
     lifeline::Lifeline,
@@ -24,83 +23,6 @@ use crate::{
     main_arbiter::{self, Names, Socket, Succession, Supervision},
     process::{descriptors, memo::Memo, pidfile::PidFile},
 };
-
-/// The flags that are configuration.
-#[derive(Debug, Clone, Default, clap::Args)]
-pub struct ConfigFlags {
-    /// The configuration file
-    #[arg(long, value_name = "FILE", env = "DIRTYD_CONFIG")]
-    config: Option<PathBuf>,
-    /// An app to serve, such as `myapp.ml:MLApp`, in N workers only with `:N`; repeatable
-    #[arg(long = "app", value_name = "PATH[:N]")]
-    apps: Vec<AppFlag>,
-    /// Worker processes of the default pool [default: 1]
-    #[arg(long, value_name = "N")]
-    workers: Option<u32>,
-    /// Calls that one worker runs at once [default: 1]
-    #[arg(long, value_name = "N")]
-    threads: Option<u32>,
-    /// How long a call may take [default: 300s]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    timeout: Option<Duration>,
-    /// How long a drain may take [default: 30s]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    graceful_timeout: Option<Duration>,
-    /// The socket to listen on [default: the private directory of this user]
-    #[arg(long, value_name = "PATH")]
-    socket: Option<PathBuf>,
-    /// The name of this instance [default: dirtyd]
-    #[arg(long, value_name = "NAME")]
-    proc_name: Option<String>,
-}
-
-impl ConfigFlags {
-    /// Only a file, and perhaps the socket.
-    pub fn of_file(config: &Path, socket: Option<&Path>) -> Self {
-        let (config, socket) = (Some(config.to_owned()), socket.map(Path::to_owned));
-        Self { config, socket, ..Self::default() }
-    }
-
-    /// The configuration: flags over environment over file over defaults.
-    ///
-    /// # Errors
-    /// What is wrong, and where.
-    pub fn load(&self) -> Result<Config, ConfigError> {
-        self.complete(self.file()?)
-    }
-
-    /// The path of the file, if one is named.
-    pub fn path(&self) -> Option<&Path> {
-        self.config.as_deref()
-    }
-
-    /// What the file says.
-    ///
-    /// # Errors
-    /// It cannot be read, or is no configuration.
-    pub fn file(&self) -> Result<Raw, ConfigError> {
-        self.path().map_or_else(|| Ok(Raw::default()), Raw::from_file)
-    }
-
-    /// The configuration with this file.
-    ///
-    /// # Errors
-    /// As [`load`](Self::load).
-    pub fn complete(&self, file: Raw) -> Result<Config, ConfigError> {
-        let flags = Flags {
-            apps: self.apps.clone(),
-            workers: self.workers,
-            threads: self.threads,
-            timeout: self.timeout,
-            graceful_timeout: self.graceful_timeout,
-            socket: self.socket.clone(),
-            proc_name: self.proc_name.clone(),
-        };
-        let raw =
-            file.overlaid_with(Raw::from_process_env()?).overlaid_with(Raw::from_flags(flags));
-        Config::from_raw(raw)
-    }
-}
 
 /// `dirtyd serve`.
 #[derive(Debug, clap::Args)]

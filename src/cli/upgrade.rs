@@ -15,7 +15,7 @@ use nix::{
     unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid},
 };
 
-use super::serve::ConfigFlags;
+use super::config_flags::ConfigFlags;
 use crate::{
     main_arbiter::Names,
     process::{

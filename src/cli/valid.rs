@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::serve::ConfigFlags;
+use super::config_flags::ConfigFlags;
 use crate::{
     config::{Config, ConfigError, Raw},
     process::memo::Memo,

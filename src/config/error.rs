@@ -14,12 +14,12 @@ pub enum ConfigError {
         /// Why.
         source: io::Error,
     },
-    /// The file is not TOML, or a key of it is unknown or of the wrong type.
+    /// The file is not TOML.
     #[error("{path}: {message}", path = path.display())]
     Malformed {
         /// The file.
         path: PathBuf,
-        /// The parser's words, with line, column and key.
+        /// The parser's words, with line and column.
         message: String,
     },
     /// An environment variable holds no valid value.
@@ -32,7 +32,8 @@ pub enum ConfigError {
         /// What was expected.
         message: String,
     },
-    /// The values contradict each other or are out of range.
+    /// A key is unknown, or its value is none that it can have, or contradicts
+    /// another's.
     #[error("{place}{message}")]
     Invalid {
         /// "FILE, line N: " where that is known, else empty.

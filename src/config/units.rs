@@ -1,13 +1,20 @@
-//! Durations and sizes as people write them: `300s`, `1m30s`, `64MiB`; plain
-//! numbers are seconds and bytes.
+//! Durations, sizes and file modes as people write them: `300s`, `1m30s`,
+//! `64MiB`, `0660`; plain numbers are seconds and bytes.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, time::Duration};
 
 use bytesize::ByteSize;
-use serde::{Deserialize, Deserializer, de};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use toml::de::DeValue;
+
+use super::value::{Value, expected, scalar};
 
 /// The longest duration that the configuration accepts: ten years.
 const MAX_DURATION: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+/// A kibibyte in bytes.
+pub const KIB: u64 = 1024;
+/// A mebibyte in bytes.
+pub const MIB: u64 = 1024 * KIB;
 
 /// Reads a duration such as `300s`, `1m30s`, `250ms` or `300` (seconds).
 ///
@@ -37,67 +44,115 @@ pub fn parse_size(text: &str) -> Result<u64, String> {
         .map_err(|_| format!("`{text}` is not a size: write it like \"64MiB\", \"1GB\" or 65536"))
 }
 
-/// A duration in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub struct Seconds(pub Duration);
 
-/// A size in the file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+impl Seconds {
+    /// So many seconds.
+    pub const fn of(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+}
+
+impl Value for Seconds {
+    const KIND: &'static str = "a duration such as \"300s\", or seconds";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let Some(text) = scalar(value) else { return expected(Self::KIND, value) };
+        parse_duration(&text).map(Self)
+    }
+
+    fn toml(&self) -> toml::Value {
+        // Hours and less are what people write; humantime has days and months, too.
+        let seconds = self.0.as_secs();
+        let text = match (self.0.subsec_nanos(), seconds) {
+            (0, ..600) => format!("{seconds}s"),
+            _ => humantime::format_duration(self.0).to_string().replace(' ', ""),
+        };
+        toml::Value::String(text)
+    }
+}
+
+impl JsonSchema for Seconds {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "duration".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number"], "minimum": 0 })
+    }
+}
+
+/// A size in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub struct Size(pub u64);
 
-/// A file mode in the file: an octal string such as `"0660"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+impl Value for Size {
+    const KIND: &'static str = "a size such as \"64MiB\", or bytes";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let Some(text) = scalar(value) else { return expected(Self::KIND, value) };
+        parse_size(&text).map(Self)
+    }
+
+    fn toml(&self) -> toml::Value {
+        let units = [(MIB * MIB, "TiB"), (KIB * MIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")];
+        let whole = units.into_iter().find(|(unit, _)| self.0 > 0 && self.0.is_multiple_of(*unit));
+        match (whole, i64::try_from(self.0)) {
+            (Some((unit, name)), _) => toml::Value::String(format!("{}{name}", self.0 / unit)),
+            (None, Ok(bytes)) => toml::Value::Integer(bytes),
+            (None, Err(_)) => toml::Value::String(self.0.to_string()),
+        }
+    }
+}
+
+impl JsonSchema for Size {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "size".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "number"], "minimum": 0 })
+    }
+}
+
+/// A file mode: an octal string such as `"0660"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub struct Mode(pub u32);
 
-impl<'de> Deserialize<'de> for Seconds {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expected = "a duration such as \"300s\", or seconds";
-        deserializer.deserialize_any(Scalar { expected, parse: parse_duration }).map(Seconds)
+impl Value for Mode {
+    const KIND: &'static str = "a file mode such as \"0660\"";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let mode = value.as_str().and_then(|text| u32::from_str_radix(text, 8).ok());
+        let mode = mode.filter(|mode| *mode <= 0o777);
+        mode.map_or_else(|| expected(Self::KIND, value), |mode| Ok(Self(mode)))
+    }
+
+    fn toml(&self) -> toml::Value {
+        toml::Value::String(format!("{:04o}", self.0))
     }
 }
 
-impl<'de> Deserialize<'de> for Size {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let expected = "a size such as \"64MiB\", or bytes";
-        deserializer.deserialize_any(Scalar { expected, parse: parse_size }).map(Size)
-    }
-}
-
-impl<'de> Deserialize<'de> for Mode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        u32::from_str_radix(&text, 8).ok().filter(|mode| *mode <= 0o777).map(Mode).ok_or_else(
-            || de::Error::custom(format!("`{text}` is not a file mode such as \"0660\"")),
-        )
-    }
-}
-
-/// Accepts a string or a number and hands either to `parse` as text.
-struct Scalar<T> {
-    expected: &'static str,
-    parse: fn(&str) -> Result<T, String>,
-}
-
-impl<T> de::Visitor<'_> for Scalar<T> {
-    type Value = T;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.expected)
+impl JsonSchema for Mode {
+    fn inline_schema() -> bool {
+        true
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
-        (self.parse)(text).map_err(E::custom)
+    fn schema_name() -> Cow<'static, str> {
+        "mode".into()
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
-        self.visit_str(&number.to_string())
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
-        self.visit_str(&number.to_string())
-    }
-
-    fn visit_f64<E: de::Error>(self, number: f64) -> Result<T, E> {
-        self.visit_str(&number.to_string())
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-7]{1,4}$" })
     }
 }

@@ -6,6 +6,7 @@
 
 mod guard;
 mod orphans;
+mod pending;
 mod resources;
 mod signals;
 mod upstream;
@@ -100,13 +101,14 @@ impl DirtyArbiter {
         if let Some(adoption) = adoption {
             orphans::follow(adoption, pool.events())?;
         }
-        let edge = Edge::new(self.listener, &self.config, &pool, self.reload.clone())?;
+        let read = pending::noted(self.reload, self.config.clone());
+        let edge = Edge::new(self.listener, &self.config, &pool, Arc::clone(&read))?;
         let (stop, stopped) = oneshot::channel::<()>();
         let link = upstream::start(self.upstream, &pool)?;
         let (admitted, stopped) =
             (async { drop(link.admitted.await) }, async { drop(stopped.await) });
         let mut edge_task = tokio::spawn(edge.serve(admitted, stopped));
-        let reloads = reload_when_asked(pool.clone(), self.reload, link.reports);
+        let reloads = reload_when_asked(pool.clone(), read, link.reports);
         let mut lost = link.lost;
         tracing::info!(
             pid = std::process::id(),

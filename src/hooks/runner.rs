@@ -133,10 +133,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{
-        call::WorkerRef,
-        config::{Flags, Raw},
-    };
+    use crate::{call::WorkerRef, config::Raw};
 
     struct Recorder(Sender<String>);
 
@@ -162,8 +159,7 @@ mod tests {
     #[tokio::test]
     async fn a_trait_of_the_program_is_told_in_order() {
         let apps = vec!["app:App".parse().expect("a path")];
-        let flags = Flags { apps, ..Flags::default() };
-        let config = Config::from_raw(Raw::from_flags(flags)).expect("valid");
+        let config = Config::from_raw(Raw::of_apps(apps)).expect("valid");
         let (told, tellings) = channel();
         let runner = Runner::start(Some(Box::new(Recorder(told))), &config);
         runner.before_first_worker().await;

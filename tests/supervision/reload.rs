@@ -338,7 +338,8 @@ async fn limits_of_the_edge_stay_until_a_restart() {
         family.configure(&config(other, "1MiB"));
         let reload = family.run(&["reload"]).await;
         assert_eq!(reload.code, Some(0), "{}", reload.stderr);
-        assert!(family.log().contains("stream_window_bytes stay as they are"));
+        let note = "leaves these keys as they are: max_message_size, stream_window; their new values take an upgrade";
+        assert!(family.log().contains(note), "{}", family.log());
         let client = family.connect().with_timeout(Duration::from_secs(10));
         let mut stream = client.stream("app:App", "count", args![500]).await.expect("a stream");
         for number in 0..500 {

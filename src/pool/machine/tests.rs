@@ -8,14 +8,15 @@ use super::{Action, Event, Machine};
 use crate::{
     call::{CallError, CallId, CallRequest, FromCaller, Peer, Reply, reply_channel},
     clock::Deadline,
-    config::{Config, Flags, Raw},
+    config::{Config, Raw},
     worker::{Control, Report},
 };
 
 fn config(workers: u32) -> Config {
     let apps = vec!["app:App:1".parse().expect("a path")];
-    let flags = Flags { apps, workers: Some(workers), ..Flags::default() };
-    Config::from_raw(Raw::from_flags(flags)).expect("valid")
+    let workers = [("workers".to_owned(), workers.to_string())];
+    let flags = Raw::from_flags(workers.into_iter()).expect("a number");
+    Config::from_raw(flags.overlaid_with(Raw::of_apps(apps))).expect("valid")
 }
 
 fn submit(id: u64, now: Instant) -> Event {

@@ -21,7 +21,7 @@ use super::{
         Action, Machine, Shared,
         fleet::{Claim, Share},
         ids::{AppId, PoolId, SeatId},
-        turn::{Level, Note, Turn},
+        turn::{Note, Turn},
     },
     Phase, Scope,
     rollback::Rollback,
@@ -65,7 +65,7 @@ impl Machine {
         }
         let mut rollback = self.rollback(&scope);
         let known: BTreeSet<PoolId> = self.fleet.pool_ids().into_iter().collect();
-        let (sizes, leaving) = self.apply(config, &scope, &mut rollback, turn);
+        let (sizes, leaving) = self.apply(config, &scope, &mut rollback);
         let waiting: VecDeque<SeatId> = (self.pools_in(&scope).into_iter())
             .filter(|pool| known.contains(pool) && !leaving.contains(pool))
             .flat_map(|pool| self.fleet.seats(pool))
@@ -128,10 +128,9 @@ impl Machine {
         config: &Config,
         scope: &Scope,
         rollback: &mut Rollback,
-        turn: &mut Turn<'_>,
     ) -> (Vec<(PoolId, usize)>, Vec<PoolId>) {
         if let Scope::All = scope {
-            self.shared = self.shared.reloaded(Shared::of(config), turn);
+            self.shared = self.shared.reloaded(Shared::of(config));
         }
         let mut sizes = Vec::new();
         let mut kept = Vec::new();
@@ -364,12 +363,8 @@ impl Shared {
     /// These after a reload. Streams and messages pass the edge, which has the
     /// limits of its start: workers with others would be killed for chunks that
     /// they have credit for, or wait for credit that never comes.
-    fn reloaded(&self, new: Self, turn: &mut Turn<'_>) -> Self {
+    fn reloaded(&self, new: Self) -> Self {
         let (window, max_message_size) = (self.window, self.max_message_size);
-        if (window, max_message_size) != (new.window, new.max_message_size) {
-            let message = "reload: max_message_size, stream_window and stream_window_bytes stay as they are; they take an upgrade or a restart";
-            turn.note(Note::line(Level::Warn, message.to_owned()));
-        }
         Self { window, max_message_size, ..new }
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use fastrand::Rng;
 
 use crate::config::{
-    AppConfig, Config, Flags, Intensity, PoolConfig, QueueLimits, Raw, Recycle, ReloadMode,
+    AppConfig, Config, Intensity, PoolConfig, QueueLimits, Raw, Recycle, ReloadMode,
 };
 
 /// How long the plan's steps may take; what they started may go on longer.
@@ -250,6 +250,6 @@ fn base() -> &'static Config {
     static BASE: OnceLock<Config> = OnceLock::new();
     BASE.get_or_init(|| {
         let apps = vec!["base:Base".parse().expect("a path")];
-        Config::from_raw(Raw::from_flags(Flags { apps, ..Flags::default() })).expect("valid")
+        Config::from_raw(Raw::of_apps(apps)).expect("valid")
     })
 }

@@ -20,7 +20,7 @@ use crate::{
         WorkerRef, reply_channel, stream_channel,
     },
     clock::Deadline,
-    config::{Config, Flags, PoolConfig, Raw, Window},
+    config::{Config, PoolConfig, Raw, Window},
     worker::{
         Control, Death, Report, WorkerSpec,
         machine::{Action, Event, Level, Machine},
@@ -62,8 +62,8 @@ pub struct Rig {
 }
 
 pub fn pool() -> PoolConfig {
-    let flags = Flags { apps: vec![APP.parse().expect("a path")], ..Flags::default() };
-    let config = Config::from_raw(Raw::from_flags(flags)).expect("valid");
+    let apps = vec![APP.parse().expect("a path")];
+    let config = Config::from_raw(Raw::of_apps(apps)).expect("valid");
     let boot_timeout = Duration::from_secs(60);
     let (kill_grace, heartbeat) = (Duration::from_secs(2), Duration::from_secs(20));
     PoolConfig { boot_timeout, kill_grace, heartbeat, ..config.pools[0].clone() }

@@ -1,8 +1,14 @@
 //! What an operator sees for a good and for a bad configuration.
 
+mod change;
+mod errors;
+mod fuzz;
+mod pages;
+mod schema;
+
 use std::{fs, time::Duration};
 
-use super::{Config, ConfigError, Flags, Raw, ReloadMode, parse_duration, parse_size};
+use super::{Config, ConfigError, Raw, ReloadMode, parse_duration, parse_size};
 
 fn load(text: &str) -> Result<Config, ConfigError> {
     let dir = tempfile::tempdir().expect("temporary directory");
@@ -132,15 +138,13 @@ fn flags_beat_environment_beats_file() {
         .expect("write");
     let vars = [("DIRTYD_THREADS", "3"), ("DIRTYD_TIMEOUT", "3s"), ("DIRTYD_SOCKET", "/x/y.sock")];
     let vars = vars.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
-    let flags = Flags {
-        timeout: Some(Duration::from_secs(4)),
-        apps: vec!["flag:App".parse().expect("app")],
-        ..Flags::default()
-    };
+    let timeout = ("timeout".to_owned(), "4s".to_owned());
+    let apps = vec!["flag:App".parse().expect("app")];
     let raw = Raw::from_file(&path)
         .expect("file")
         .overlaid_with(Raw::from_env(vars).expect("environment"))
-        .overlaid_with(Raw::from_flags(flags));
+        .overlaid_with(Raw::from_flags([timeout].into_iter()).expect("flags"))
+        .overlaid_with(Raw::of_apps(apps));
     let config = Config::from_raw(raw).expect("valid");
     let pool = &config.pools[0];
     assert_eq!((pool.workers, pool.threads.get()), (2, 3));
@@ -184,13 +188,15 @@ fn what_could_only_go_wrong_later_is_refused() {
         let text = format!(
             "[[pool]]\nname = \"p\"\n{key} = 0\ncommand = [\"true\"]\napp = [{{ path = \"A\" }}]"
         );
-        assert_eq!(error(&text), format!("pool `p`: {key}: it must be longer than 0s"));
+        let end = format!("dirtyd.toml, line 3: pool.{key}: it must be longer than 0s");
+        assert!(error(&text).ends_with(&end), "{}", error(&text));
     }
     let app = "dirty_apps = [\"a:A\"]";
     let window = error(&format!("stream_window_bytes = \"10EiB\"\n{app}"));
-    assert_eq!(window, "stream_window_bytes: at most 1TiB");
+    let end = "line 1: stream_window_bytes: it is \"10485760TiB\", but may be at most \"1TiB\"";
+    assert!(window.ends_with(end), "{window}");
     let filter = error(&format!("log_filter = \"dirtyd=loud\"\n{app}"));
-    assert!(filter.starts_with("log_filter: `dirtyd=loud`: "), "{filter}");
+    assert!(filter.contains("line 1: log_filter: `dirtyd=loud`: "), "{filter}");
 }
 
 #[test]
@@ -208,4 +214,42 @@ fn units() {
     assert!(parse_duration("1e300").is_err());
     assert_eq!(parse_size("64MiB"), Ok(64 << 20));
     assert!(parse_size("big").is_err());
+}
+
+#[test]
+fn what_check_prints_keeps_the_path_of_an_app() {
+    for (path, name, workers) in
+        [("a:A:2:1", "a:A:2", 1), ("a:A:1", "a:A", 1), ("a:A:2x:1", "a:A:2x", 1)]
+    {
+        let config = load(&format!("dirty_apps = [\"{path}\"]")).expect("valid");
+        let app = &config.pools[0].apps[0];
+        assert_eq!((app.path.as_str(), app.workers), (name, Some(workers)));
+        let again = load(&config.to_toml()).expect("valid");
+        assert_eq!(again, config);
+    }
+}
+
+#[test]
+fn a_variable_is_toml_or_a_string_without_quotes() {
+    let vars = [
+        ("DIRTYD_LOG_FILTER", "info,dirtyd=debug"),
+        ("DIRTYD_PROC_NAME", "7"),
+        ("DIRTYD_COMMAND", "[\"sleep\", \"1\"]"),
+        ("DIRTYD_DIRTY_APPS", "[\"a:A\"]"),
+        ("DIRTYD_TIMEOUT", "1m30s"),
+        ("DIRTYD_ENV", "ignored: env stands in the file alone"),
+        ("DIRTYD_HOOK_EVENT", "ignored: it is no key"),
+    ];
+    let vars = vars.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let config = Config::from_raw(Raw::from_env(vars).expect("read")).expect("valid");
+    assert_eq!((config.log.filter.as_str(), config.proc_name.as_str()), ("info,dirtyd=debug", "7"));
+    assert_eq!(config.pools[0].command, ["sleep", "1"]);
+    assert_eq!(config.pools[0].apps[0].timeout, Duration::from_secs(90));
+}
+
+#[test]
+fn a_variable_cannot_set_another_key() {
+    let vars = [("DIRTYD_LOG_FILTER".to_owned(), "\"info\"\nworkers = 9".to_owned())];
+    let message = Raw::from_env(vars.into_iter()).expect_err("refused").to_string();
+    assert!(message.contains("DIRTYD_LOG_FILTER"), "{message}");
 }

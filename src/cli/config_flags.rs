@@ -1,0 +1,111 @@
+//! The flags that are configuration: `--config`, `--app`, and one for each key
+//! that the configuration declares to have one.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+
+use crate::config::{AppFlag, Config, ConfigError, Flag, Raw, flags};
+
+/// What the command line says about the configuration.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigFlags {
+    config: Option<PathBuf>,
+    /// The keys of the other flags.
+    keys: Raw,
+}
+
+impl ConfigFlags {
+    /// Only a file, and perhaps the socket.
+    pub fn of_file(config: &Path, socket: Option<&Path>) -> Self {
+        let keys = Raw::of_socket(socket.map(Path::to_owned));
+        Self { config: Some(config.to_owned()), keys }
+    }
+
+    /// The configuration: flags over environment over file over defaults.
+    ///
+    /// # Errors
+    /// What is wrong, and where.
+    pub fn load(&self) -> Result<Config, ConfigError> {
+        self.complete(self.file()?)
+    }
+
+    /// The path of the file, if one is named.
+    pub fn path(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    /// What the file says.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no configuration.
+    pub fn file(&self) -> Result<Raw, ConfigError> {
+        self.path().map_or_else(|| Ok(Raw::default()), Raw::from_file)
+    }
+
+    /// The configuration with this file.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn complete(&self, file: Raw) -> Result<Config, ConfigError> {
+        let outside = Raw::from_process_env()?.overlaid_with(self.keys.clone());
+        Config::from_raw(file.overlaid_with(outside))
+    }
+}
+
+impl clap::Args for ConfigFlags {
+    fn augment_args(command: Command) -> Command {
+        let config = Arg::new("config")
+            .long("config")
+            .value_name("FILE")
+            .env("DIRTYD_CONFIG")
+            .value_parser(value_parser!(PathBuf))
+            .help("The configuration file");
+        let app = Arg::new("app")
+            .long("app")
+            .alias("dirty-app")
+            .value_name("PATH[:N]")
+            .action(ArgAction::Append)
+            .value_parser(value_parser!(AppFlag))
+            .help("An app to serve, such as `myapp.ml:MLApp`, in N workers only with `:N`; repeatable");
+        command.arg(config).arg(app).args(flags().into_iter().map(argument))
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+/// The argument of a key.
+fn argument(flag: Flag) -> Arg {
+    let Flag { key, alias, value, help, is_common, check } = flag;
+    let parse = move |text: &str| check(key, text).map(|()| text.to_owned());
+    Arg::new(key)
+        .long(key.replace('_', "-"))
+        .aliases(alias.map(|name| name.replace('_', "-")))
+        .value_name(value)
+        .hide_short_help(!is_common)
+        .value_parser(parse)
+        .help(help)
+}
+
+impl clap::FromArgMatches for ConfigFlags {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let mut read = Self::default();
+        read.update_from_arg_matches(matches)?;
+        Ok(read)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        let text = |flag: Flag| {
+            let text = matches.get_one::<String>(flag.key)?;
+            Some((flag.key.to_owned(), text.clone()))
+        };
+        let keys = Raw::from_flags(flags().into_iter().filter_map(text))
+            .map_err(|error| clap::Error::raw(clap::error::ErrorKind::ValueValidation, error))?;
+        let apps = matches.get_many("app").into_iter().flatten().cloned().collect();
+        self.config = matches.get_one("config").cloned();
+        self.keys = keys.overlaid_with(Raw::of_apps(apps));
+        Ok(())
+    }
+}

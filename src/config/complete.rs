@@ -1,0 +1,172 @@
+//! Inheritance: every pool and app gets the keys that hold for it, every path
+//! becomes absolute. What must hold between keys is checked here. Defaults are
+//! not filled in: each key knows its own.
+
+use std::{collections::HashSet, path::Path};
+
+use dirtyd_client::default_runtime_dir;
+
+use super::{
+    AppFlag, ConfigError, DEFAULT_POOL, config_dir_of,
+    groups::{hooks::WorkerInit, instance::Instance, log::Log, worker::Worker},
+    origin::Origin,
+    raw::{PoolKeys, Raw, RawApp, RawPool},
+    table::{Overlay, Placed},
+};
+
+/// The longest path of a Unix socket in bytes.
+const SOCKET_PATH: usize = 107;
+
+impl Raw {
+    /// The same configuration with nothing left to inherit or to resolve.
+    ///
+    /// # Errors
+    /// Values that contradict each other; the message names the key and the remedy.
+    pub(super) fn completed(self) -> Result<Self, ConfigError> {
+        let base = config_dir_of(self.origin.path());
+        let init = self.hooks.as_ref().map(|hooks| hooks.init.clone()).unwrap_or_default();
+        let mut pool = Vec::new();
+        for placed in self.pool.into_iter().flatten() {
+            pool.push(complete_pool(placed, &self.top, &init, &base)?);
+        }
+        let bare = self.bare.dirty_apps.unwrap_or_default().into_iter().map(RawApp::of);
+        let apps: Vec<_> = bare.chain(self.app.into_iter().flatten()).collect();
+        if apps.is_empty() && pool.is_empty() {
+            return invalid(
+                "",
+                "no app is configured: give --app module:Class, or write an [[app]] with a path",
+            );
+        }
+        // Without apps there is no default pool, and its keys have been inherited.
+        let top = match apps.is_empty() {
+            true => PoolKeys::default(),
+            false => located(&self.top, &base),
+        };
+        let app = apps.into_iter().map(|app| complete_app(app, &top)).collect::<Result<_, _>>()?;
+        let complete = Self {
+            instance: complete_instance(&self.instance, &base)?,
+            log: Log {
+                log_file: self.log.log_file.as_ref().map(|file| base.join(file)),
+                ..self.log
+            },
+            top,
+            bare: Default::default(),
+            app: Some(app),
+            pool: Some(pool),
+            origin: Origin::default(),
+            ..self
+        };
+        complete.check_names()?;
+        Ok(complete)
+    }
+
+    /// Each pool and each app has a name of its own.
+    fn check_names(&self) -> Result<(), ConfigError> {
+        let mut pools = HashSet::from([DEFAULT_POOL]);
+        for Placed { place, table } in self.pool.iter().flatten() {
+            let name = table.named.name.as_deref().unwrap_or_default();
+            if !pools.insert(name) {
+                return invalid(place, &format!("pool `{name}`: the name is taken"));
+            }
+        }
+        let mut paths = HashSet::new();
+        let others = self.pool.iter().flatten().flat_map(|pool| &pool.table.app);
+        for Placed { place, table } in self.app.iter().chain(others).flatten() {
+            let path = table.own.path.as_ref().map_or("", |path| &path.path);
+            if !paths.insert(path) {
+                return invalid(
+                    place,
+                    &format!(
+                        "app `{path}`: it is configured twice; callers name apps by path, so each path may stand in one pool, once"
+                    ),
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+fn complete_instance(instance: &Instance, base: &Path) -> Result<Instance, ConfigError> {
+    let socket = instance.socket.as_ref().map(|path| base.join(path));
+    let runtime_dir = match (&instance.runtime_dir, &socket) {
+        (Some(dir), _) => base.join(dir),
+        (None, Some(socket)) => socket.parent().unwrap_or(Path::new("/")).to_owned(),
+        (None, None) => default_runtime_dir(),
+    };
+    let socket = socket.unwrap_or_else(|| runtime_dir.join("dirtyd.sock"));
+    if socket.as_os_str().len() > SOCKET_PATH {
+        return invalid(
+            "",
+            &format!(
+                "socket: `{}` is longer than the {SOCKET_PATH} bytes that the kernel allows; choose a shorter path",
+                socket.display()
+            ),
+        );
+    }
+    Ok(Instance { socket: Some(socket), runtime_dir: Some(runtime_dir), ..instance.clone() })
+}
+
+/// The same with paths that mean the same from anywhere.
+fn located(keys: &PoolKeys, base: &Path) -> PoolKeys {
+    let mut keys = keys.clone();
+    let chdir = keys.process.chdir.map_or_else(|| base.to_owned(), |dir| base.join(dir));
+    keys.process.chdir = Some(chdir);
+    keys.worker = keys.worker.located(base);
+    keys
+}
+
+fn complete_pool(
+    pool: Placed<RawPool>,
+    top: &PoolKeys,
+    init: &WorkerInit,
+    base: &Path,
+) -> Result<Placed<RawPool>, ConfigError> {
+    let Placed { place, table: raw } = pool;
+    let Some(name) = raw.named.name.as_deref().filter(|name| !name.is_empty()) else {
+        return invalid(&place, "pool: `name` is missing");
+    };
+    let apps = raw.app.unwrap_or_default();
+    if apps.is_empty() {
+        return invalid(&place, &format!("pool `{name}`: it has no [[pool.app]]"));
+    }
+    let inherited = PoolKeys { worker: Worker::default(), ..top.clone() };
+    let keys = located(&inherited.overlaid_with(&raw.keys), base);
+    let app = apps.into_iter().map(|app| complete_app(app, &keys)).collect::<Result<_, _>>()?;
+    let init = init.overlaid_with(&raw.init);
+    Ok(Placed { place, table: RawPool { named: raw.named, keys, init, app: Some(app) } })
+}
+
+fn complete_app(app: Placed<RawApp>, pool: &PoolKeys) -> Result<Placed<RawApp>, ConfigError> {
+    let Placed { place, table: mut raw } = app;
+    let Some(AppFlag { path, workers: suffix }) = raw.own.path else {
+        return invalid(&place, "app: `path` is missing");
+    };
+    let workers = match (raw.own.workers, suffix) {
+        (Some(key), Some(suffix)) if key != suffix => {
+            let message = format!(
+                "app `{path}`: `workers = {key}` contradicts the `:{suffix}` of the path; keep one"
+            );
+            return invalid(&place, &message);
+        }
+        (key, suffix) => key.or(suffix),
+    };
+    // A pool of 0 waits to be scaled; it cannot promise anything yet.
+    let most = pool.worker.workers();
+    if let Some(wanted) = workers.filter(|wanted| *wanted > most && most > 0) {
+        let message = format!(
+            "app `{path}`: workers = {wanted}, but its pool has {most}; raise the pool's workers or lower the app's"
+        );
+        return invalid(&place, &message);
+    }
+    // A path that looks like one with a suffix keeps its own, to be read as it is.
+    let bare = AppFlag { path: path.clone(), workers: None };
+    let is_read_as_it_is = path.parse() == Ok(bare.clone());
+    raw.own.path = Some(if is_read_as_it_is { bare } else { AppFlag { path, workers } });
+    raw.own.workers = workers;
+    raw.calls = pool.calls.overlaid_with(&raw.calls);
+    Ok(Placed { place, table: raw })
+}
+
+fn invalid<T>(place: &str, message: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::Invalid { place: place.to_owned(), message: message.to_owned() })
+}

@@ -1,0 +1,47 @@
+//! The limits of the edge: what one caller, or all of them, may ask for.
+
+use crate::config::{
+    key::{keys, upgrade},
+    units::{KIB, MIB, Size},
+};
+
+/// The limits of the edge: what one caller, or all of them, may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest request, result or chunk in bytes.
+    pub max_message_size: usize,
+    /// The largest header list of a request in bytes.
+    pub max_header_size: u32,
+    /// Calls at once per connection; a client queues further ones itself.
+    pub max_concurrent_streams: u32,
+    /// Connections at once.
+    pub max_connections: usize,
+}
+
+keys! {
+    /// The edge.
+    pub struct Edge {
+        /// the largest request, result or chunk; at most 2 GiB
+        max_message_size: Size = Size(64 * MIB),
+            upgrade().at_least(Size(KIB)).at_most(Size(2048 * MIB), "the limit of protobuf");
+        /// the largest header list of a request; at most 512 KiB
+        max_header_size: Size = Size(16 * KIB),
+            upgrade().at_least(Size(KIB)).at_most(Size(512 * KIB), "");
+        /// calls at once per connection; clients queue further ones themselves
+        max_concurrent_streams: u32 = 1024, upgrade().at_least(1);
+        /// connections at once; each takes a descriptor
+        max_connections: u32 = 1024, upgrade().at_least(1);
+    }
+}
+
+impl Edge {
+    /// What the keys mean.
+    pub fn meaning(&self) -> Limits {
+        Limits {
+            max_message_size: usize::try_from(self.max_message_size().0).unwrap_or(usize::MAX),
+            max_header_size: u32::try_from(self.max_header_size().0).unwrap_or(u32::MAX),
+            max_concurrent_streams: self.max_concurrent_streams(),
+            max_connections: self.max_connections() as usize,
+        }
+    }
+}

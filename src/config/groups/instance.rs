@@ -1,0 +1,63 @@
+//! What is of the whole instance: where it listens, its names, its times.
+
+use std::path::PathBuf;
+
+use crate::config::{
+    key::{Outside, keys, reload, restart, upgrade},
+    units::{Mode, Seconds},
+    value::choice,
+};
+
+/// In which order a reload replaces a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub enum ReloadMode {
+    /// The new worker is ready before the old one drains.
+    Surge,
+    /// The old worker drains first, where memory cannot hold two.
+    Swap,
+}
+
+choice!(ReloadMode: "\"surge\" or \"swap\"", "surge" => Surge, "swap" => Swap);
+
+keys! {
+    /// The instance.
+    pub struct Instance {
+        /// the socket to listen on
+        socket: PathBuf,
+            restart().unset("`dirtyd.sock` in `runtime_dir`").outside(Outside::CommonFlag);
+        /// the file mode of the socket
+        socket_mode: Mode = Mode(0o600), restart();
+        /// the user ids that may connect; others get PERMISSION_DENIED
+        allowed_uids: Vec<u32>, upgrade().unset("whoever the file mode lets in");
+        /// the directory of PID files and locks; it is made with mode 0700
+        runtime_dir: PathBuf,
+            restart().unset("the socket's folder, else a private one of this user");
+        /// the name of this instance; its files are named after it
+        proc_name: String = "dirtyd".to_owned(),
+            restart().check(|name: &String| plain_name(name)).outside(Outside::CommonFlag);
+        /// how long a drain may take before what still runs is killed
+        graceful_timeout: Seconds = Seconds::of(30),
+            upgrade().alias("dirty_graceful_timeout").outside(Outside::CommonFlag);
+        /// how long arbiter and workers look for the next message before they sleep, if the
+        /// last wait was shorter; `0` for not at all, where a container's CPU time is limited
+        busy_wait: Seconds = BUSY_WAIT,
+            upgrade().at_most(MAX_BUSY_WAIT, "because it is there to save what a wake-up takes");
+        /// `"surge"`: a new worker is ready before the old one drains; `"swap"`: the old one
+        /// goes first, where memory cannot hold two
+        reload: ReloadMode = ReloadMode::Surge, reload();
+    }
+}
+
+/// Long enough for the next message of a small call.
+const BUSY_WAIT: Seconds = Seconds(std::time::Duration::from_micros(100));
+const MAX_BUSY_WAIT: Seconds = Seconds(std::time::Duration::from_millis(10));
+
+fn plain_name(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if name.is_empty() || name.len() > 64 || !name.chars().all(plain) || name.starts_with('.') {
+        return Err(format!(
+            "`{name}` must be 1 to 64 letters, digits, `-`, `_` or `.`, because PID files are named after it"
+        ));
+    }
+    Ok(())
+}

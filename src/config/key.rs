@@ -1,0 +1,255 @@
+//! What is declared about a key: all of it, once. [`keys!`] declares a group of
+//! keys; the file, the environment, the flags, `dirtyd check`, the pages and the
+//! JSON Schema are visits of the groups.
+
+use std::fmt;
+
+use toml::de::DeValue;
+
+use super::value::Value;
+
+/// What makes a change of a key take effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Takes {
+    /// A reload, and whatever does more.
+    Reload,
+    /// An upgrade or a restart; a reload leaves it as it is.
+    Upgrade,
+    /// A restart; even an upgrade leaves it as it is.
+    Restart,
+}
+
+impl fmt::Display for Takes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reload => "reload",
+            Self::Upgrade => "upgrade",
+            Self::Restart => "restart",
+        })
+    }
+}
+
+/// Where a key can be set besides the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outside {
+    /// By a variable, and by a flag of `-h` and `--help`.
+    CommonFlag,
+    /// By a variable, and by a flag of `--help` alone.
+    Flag,
+    /// By a variable; a flag of another name does it.
+    Variable,
+    /// Nowhere.
+    Nowhere,
+}
+
+impl Outside {
+    /// Whether a key of this kind can be set by `source`, a variable or a flag.
+    pub fn reaches(self, source: Self) -> bool {
+        match self {
+            Self::CommonFlag | Self::Flag => true,
+            Self::Variable => source == Self::Variable,
+            Self::Nowhere => false,
+        }
+    }
+}
+
+/// A key and what holds for it.
+#[derive(Debug)]
+pub struct Key<T> {
+    /// Its name in the file.
+    pub name: &'static str,
+    /// The lines of its documentation.
+    pub doc: &'static [&'static str],
+    /// Its value where none is written.
+    pub default: Option<T>,
+    /// Everything else.
+    pub rules: Rules<T>,
+}
+
+/// What holds for a key, built from [`reload`], [`upgrade`] or [`restart`].
+#[derive(Debug)]
+pub struct Rules<T> {
+    /// What makes a change take effect.
+    pub takes: Takes,
+    /// What holds where the key has no value and no default, in words.
+    pub unset: &'static str,
+    /// Other names of the key, from gunicorn.
+    pub alias: Option<&'static str>,
+    /// Where else it can be set.
+    pub outside: Outside,
+    /// Whether its table is invalid without it.
+    pub required: bool,
+    least: Option<T>,
+    most: Option<(T, &'static str)>,
+    check: fn(&T) -> Result<(), String>,
+}
+
+/// A key whose change takes a reload.
+pub fn reload<T>() -> Rules<T> {
+    Rules {
+        takes: Takes::Reload,
+        unset: "",
+        alias: None,
+        outside: Outside::Flag,
+        required: false,
+        least: None,
+        most: None,
+        check: |_| Ok(()),
+    }
+}
+
+/// A key whose change takes an upgrade or a restart.
+pub fn upgrade<T>() -> Rules<T> {
+    Rules { takes: Takes::Upgrade, ..reload() }
+}
+
+/// A key whose change takes a restart.
+pub fn restart<T>() -> Rules<T> {
+    Rules { takes: Takes::Restart, ..reload() }
+}
+
+impl<T> Rules<T> {
+    /// Says in words what holds where nothing is written.
+    pub fn unset(self, words: &'static str) -> Self {
+        Self { unset: words, ..self }
+    }
+
+    /// Accepts gunicorn's name for it, too.
+    pub fn alias(self, name: &'static str) -> Self {
+        Self { alias: Some(name), ..self }
+    }
+
+    /// Where it can be set besides the file.
+    pub fn outside(self, outside: Outside) -> Self {
+        Self { outside, ..self }
+    }
+
+    /// Its table is invalid without it.
+    pub fn required(self) -> Self {
+        Self { required: true, unset: "required", ..self }
+    }
+
+    /// Accepts nothing below `least`.
+    pub fn at_least(self, least: T) -> Self {
+        Self { least: Some(least), ..self }
+    }
+
+    /// Accepts nothing above `most`; `why` may be empty.
+    pub fn at_most(self, most: T, why: &'static str) -> Self {
+        Self { most: Some((most, why)), ..self }
+    }
+
+    /// Accepts only what passes `check`, whose error stands after the key's name.
+    pub fn check(self, check: fn(&T) -> Result<(), String>) -> Self {
+        Self { check, ..self }
+    }
+}
+
+impl<T: Value> Key<T> {
+    /// Whether a file may call it by this name.
+    pub fn is(&self, name: &str) -> bool {
+        self.name == name || self.rules.alias == Some(name)
+    }
+
+    /// The documentation as one line.
+    pub fn doc(&self) -> String {
+        self.doc.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The documentation as a line that starts with a capital letter.
+    pub fn sentence(&self) -> String {
+        let doc = self.doc();
+        let mut letters = doc.chars();
+        letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or(doc)
+    }
+
+    /// The least and the largest value that it accepts, where there is a bound.
+    pub fn range(&self) -> (Option<toml::Value>, Option<toml::Value>) {
+        let most = self.rules.most.as_ref().map(|(most, _)| most.toml());
+        (self.rules.least.as_ref().map(Value::toml), most)
+    }
+
+    /// Reads a value and checks it.
+    ///
+    /// # Errors
+    /// What is wrong with it, to stand after the key's name.
+    pub fn read(&self, value: &DeValue<'_>) -> Result<T, String> {
+        let value = T::read(value)?;
+        let rules = &self.rules;
+        if let Some(least) = rules.least.as_ref().filter(|least| value < **least) {
+            return Err(format!("it is {}, but must be at least {}", value.toml(), least.toml()));
+        }
+        if let Some((most, why)) = rules.most.as_ref().filter(|(most, _)| value > *most) {
+            let why = if why.is_empty() { String::new() } else { format!(", {why}") };
+            return Err(format!("it is {}, but may be at most {}{why}", value.toml(), most.toml()));
+        }
+        (rules.check)(&value)?;
+        Ok(value)
+    }
+
+    /// Reads the text of a variable or a flag: TOML or, if that does not fit, a
+    /// string without quotes.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_text(&self, text: &str) -> Result<T, String> {
+        let string = DeValue::String(text.into());
+        match DeValue::parse(text) {
+            Ok(value) => self.read(value.get_ref()).or_else(|error| {
+                // The string only says more if the text was meant as one.
+                self.read(&string).map_err(|_| error)
+            }),
+            Err(_) => self.read(&string),
+        }
+    }
+}
+
+/// Declares a group of keys: the values that were written, each with a method
+/// that returns the value or its default.
+macro_rules! keys {
+    (
+        $(#[$attribute:meta])*
+        pub struct $group:ident {
+            $(
+                $(#[doc = $doc:literal])+
+                $name:ident: $type:ty $(= $default:expr)?, $rules:expr;
+            )+
+        }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Debug, Default, Clone, PartialEq)]
+        pub struct $group {
+            $($(#[doc = $doc])+ pub $name: Option<$type>,)+
+        }
+
+        impl $group {
+            $($(
+                /// The value of the key, or its default.
+                pub fn $name(&self) -> $type {
+                    self.$name.clone().unwrap_or_else(|| $default)
+                }
+            )?)+
+        }
+
+        impl $crate::config::table::Overlay for $group {
+            fn overlaid_with(&self, over: &Self) -> Self {
+                Self { $($name: over.$name.clone().or_else(|| self.$name.clone()),)+ }
+            }
+        }
+
+        impl $crate::config::table::Table for $group {
+            fn visit<V: $crate::config::table::Visit>(&mut self, visit: &mut V) {
+                $(
+                    let key = $crate::config::key::Key {
+                        name: stringify!($name),
+                        doc: &[$($doc),+],
+                        default: None $(.or(Some($default)))?,
+                        rules: $rules,
+                    };
+                    visit.key(&key, &mut self.$name);
+                )+
+            }
+        }
+    };
+}
+pub(super) use keys;

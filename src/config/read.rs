@@ -1,0 +1,146 @@
+//! From TOML to the values of a table.
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    ConfigError,
+    key::Key,
+    origin::Origin,
+    table::{Placed, Table, Visit},
+    value::{Value, expected},
+};
+
+/// How like a known key an unknown one must be to be taken for it, from 0 to 1.
+const ALIKE: f64 = 0.8;
+/// How many known keys a message lists.
+const LISTED: usize = 12;
+
+/// Reads all keys of `from`, which stands at `path` (such as "pool.app."), into
+/// `table`.
+///
+/// # Errors
+/// The first key, in the order of the file, that is unknown, written twice, or
+/// has a value that it cannot have.
+pub fn read<T: Table>(
+    table: &mut T,
+    from: &DeTable<'_>,
+    path: &str,
+    origin: &Origin,
+) -> Result<(), ConfigError> {
+    let mut entries: Vec<_> = from.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    for (name, value) in entries {
+        let mut entry = Entry { name: name.get_ref(), value, path, origin, done: None };
+        table.visit(&mut entry);
+        entry.done.unwrap_or_else(|| {
+            let message = format!("{path}{}: {}", name.get_ref(), unknown(table, name.get_ref()));
+            Err(origin.error(&name.span(), message))
+        })?;
+    }
+    Ok(())
+}
+
+/// A key of the file, on its way to its slot.
+struct Entry<'a, 'i> {
+    name: &'a str,
+    value: &'a Spanned<DeValue<'i>>,
+    path: &'a str,
+    origin: &'a Origin,
+    /// How it went, once the slot is found.
+    done: Option<Result<(), ConfigError>>,
+}
+
+impl Entry<'_, '_> {
+    fn error(&self, message: &str) -> ConfigError {
+        let message = format!("{}{}: {message}", self.path, self.name);
+        self.origin.error(&self.value.span(), message)
+    }
+
+    fn read_below<T: Table>(
+        &self,
+        table: &mut T,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<(), ConfigError> {
+        let Some(from) = value.get_ref().as_table() else {
+            let message = expected::<()>("a table", value.get_ref()).err().unwrap_or_default();
+            return Err(self.error(&message));
+        };
+        read(table, from, &format!("{}{}.", self.path, self.name), self.origin)
+    }
+}
+
+impl Visit for Entry<'_, '_> {
+    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Option<T>) {
+        if self.done.is_some() || !key.is(self.name) {
+            return;
+        }
+        self.done = Some(if slot.is_some() {
+            Err(self.error(&format!("`{}` is written already", key.name)))
+        } else {
+            let read = key.read(self.value.get_ref()).map_err(|error| self.error(&error));
+            read.map(|value| *slot = Some(value))
+        });
+    }
+
+    fn table<T: Table>(&mut self, name: &'static str, slot: &mut Option<T>) {
+        if self.name == name {
+            let table = slot.get_or_insert_default();
+            self.done = Some(self.read_below(table, self.value));
+        }
+    }
+
+    fn tables<T: Table>(&mut self, name: &'static str, slot: &mut Option<Vec<Placed<T>>>) {
+        if self.name != name {
+            return;
+        }
+        let Some(items) = self.value.get_ref().as_array() else {
+            let message = expected::<()>("a list of tables", self.value.get_ref());
+            self.done = Some(Err(self.error(&message.err().unwrap_or_default())));
+            return;
+        };
+        let read = |item: &Spanned<DeValue<'_>>| {
+            let mut placed = Placed { place: self.origin.place(&item.span()), table: T::default() };
+            self.read_below(&mut placed.table, item).map(|()| placed)
+        };
+        let tables = items.iter().map(read).collect::<Result<_, _>>();
+        self.done = Some(tables.map(|tables| *slot = Some(tables)));
+    }
+}
+
+/// What to say about a key that `table` does not have.
+fn unknown<T: Table>(table: &mut T, name: &str) -> String {
+    let mut names = Names(Vec::new());
+    table.visit(&mut names);
+    let alike = |known: &&str| strsim::jaro_winkler(known, name);
+    let nearest = (names.0.iter().copied())
+        .filter(|known| alike(known) >= ALIKE)
+        .max_by(|one, other| alike(one).total_cmp(&alike(other)));
+    match nearest {
+        Some(nearest) => format!("this key is unknown; did you mean `{nearest}`?"),
+        None if names.0.len() <= LISTED => {
+            format!("this key is unknown here; known are {}", names.0.join(", "))
+        }
+        None => "this key is unknown here; `dirtyd serve --help` lists most keys".to_owned(),
+    }
+}
+
+/// The names of a table's keys and tables.
+struct Names(Vec<&'static str>);
+
+impl Visit for Names {
+    fn key<T: Value>(&mut self, key: &Key<T>, _: &mut Option<T>) {
+        self.0.push(key.name);
+        self.0.extend(key.rules.alias);
+    }
+
+    fn table<T: Table>(&mut self, name: &'static str, _: &mut Option<T>) {
+        self.0.push(name);
+    }
+
+    fn tables<T: Table>(&mut self, name: &'static str, _: &mut Option<Vec<Placed<T>>>) {
+        self.0.push(name);
+    }
+}

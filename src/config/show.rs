@@ -1,0 +1,73 @@
+//! A configuration as text: the TOML file that means the same, with every key.
+
+use super::{
+    Config,
+    key::Key,
+    table::{Placed, Table, Visit},
+    value::Value,
+};
+
+/// Where the comments of a line start.
+const COMMENT: usize = 48;
+
+impl Config {
+    /// A file that means the same wherever it stands: every key with its value,
+    /// a comment where that is the default.
+    pub fn to_toml(&self) -> String {
+        let mut raw = self.written.0.clone();
+        let has_default_pool = raw.app.as_ref().is_some_and(|apps| !apps.is_empty());
+        let mut shown = Shown { path: String::new(), text: String::new() };
+        raw.instance.visit(&mut shown);
+        raw.log.visit(&mut shown);
+        raw.edge.visit(&mut shown);
+        raw.streams.visit(&mut shown);
+        if has_default_pool {
+            raw.top.visit(&mut shown);
+        }
+        shown.tables("app", &mut raw.app);
+        shown.table("hooks", &mut raw.hooks);
+        shown.tables("pool", &mut raw.pool);
+        shown.text
+    }
+}
+
+/// The text of what was visited.
+struct Shown {
+    /// The table that the keys stand in, such as "pool.app.".
+    path: String,
+    text: String,
+}
+
+impl Shown {
+    fn below<T: Table>(&mut self, name: &str, header: &str, table: &mut T) {
+        self.text += &format!("\n{header}\n");
+        let path = format!("{}{name}.", self.path);
+        let above = std::mem::replace(&mut self.path, path);
+        table.visit(self);
+        self.path = above;
+    }
+}
+
+impl Visit for Shown {
+    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Option<T>) {
+        let line = |value: &T| format!("{} = {}", key.name, value.toml());
+        self.text += &match (slot.as_ref(), &key.default) {
+            (Some(value), _) => line(value),
+            (None, Some(default)) => format!("{:COMMENT$} # the default", line(default)),
+            (None, None) => format!("# {}: {}", key.name, key.rules.unset.replace('`', "")),
+        };
+        self.text.push('\n');
+    }
+
+    fn table<T: Table>(&mut self, name: &'static str, slot: &mut Option<T>) {
+        if let Some(table) = slot {
+            self.below(name, &format!("[{}{name}]", self.path), table);
+        }
+    }
+
+    fn tables<T: Table>(&mut self, name: &'static str, slot: &mut Option<Vec<Placed<T>>>) {
+        for placed in slot.iter_mut().flatten() {
+            self.below(name, &format!("[[{}{name}]]", self.path), &mut placed.table);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Errors name the file, the line, the key, what was found and the remedy.
+
+use super::error;
+
+#[test]
+fn every_key_is_checked_where_it_is_written() {
+    for (text, end) in [
+        ("\ntimeout = 0", "line 2: timeout: it must be longer than 0s"),
+        ("threads = 0", "line 1: threads: it is 0, but must be at least 1"),
+        ("workers = 5000", "line 1: workers: it is 5000, but may be at most 4096"),
+        (
+            "max_message_size = \"3GiB\"",
+            "line 1: max_message_size: it is \"3GiB\", but may be at most \"2GiB\", the limit of protobuf",
+        ),
+        (
+            "max_queue = \"many\"",
+            "line 1: max_queue: it is the string \"many\", but should be a whole number up to 4294967295",
+        ),
+        (
+            "allowed_uids = 33",
+            "line 1: allowed_uids: it is the number 33, but should be a list of whole numbers",
+        ),
+        (
+            "command = [\"./w\", 1]",
+            "line 1: command: item 2: it is the number 1, but should be a string",
+        ),
+        ("env = { A = 1 }", "line 1: env: A: it is the number 1, but should be a string"),
+        ("command = []", "line 1: command: it is empty; write the program and its arguments"),
+        (
+            "[hooks]\ntimeout = true",
+            "line 2: hooks.timeout: it is `true`, but should be a duration such as \"300s\", or seconds",
+        ),
+        ("hooks = 1", "line 1: hooks: it is the number 1, but should be a table"),
+        ("pool = {}", "line 1: pool: it is a table, but should be a list of tables"),
+        (
+            "socket_mode = 660",
+            "line 1: socket_mode: it is the number 660, but should be a file mode such as \"0660\"",
+        ),
+        (
+            "reload = \"slow\"",
+            "line 1: reload: it is the string \"slow\", but should be \"surge\" or \"swap\"",
+        ),
+    ] {
+        let message = error(text);
+        assert!(message.ends_with(&format!("dirtyd.toml, {end}")), "{message}");
+    }
+}
+
+#[test]
+fn an_unknown_key_gets_the_nearest_known_one() {
+    for (text, key, nearest) in [
+        ("wrokers = 2", "line 1: wrokers", "did you mean `workers`?"),
+        ("max_qeue = 2", "line 1: max_qeue", "did you mean `max_queue`?"),
+        ("dirty_worker = 2", "line 1: dirty_worker", "did you mean `dirty_workers`?"),
+        ("[[apps]]\npath = \"a:A\"", "line 1: apps", "did you mean `app`?"),
+        ("[[app]]\ntime_out = 1", "line 2: app.time_out", "did you mean `timeout`?"),
+        ("[[pool]]\n[[pool.app]]\npth = 1", "line 3: pool.app.pth", "did you mean `path`?"),
+        ("[hooks]\nzzz = 1", "line 2: hooks.zzz", "known are on_dirty_starting, dirty_post_fork"),
+        ("zzz = 1", "line 1: zzz", "`dirtyd serve --help` lists"),
+    ] {
+        let message = error(text);
+        assert!(message.contains(key) && message.contains(nearest), "{message}");
+    }
+}
+
+#[test]
+fn a_key_under_both_of_its_names_is_refused() {
+    let message = error("dirty_timeout = 1\ntimeout = 2");
+    assert!(message.ends_with("line 2: timeout: `timeout` is written already"), "{message}");
+}
+
+#[test]
+fn the_first_error_of_the_file_is_told() {
+    let message = error("zzz = 1\naaa = 2");
+    assert!(message.contains("line 1: zzz"), "{message}");
+}

@@ -1,0 +1,33 @@
+//! What a reload leaves as it is: whoever changed such a key should know.
+
+use std::sync::Arc;
+
+use crate::{
+    config::{Config, Pending, Takes},
+    server::ReloadConfig,
+};
+
+/// Reads the configuration as `read` does, and logs which of its values take
+/// more than a reload, compared with those that this process `started` with.
+pub fn noted(read: ReloadConfig, started: Config) -> ReloadConfig {
+    Arc::new(move || {
+        let config = read()?;
+        for line in lines(&started.pending_after_reload(&config)) {
+            tracing::warn!("{line}");
+        }
+        Ok(config)
+    })
+}
+
+/// A line for each remedy.
+fn lines(pending: &[Pending]) -> Vec<String> {
+    let line = |takes: Takes, remedy: &str| {
+        let keys = pending.iter().filter(|pending| pending.takes == takes);
+        let keys: Vec<_> = keys.map(|pending| pending.key.as_str()).collect();
+        (!keys.is_empty()).then(|| {
+            format!("a reload leaves these keys as they are: {}; {remedy}", keys.join(", "))
+        })
+    };
+    let upgrade = line(Takes::Upgrade, "their new values take an upgrade or a restart");
+    upgrade.into_iter().chain(line(Takes::Restart, "their new values take a restart")).collect()
+}
