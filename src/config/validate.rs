@@ -228,6 +228,14 @@ fn pools(
     Ok(pools)
 }
 
+/// The environment of a worker. Python buffers what it prints to a pipe: the log
+/// would get it late, and not at all from a worker that is killed.
+fn environment(own: Option<BTreeMap<String, String>>) -> BTreeMap<String, String> {
+    let mut env = own.unwrap_or_default();
+    env.entry("PYTHONUNBUFFERED".to_owned()).or_insert_with(|| "1".to_owned());
+    env
+}
+
 /// The default pool as the top level of the file describes it.
 fn default_pool(raw: &Raw) -> RawPool {
     let bare =
@@ -282,7 +290,7 @@ fn pool(
                 key("command")
             ),
         })?,
-        env: raw.env.clone().unwrap_or_default(),
+        env: environment(raw.env.clone()),
         chdir: raw.chdir.as_ref().map_or_else(|| defaults.chdir.clone(), |dir| base.join(dir)),
         workers,
         threads,

@@ -2,6 +2,7 @@
 //! no pool and no protocol, and it is the only place of the crate with `unsafe`
 //! code.
 
+pub mod allocator;
 mod bounded;
 pub mod children;
 pub mod descriptors;

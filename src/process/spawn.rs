@@ -86,7 +86,6 @@ impl WorkerProcess {
             .args(arguments)
             .envs(spec.env)
             .env("DIRTYD_WORKER_FD", WORKER_FD.to_string())
-            .env("PYTHONUNBUFFERED", "1")
             .current_dir(spec.chdir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
