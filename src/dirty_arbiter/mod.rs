@@ -10,12 +10,7 @@ mod resources;
 mod signals;
 mod upstream;
 
-use std::{
-    io,
-    os::unix::net::UnixListener,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io, os::unix::net::UnixListener, sync::Arc, time::Instant};
 
 use tokio::{
     runtime::Builder,
@@ -30,17 +25,11 @@ use crate::{
     hooks::{self, Hooks},
     lifeline::Report,
     logging::Log,
+    patience,
     pool::{self, PoolHandle, ReloadError, ScaleTo},
     server::{Edge, ReloadConfig},
 };
 use signals::{Asked, Signals};
-
-/// How much longer than the drain the process waits for stragglers.
-const STRAGGLERS: Duration = Duration::from_secs(5);
-
-/// How much longer than the drain a process without a main arbiter may take; as
-/// long as that would wait.
-const GUARD: Duration = Duration::from_secs(8);
 
 /// What a dirty arbiter needs.
 pub struct DirtyArbiter {
@@ -54,7 +43,7 @@ pub struct DirtyArbiter {
     pub log: Log,
     /// What to run at points of the life cycle.
     pub hooks: Option<Box<dyn Hooks>>,
-    /// Who is above.
+    /// Whom it reports to.
     pub upstream: Upstream,
     /// Whether the process is its own, with its limits, its allocator and the
     /// processes that lost their parents. Not inside another program.
@@ -91,7 +80,8 @@ impl DirtyArbiter {
         }
         let alone = matches!(self.upstream, Upstream::Nobody);
         if let Upstream::Main { lifeline, .. } = &self.upstream {
-            guard::start(lifeline, self.config.graceful_timeout + GUARD)?;
+            let patience = patience::dirty_arbiter_is_killed(self.config.graceful_timeout);
+            guard::start(lifeline, patience)?;
         }
         let hooks = hooks::Runner::start(self.hooks, &self.config);
         hooks.before_first_worker().await;
@@ -133,7 +123,8 @@ impl DirtyArbiter {
             }
         };
         tracing::info!("{why}: draining for up to {:?}", self.config.graceful_timeout);
-        let deadline = Instant::now() + self.config.graceful_timeout;
+        let begun = Instant::now();
+        let deadline = begun + self.config.graceful_timeout;
         // The pool first: who watches hears of it before his watch ends.
         pool.drain(deadline).await;
         let _ = stop.send(());
@@ -143,7 +134,7 @@ impl DirtyArbiter {
             let _ = pool_task.await;
             hooks.finish().await;
         };
-        let limit = deadline + STRAGGLERS;
+        let limit = begun + patience::dirty_arbiter_drains(self.config.graceful_timeout);
         // A main arbiter passes on one TERM, and QUIT for the second.
         let quit = async {
             loop {
@@ -178,7 +169,7 @@ fn reload_when_asked(
             asked.notified().await;
             match read() {
                 Ok(config) => {
-                    // How one ends that was begun, the pool's journal tells.
+                    // The pool's journal says how a reload ends that was begun.
                     if let Err(ReloadError::Busy) = pool.reload(config, String::new()).await {
                         tracing::warn!("SIGHUP: another reload runs, so this one was not made");
                     }

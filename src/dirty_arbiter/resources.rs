@@ -22,8 +22,8 @@ pub fn claim(config: &Config) {
     open_enough(config);
 }
 
-/// Makes room for a descriptor for each connection, and for those of the
-/// workers; says so where there is none.
+/// Raises the limit on open descriptors. Warns where it stays too low for all
+/// connections and workers.
 fn open_enough(config: &Config) {
     let Ok(limit) = descriptors::raise_limit() else { return };
     let workers: u64 = config.pools.iter().map(|pool| u64::from(pool.workers)).sum();

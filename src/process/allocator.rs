@@ -1,10 +1,10 @@
 //! What the C library of this process does with memory that is freed.
 
-/// From this size on in bytes, a block is a mapping of its own, which goes when
-/// it is freed: glibc's largest value.
+/// A block of this size in bytes or more is a mapping of its own, which goes when
+/// the block is freed. This is the largest value that glibc takes.
 #[cfg(target_env = "gnu")]
 const MAPPED: nix::libc::c_int = 32 * 1024 * 1024;
-/// How many bytes of freed memory stay with the process.
+/// The number of bytes of freed memory that stay with the process.
 #[cfg(target_env = "gnu")]
 const KEPT: nix::libc::c_int = 128 * 1024 * 1024;
 
@@ -22,7 +22,7 @@ pub fn keep_freed() {
     }
 }
 
-/// Gives what is kept back to the system.
+/// Returns the freed memory that is kept to the system.
 pub fn give_back_freed() {
     #[cfg(target_env = "gnu")]
     #[allow(unsafe_code)]

@@ -47,7 +47,7 @@ fn is_stream_socket(number: RawFd) -> bool {
         return false;
     }
     // SAFETY: the borrow ends with this function, and getsockopt is well defined
-    // for every number that is not -1: one that is not open gives EBADF.
+    // for every number that is not -1: one that is not open fails with EBADF.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
     getsockopt(&fd, sockopt::SockType).is_ok_and(|kind| kind == SockType::Stream)
 }

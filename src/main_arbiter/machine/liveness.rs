@@ -1,0 +1,69 @@
+//! Whether the dirty arbiter lives: it is asked for a sign of life at every beat,
+//! and one that leaves [`SILENCE`] unanswered is stuck or stopped.
+//!
+//! Silence is counted in beats of this process, not by the clock. While this
+//! process is itself stopped, or gets no core, nobody asks, and a dirty arbiter
+//! that was not asked is not silent.
+
+use std::time::{Duration, Instant};
+
+use crate::{clock::Deadline, patience::SILENCE};
+
+/// What to do at a beat.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beat {
+    /// Nothing is due.
+    No,
+    /// There is no dirty arbiter to ask.
+    NobodyToAsk,
+    /// Ask for a sign of life.
+    Ask,
+    /// It was asked often enough, for the first time.
+    Silent,
+}
+
+/// The signs of life of one dirty arbiter.
+#[derive(Debug)]
+pub(super) struct Liveness {
+    every: Duration,
+    due: Deadline,
+    /// The time that pings have been unanswered.
+    silent: Duration,
+    /// Whether a ping has been sent since the last sign of life.
+    asked: bool,
+    given_up: bool,
+}
+
+impl Liveness {
+    /// Those of one that is started now, with a beat of `every`.
+    pub(super) fn begin(every: Duration, now: Instant) -> Self {
+        let due = Deadline::after(now, every);
+        Self { every, due, silent: Duration::ZERO, asked: false, given_up: false }
+    }
+
+    /// When [`beat`](Self::beat) has something to do.
+    pub(super) fn due(&self) -> Deadline {
+        self.due
+    }
+
+    /// It said something, whatever it was.
+    pub(super) fn heard(&mut self) {
+        self.silent = Duration::ZERO;
+        self.asked = false;
+    }
+
+    /// Time has passed.
+    pub(super) fn beat(&mut self, now: Instant) -> Beat {
+        if !self.due.is_over(now) {
+            return Beat::No;
+        }
+        self.due = Deadline::after(now, self.every);
+        if std::mem::replace(&mut self.asked, true) {
+            self.silent += self.every;
+        }
+        if self.silent >= SILENCE && !std::mem::replace(&mut self.given_up, true) {
+            return Beat::Silent;
+        }
+        Beat::Ask
+    }
+}
