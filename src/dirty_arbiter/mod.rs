@@ -98,13 +98,7 @@ impl DirtyArbiter {
         let mut edge_task = tokio::spawn(edge.serve(admitted, stopped));
         let reloads = reload_when_asked(pool.clone(), self.reload, link.reports);
         let mut lost = link.lost;
-        tracing::info!(
-            pid = std::process::id(),
-            "dirtyd {} `{}` listens on {}",
-            env!("CARGO_PKG_VERSION"),
-            self.config.proc_name,
-            self.config.socket.display()
-        );
+        announce(&self.config);
         let why = loop {
             let asked = tokio::select! {
                 asked = signals.next() => asked,
@@ -124,9 +118,8 @@ impl DirtyArbiter {
         };
         tracing::info!("{why}: draining for up to {:?}", self.config.graceful_timeout);
         let begun = Instant::now();
-        let deadline = begun + self.config.graceful_timeout;
-        // The pool first: who watches hears of it before his watch ends.
-        pool.drain(deadline).await;
+        // The pool first: whoever watches its events hears of it before they end.
+        pool.drain(begun + self.config.graceful_timeout).await;
         let _ = stop.send(());
         let drained = async {
             let _ = (&mut edge_task).await;
@@ -135,23 +128,36 @@ impl DirtyArbiter {
             hooks.finish().await;
         };
         let limit = begun + patience::dirty_arbiter_drains(self.config.graceful_timeout);
-        // A main arbiter passes on one TERM, and QUIT for the second.
-        let quit = async {
-            loop {
-                match signals.next().await {
-                    Asked::Quit => return,
-                    Asked::Drain(_) if alone => return,
-                    _ => {}
-                }
-            }
-        };
         tokio::select! {
             () = drained => tracing::info!("drained; the arbiter ends"),
-            () = quit => tracing::info!("told again: the arbiter ends at once"),
+            () = told_again(&mut signals, alone) =>
+                tracing::info!("told again: the arbiter ends at once"),
             () = tokio::time::sleep_until(limit.into()) =>
                 tracing::warn!("graceful_timeout passed; the arbiter ends"),
         }
         Ok(())
+    }
+}
+
+fn announce(config: &Config) {
+    tracing::info!(
+        pid = std::process::id(),
+        "dirtyd {} `{}` listens on {}",
+        env!("CARGO_PKG_VERSION"),
+        config.proc_name,
+        config.socket.display()
+    );
+}
+
+/// Resolves when somebody wants the end of a drain. A main arbiter passes on one
+/// TERM, and QUIT for the second.
+async fn told_again(signals: &mut Signals, alone: bool) {
+    loop {
+        match signals.next().await {
+            Asked::Quit => return,
+            Asked::Drain(_) if alone => return,
+            _ => {}
+        }
     }
 }
 

@@ -30,20 +30,14 @@ pub(super) struct Life {
     pauses: Pauses,
     /// How often there is a beat.
     every: Duration,
+    /// The next beat: one row of them, whether there is a process or not.
+    beat_at: Deadline,
 }
 
 #[derive(Debug)]
 enum Stage {
-    Down {
-        start_at: Deadline,
-        /// The next beat while there is nobody to ask.
-        beat_at: Deadline,
-    },
-    Up {
-        since: Instant,
-        health: Option<Health>,
-        liveness: Liveness,
-    },
+    Down { start_at: Deadline },
+    Up { since: Instant, health: Option<Health>, liveness: Liveness },
 }
 
 /// How one ended.
@@ -58,8 +52,9 @@ pub(super) struct Ended {
 impl Life {
     /// One that is started at the first look, with a beat of `every`.
     pub(super) fn begin(every: Duration, now: Instant) -> Self {
-        let stage = Stage::Down { start_at: now.into(), beat_at: Deadline::after(now, every) };
-        Self { stage, pauses: Pauses::default(), every }
+        let stage = Stage::Down { start_at: now.into() };
+        let beat_at = Deadline::after(now, every);
+        Self { stage, pauses: Pauses::default(), every, beat_at }
     }
 
     /// Whether there is a process.
@@ -78,20 +73,19 @@ impl Life {
     /// When [`start_if_due`](Self::start_if_due) or [`beat`](Self::beat) has
     /// something to do.
     pub(super) fn due(&self) -> Deadline {
-        match &self.stage {
-            Stage::Down { start_at, beat_at } => *start_at.min(beat_at),
-            Stage::Up { liveness, .. } => liveness.due(),
+        match self.stage {
+            Stage::Down { start_at } => start_at.min(self.beat_at),
+            Stage::Up { .. } => self.beat_at,
         }
     }
 
     /// Returns true if a process is to be started now; then it counts as up.
     pub(super) fn start_if_due(&mut self, now: Instant) -> bool {
-        let Stage::Down { start_at, .. } = self.stage else { return false };
+        let Stage::Down { start_at } = self.stage else { return false };
         if !start_at.is_over(now) {
             return false;
         }
-        let liveness = Liveness::begin(self.every, now);
-        self.stage = Stage::Up { since: now, health: None, liveness };
+        self.stage = Stage::Up { since: now, health: None, liveness: Liveness::default() };
         true
     }
 
@@ -110,13 +104,13 @@ impl Life {
 
     /// Time has passed.
     pub(super) fn beat(&mut self, now: Instant) -> Beat {
+        if !self.beat_at.is_over(now) {
+            return Beat::No;
+        }
+        self.beat_at = Deadline::after(now, self.every);
         match &mut self.stage {
-            Stage::Up { liveness, .. } => liveness.beat(now),
-            Stage::Down { beat_at, .. } if beat_at.is_over(now) => {
-                *beat_at = Deadline::after(now, self.every);
-                Beat::NobodyToAsk
-            }
-            Stage::Down { .. } => Beat::No,
+            Stage::Up { liveness, .. } => liveness.beat(self.every),
+            Stage::Down { .. } => Beat::NobodyToAsk,
         }
     }
 
@@ -124,15 +118,14 @@ impl Life {
     /// [`start_again`](Self::start_again). `None` if there was none.
     pub(super) fn ended(&mut self, now: Instant) -> Option<Ended> {
         let Stage::Up { since, health, .. } = self.stage else { return None };
-        self.stage =
-            Stage::Down { start_at: Deadline::Never, beat_at: Deadline::after(now, self.every) };
+        self.stage = Stage::Down { start_at: Deadline::Never };
         Some(Ended { was_ready: health.is_some(), lived: now.saturating_duration_since(since) })
     }
 
     /// Starts the next one after a pause, which it returns.
     pub(super) fn start_again(&mut self, after: Ended, now: Instant) -> Duration {
         let pause = self.pauses.next(after.lived, after.was_ready);
-        if let Stage::Down { start_at, .. } = &mut self.stage {
+        if let Stage::Down { start_at } = &mut self.stage {
             *start_at = Deadline::after(now, pause);
         }
         pause

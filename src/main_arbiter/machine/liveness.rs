@@ -5,9 +5,9 @@
 //! process is itself stopped, or gets no core, nobody asks, and a dirty arbiter
 //! that was not asked is not silent.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::{clock::Deadline, patience::SILENCE};
+use crate::patience::SILENCE;
 
 /// What to do at a beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,10 +23,8 @@ pub(super) enum Beat {
 }
 
 /// The signs of life of one dirty arbiter.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Liveness {
-    every: Duration,
-    due: Deadline,
     /// The time that pings have been unanswered.
     silent: Duration,
     /// Whether a ping has been sent since the last sign of life.
@@ -35,31 +33,17 @@ pub(super) struct Liveness {
 }
 
 impl Liveness {
-    /// Those of one that is started now, with a beat of `every`.
-    pub(super) fn begin(every: Duration, now: Instant) -> Self {
-        let due = Deadline::after(now, every);
-        Self { every, due, silent: Duration::ZERO, asked: false, given_up: false }
-    }
-
-    /// When [`beat`](Self::beat) has something to do.
-    pub(super) fn due(&self) -> Deadline {
-        self.due
-    }
-
     /// It said something, whatever it was.
     pub(super) fn heard(&mut self) {
         self.silent = Duration::ZERO;
         self.asked = false;
     }
 
-    /// Time has passed.
-    pub(super) fn beat(&mut self, now: Instant) -> Beat {
-        if !self.due.is_over(now) {
-            return Beat::No;
-        }
-        self.due = Deadline::after(now, self.every);
+    /// A beat has come, `every` after the last one if this process ran all the
+    /// time.
+    pub(super) fn beat(&mut self, every: Duration) -> Beat {
         if std::mem::replace(&mut self.asked, true) {
-            self.silent += self.every;
+            self.silent += every;
         }
         if self.silent >= SILENCE && !std::mem::replace(&mut self.given_up, true) {
             return Beat::Silent;

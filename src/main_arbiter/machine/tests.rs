@@ -55,7 +55,8 @@ impl Bench {
     }
 
     /// Goes from one due time to the next, the dirty arbiter giving signs of
-    /// life, until an action comes that is no ping.
+    /// life, until an action comes that is
+    /// no heartbeat.
     fn until_action(&mut self) -> (Duration, Vec<Action>) {
         self.go_on(true)
     }
@@ -68,7 +69,8 @@ impl Bench {
                 self.on(Event::Report(Report::Alive));
             }
             let actions = self.on(Event::Alarm);
-            if actions.iter().any(|action| *action != Action::Ping) {
+            let is_beat = |a: &Action| matches!(a, Action::Ping | Action::Notify(Notice::Watchdog));
+            if !actions.iter().all(is_beat) {
                 return (self.now - start, actions);
             }
         }
@@ -331,8 +333,18 @@ fn systemd_hears_of_life_while_a_dirty_arbiter_boots_and_while_there_is_none() {
         while !died.contains(&Action::Start) && !bench.until_action().1.contains(&Action::Start) {}
     }
     bench.on(Event::DirtyExited(Exit::Signal(9)));
-    let (waited, actions) = bench.until_action();
-    assert_eq!((waited, &actions[..]), (Duration::from_secs(1), &watchdog[..]), "there is none");
+    let mut heard = Vec::new();
+    loop {
+        let due = bench.machine.due().instant().expect("something is due");
+        let waited = due - std::mem::replace(&mut bench.now, due);
+        let actions = bench.on(Event::Alarm);
+        if actions.contains(&Action::Start) {
+            break;
+        }
+        assert_eq!(actions, watchdog, "there is none");
+        heard.push(waited);
+    }
+    assert!(heard.len() >= 4 && heard.iter().all(|w| *w <= Duration::from_secs(1)), "{heard:?}");
 }
 
 #[test]
