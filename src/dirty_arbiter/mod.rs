@@ -15,6 +15,7 @@ use std::{io, os::unix::net::UnixListener, sync::Arc, time::Instant};
 use tokio::{
     runtime::Builder,
     sync::{Notify, mpsc, oneshot},
+    task::JoinHandle,
 };
 
 pub use upstream::Upstream;
@@ -79,9 +80,9 @@ impl DirtyArbiter {
             tokio::spawn(resources::give_back());
         }
         let alone = matches!(self.upstream, Upstream::Nobody);
+        let graceful_timeout = self.config.graceful_timeout;
         if let Upstream::Main { lifeline, .. } = &self.upstream {
-            let patience = patience::dirty_arbiter_is_killed(self.config.graceful_timeout);
-            guard::start(lifeline, patience)?;
+            guard::start(lifeline, patience::dirty_arbiter_is_killed(graceful_timeout))?;
         }
         let hooks = hooks::Runner::start(self.hooks, &self.config);
         hooks.before_first_worker().await;
@@ -95,7 +96,7 @@ impl DirtyArbiter {
         let link = upstream::start(self.upstream, &pool)?;
         let (admitted, stopped) =
             (async { drop(link.admitted.await) }, async { drop(stopped.await) });
-        let mut edge_task = tokio::spawn(edge.serve(admitted, stopped));
+        let edge_task = tokio::spawn(edge.serve(admitted, stopped));
         let reloads = reload_when_asked(pool.clone(), self.reload, link.reports);
         let mut lost = link.lost;
         announce(&self.config);
@@ -116,20 +117,15 @@ impl DirtyArbiter {
                 Asked::Scale(by) => scale(&pool, by),
             }
         };
-        tracing::info!("{why}: draining for up to {:?}", self.config.graceful_timeout);
+        tracing::info!("{why}: draining for up to {graceful_timeout:?}");
         let begun = Instant::now();
         // The pool first: whoever watches its events hears of it before they end.
-        pool.drain(begun + self.config.graceful_timeout).await;
+        pool.drain(begun + graceful_timeout).await;
         let _ = stop.send(());
-        let drained = async {
-            let _ = (&mut edge_task).await;
-            pool.edge_closed().await;
-            let _ = pool_task.await;
-            hooks.finish().await;
-        };
-        let limit = begun + patience::dirty_arbiter_drains(self.config.graceful_timeout);
+        let limit = begun + patience::dirty_arbiter_drains(graceful_timeout);
         tokio::select! {
-            () = drained => tracing::info!("drained; the arbiter ends"),
+            () = drained(edge_task, &pool, pool_task, &hooks) =>
+                tracing::info!("drained; the arbiter ends"),
             () = told_again(&mut signals, alone) =>
                 tracing::info!("told again: the arbiter ends at once"),
             () = tokio::time::sleep_until(limit.into()) =>
@@ -147,6 +143,19 @@ fn announce(config: &Config) {
         config.proc_name,
         config.socket.display()
     );
+}
+
+/// Resolves when the edge, the pool and the hooks have ended, in this order.
+async fn drained(
+    edge: JoinHandle<()>,
+    pool: &PoolHandle,
+    pool_task: JoinHandle<()>,
+    hooks: &hooks::Runner,
+) {
+    let _ = edge.await;
+    pool.edge_closed().await;
+    let _ = pool_task.await;
+    hooks.finish().await;
 }
 
 /// Resolves when somebody wants the end of a drain. A main arbiter passes on one

@@ -187,8 +187,15 @@ impl World {
                 Some("nobody exits before its dirty arbiter")
             }
             Action::Exit(_) => {
-                let may = stops || !process.is_admitted();
-                (!may).then_some("whoever serves ends only when told to")
+                let keeps = process.successor.is_some()
+                    && !ledger.successor_serves
+                    && ledger.refused_at.is_none();
+                if stops && keeps {
+                    Some("a successor that does not serve ends with the old one")
+                } else {
+                    let may = stops || !process.is_admitted();
+                    (!may).then_some("whoever serves ends only when told to")
+                }
             }
             Action::Notify(Notice::Ready | Notice::Degraded | Notice::Restarting) => {
                 stops.then_some("systemd hears of nothing new after Stopping")

@@ -21,6 +21,7 @@ mod draw;
 mod ledger;
 mod main_process;
 mod plan;
+mod reactor;
 mod systemd;
 mod world;
 
@@ -116,7 +117,7 @@ mod tests {
             }
         }
         // They are about something.
-        assert!(stats.starts > 5_000 && stats.kills > 500, "{stats:?}");
+        assert!(stats.starts > 5_000 && stats.kills > 200, "{stats:?}");
         assert!(stats.upgrades > 1_000 && stats.upgraded > 500, "{stats:?}");
         assert!(stats.upgrades > stats.upgraded + 100, "some fail: {stats:?}");
     }

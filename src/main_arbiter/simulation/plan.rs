@@ -82,23 +82,37 @@ impl Plan {
         };
         let lag = Duration::from_micros(draw.one_of(&[1, 500, 500, 100_000]));
         let span = seconds(draw.one_of(&[1, 20, 60, 120]));
-        let moves = (0..draw.below(MOST_MOVES + 1))
-            .map(|_| (draw.up_to(span), Self::draw_move(draw)))
-            .collect();
+        // Some stories are about signals and upgrades alone.
+        let kinds = draw.one_of(&[16, 16, 9]);
+        let mut moves = Vec::new();
+        for _ in 0..draw.below(MOST_MOVES + 1) {
+            let at = Self::draw_time(draw, moves.last().map(|(at, _)| *at), span);
+            moves.push((at, Self::draw_move(draw, kinds)));
+        }
         let rest = timeouts.upgrade
             + patience::successor_is_killed(timeouts.graceful)
             + SILENCE
             + seconds(30);
-        let fails = draw.one_of(&[3, 8, 30]);
+        let fails = draw.one_of(&[2, 3, 8, 30]);
         Self { timeouts, lag, fails, moves, calm_at: span, end_at: span + rest }
     }
 
-    fn draw_move(draw: &mut Draw) -> Move {
+    /// Half of the moves come soon after another one: that is when they meet.
+    fn draw_time(draw: &mut Draw, last: Option<Duration>, span: Duration) -> Duration {
+        match last {
+            Some(last) if draw.one_in(2) => {
+                (last + draw.often_short(Duration::from_secs(10))).min(span)
+            }
+            _ => draw.up_to(span),
+        }
+    }
+
+    fn draw_move(draw: &mut Draw, kinds: usize) -> Move {
         let whom = draw.one_of(&[Whom::Named, Whom::Named, Whom::Newest]);
         let process =
             draw.one_of(&[Process::Main(whom), Process::Dirty(whom), Process::Dirty(whom)]);
         let a_while = draw.often_short(2 * SILENCE);
-        match draw.below(16) {
+        match draw.below(kinds) {
             0..3 => Move::Upgrade,
             3 => Move::Signal(Whom::Named, Signal::SIGUSR2),
             4..6 => Move::Signal(whom, Signal::SIGTERM),
