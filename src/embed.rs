@@ -30,13 +30,13 @@ use crate::{
     config::{Config, ConfigError},
     dirty_arbiter::{DirtyArbiter, Upstream},
     hooks::Hooks,
+    listening_socket::ListeningSocket,
     logging::Log,
-    server::bind,
 };
 
 /// Serves as `dirtyd serve --single` does, with `hooks` in place of the
 /// configured commands, until the process is told to end by TERM or INT, and
-/// has drained. `load` gives the configuration, at first and for each reload.
+/// has drained. `load` returns the configuration, at first and for each reload.
 ///
 /// The caller sees to it that one process serves a socket; PID files are the
 /// command's.
@@ -49,8 +49,8 @@ pub fn serve(
 ) -> io::Result<()> {
     let config = load().map_err(io::Error::other)?;
     let log = Log::start(&config.log)?;
-    let listener = bind(&config.socket, config.socket_mode)?;
-    let socket = config.socket.clone();
+    let mut socket = ListeningSocket::bind(&config)?;
+    let listener = socket.give()?;
     let arbiter = DirtyArbiter {
         config,
         listener,
@@ -61,6 +61,6 @@ pub fn serve(
         owns_process: false,
     };
     let ended = arbiter.run();
-    let _ = std::fs::remove_file(socket);
+    socket.close(false);
     ended
 }

@@ -18,5 +18,7 @@ pub use crate::{
 
 /// The simulations of the pure machines, by the seed of a story.
 pub mod simulation {
-    pub use crate::pool::machine::simulation::story as pool;
+    pub use crate::{
+        main_arbiter::simulation::story as main_arbiter, pool::machine::simulation::story as pool,
+    };
 }

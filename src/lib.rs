@@ -10,8 +10,10 @@ pub mod hooks;
 #[cfg(feature = "internals")]
 pub mod internals;
 mod lifeline;
+mod listening_socket;
 mod logging;
 mod main_arbiter;
+mod patience;
 mod pool;
 mod process;
 pub mod proto;

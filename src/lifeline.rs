@@ -1,6 +1,6 @@
 //! The socket between the main arbiter and a child of it: its dirty arbiter, or
-//! in an upgrade the new main arbiter. Its end tells either that the other is
-//! gone; a byte tells a fact.
+//! in an upgrade the new main arbiter. Each learns from the socket's end that the
+//! other is gone; what they say is a byte each.
 //!
 //! A leaf: both sides use it, it knows neither.
 
@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-/// What the dirty arbiter tells.
+/// What the lower one reports to the upper one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
     /// The first workers have booted, and every app is served.
@@ -47,7 +47,7 @@ impl Report {
     }
 }
 
-/// What the main arbiter says.
+/// What the upper one says to the lower one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Word {
     /// Give a sign of life.
@@ -90,7 +90,7 @@ impl Lifeline {
         UnixStream::from(fd)
     }
 
-    /// Says it. A full socket means that hundreds of pings are unanswered; one
+    /// Says a word. A full socket means that hundreds of pings are unanswered; one
     /// more would not help, and no child that is to be admitted was ever pinged
     /// so often.
     pub fn say(&self, word: Word) {

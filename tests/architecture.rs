@@ -98,8 +98,38 @@ fn the_decisions_about_a_worker_are_pure() {
 
 #[test]
 fn a_process_knows_nothing_of_what_it_is_for() {
-    let words = ["crate::pool", "crate::worker", "crate::server", "crate::call", "crate::config"];
+    let words = [
+        "crate::pool",
+        "crate::worker",
+        "crate::server",
+        "crate::call",
+        "crate::config",
+        "python",
+        "Python",
+        "PYTHON",
+    ];
     assert_eq!(offenders("process", &words, &[]), [""; 0]);
+}
+
+#[test]
+fn the_machine_of_the_main_arbiter_is_pure() {
+    let words =
+        ["tokio", "tracing", "Instant::now", "SystemTime", "std::fs", "std::thread", "println"];
+    assert_eq!(offenders("main_arbiter/machine", &words, &[]), [""; 0]);
+    for (path, code) in sources("main_arbiter/machine") {
+        for module in modules_used(&code) {
+            // Of processes it knows only how one ended.
+            let allowed = ["clock", "lifeline", "patience", "process"];
+            assert!(allowed.contains(&module), "{} uses {module}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_socket_is_bound_in_one_room_and_accepted_from_in_another() {
+    let binds = offenders("", &["UnixListener::bind"], &["src/listening_socket.rs"]);
+    assert_eq!(binds, [""; 0]);
+    assert_eq!(offenders("", &[".accept()"], &["server/listener.rs"]), [""; 0]);
 }
 
 #[test]

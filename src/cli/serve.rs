@@ -19,8 +19,9 @@ use crate::{
     dirty_arbiter::{DirtyArbiter, Upstream},
     hooks::{CommandHooks, Hooks},
     lifeline::Lifeline,
+    listening_socket::ListeningSocket,
     logging::Log,
-    main_arbiter::{self, Names, Socket, Succession, Supervision},
+    main_arbiter::{self, Names, Succession, Supervision},
     process::{descriptors, memo::Memo, pidfile::PidFile},
 };
 
@@ -90,7 +91,8 @@ impl Serve {
         let names = Names::new(&config.runtime_dir, &config.proc_name);
         let _file = names.claim()?;
         let instance = Arc::new(names.clear(config.graceful_timeout)?);
-        let mut socket = Socket::bind_or_inherit(&config).inspect_err(|_| instance.retire())?;
+        let mut socket =
+            ListeningSocket::bind_or_inherit(&config).inspect_err(|_| instance.retire())?;
         let listener = socket.give()?;
         // No main arbiter gives it to the workers with its own environment.
         let mark = {

@@ -18,6 +18,7 @@ use nix::{
 use super::config_flags::ConfigFlags;
 use crate::{
     main_arbiter::Names,
+    patience::NAME_TAKEN,
     process::{
         pidfd,
         pidfile::{self, Holder},
@@ -26,8 +27,6 @@ use crate::{
 
 /// How often to look for word of the main arbiter.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long the new one may take for the name once the old one is gone.
-const NAME: Duration = Duration::from_secs(10);
 
 /// `dirtyd upgrade`.
 #[derive(Debug, clap::Args)]
@@ -128,7 +127,7 @@ fn outcome(path: &Path, old: &Holder) -> anyhow::Result<String> {
 }
 
 fn named(names: &Names, new: &str) -> anyhow::Result<()> {
-    let until = std::time::Instant::now() + NAME;
+    let until = std::time::Instant::now() + NAME_TAKEN;
     while std::time::Instant::now() < until {
         if main_arbiter(names).is_ok_and(|holder| holder.published && holder.pid.to_string() == new)
         {

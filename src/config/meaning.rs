@@ -158,7 +158,7 @@ fn pool(name: String, keys: &PoolKeys, init: &WorkerInit, apps: &[Placed<RawApp>
     PoolConfig {
         name,
         command: worker.program(),
-        env: worker.env.clone().unwrap_or_default(),
+        env: environment(worker.env.clone()),
         chdir: process.chdir.clone().unwrap_or_default(),
         workers: worker.workers(),
         threads: NonZeroU32::new(worker.threads()).unwrap_or(NonZeroU32::MIN),
@@ -180,4 +180,12 @@ fn app(raw: &RawApp) -> AppConfig {
         queue: raw.calls.queue(),
         recycle: raw.recycling.meaning(),
     }
+}
+
+/// The environment of a worker. Python buffers what it prints to a pipe: the log
+/// would get it late, and not at all from a worker that is killed.
+fn environment(own: Option<BTreeMap<String, String>>) -> BTreeMap<String, String> {
+    let mut env = own.unwrap_or_default();
+    env.entry("PYTHONUNBUFFERED".to_owned()).or_insert_with(|| "1".to_owned());
+    env
 }

@@ -11,17 +11,13 @@ mod resources;
 mod signals;
 mod upstream;
 
-use std::{
-    io,
-    os::unix::net::UnixListener,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{io, os::unix::net::UnixListener, sync::Arc, time::Instant};
 
 use dirtyd_client::busy_wait;
 use tokio::{
     runtime::Builder,
     sync::{Notify, mpsc, oneshot},
+    task::JoinHandle,
 };
 
 pub use upstream::Upstream;
@@ -31,17 +27,11 @@ use crate::{
     hooks::{self, Hooks},
     lifeline::Report,
     logging::Log,
+    patience,
     pool::{self, PoolHandle, ReloadError, ScaleTo},
     server::{Edge, ReloadConfig},
 };
 use signals::{Asked, Signals};
-
-/// How much longer than the drain the process waits for stragglers.
-const STRAGGLERS: Duration = Duration::from_secs(5);
-
-/// How much longer than the drain a process without a main arbiter may take; as
-/// long as that would wait.
-const GUARD: Duration = Duration::from_secs(8);
 
 /// What a dirty arbiter needs.
 pub struct DirtyArbiter {
@@ -55,7 +45,7 @@ pub struct DirtyArbiter {
     pub log: Log,
     /// What to run at points of the life cycle.
     pub hooks: Option<Box<dyn Hooks>>,
-    /// Who is above.
+    /// Whom it reports to.
     pub upstream: Upstream,
     /// Whether the process is its own, with its limits, its allocator and the
     /// processes that lost their parents. Not inside another program.
@@ -91,8 +81,9 @@ impl DirtyArbiter {
             tokio::spawn(resources::give_back());
         }
         let alone = matches!(self.upstream, Upstream::Nobody);
+        let graceful_timeout = self.config.graceful_timeout;
         if let Upstream::Main { lifeline, .. } = &self.upstream {
-            guard::start(lifeline, self.config.graceful_timeout + GUARD)?;
+            guard::start(lifeline, patience::dirty_arbiter_is_killed(graceful_timeout))?;
         }
         let hooks = hooks::Runner::start(self.hooks, &self.config);
         hooks.before_first_worker().await;
@@ -107,16 +98,10 @@ impl DirtyArbiter {
         let link = upstream::start(self.upstream, &pool)?;
         let (admitted, stopped) =
             (async { drop(link.admitted.await) }, async { drop(stopped.await) });
-        let mut edge_task = tokio::spawn(edge.serve(admitted, stopped));
+        let edge_task = tokio::spawn(edge.serve(admitted, stopped));
         let reloads = reload_when_asked(pool.clone(), read, link.reports);
         let mut lost = link.lost;
-        tracing::info!(
-            pid = std::process::id(),
-            "dirtyd {} `{}` listens on {}",
-            env!("CARGO_PKG_VERSION"),
-            self.config.proc_name,
-            self.config.socket.display()
-        );
+        announce(&self.config);
         let why = loop {
             let asked = tokio::select! {
                 asked = signals.next() => asked,
@@ -134,35 +119,56 @@ impl DirtyArbiter {
                 Asked::Scale(by) => scale(&pool, by),
             }
         };
-        tracing::info!("{why}: draining for up to {:?}", self.config.graceful_timeout);
-        let deadline = Instant::now() + self.config.graceful_timeout;
-        // The pool first: who watches hears of it before his watch ends.
-        pool.drain(deadline).await;
+        tracing::info!("{why}: draining for up to {graceful_timeout:?}");
+        let begun = Instant::now();
+        // The pool first: whoever watches its events hears of it before they end.
+        pool.drain(begun + graceful_timeout).await;
         let _ = stop.send(());
-        let drained = async {
-            let _ = (&mut edge_task).await;
-            pool.edge_closed().await;
-            let _ = pool_task.await;
-            hooks.finish().await;
-        };
-        let limit = deadline + STRAGGLERS;
-        // A main arbiter passes on one TERM, and QUIT for the second.
-        let quit = async {
-            loop {
-                match signals.next().await {
-                    Asked::Quit => return,
-                    Asked::Drain(_) if alone => return,
-                    _ => {}
-                }
-            }
-        };
+        let limit = begun + patience::dirty_arbiter_drains(graceful_timeout);
         tokio::select! {
-            () = drained => tracing::info!("drained; the arbiter ends"),
-            () = quit => tracing::info!("told again: the arbiter ends at once"),
+            () = drained(edge_task, &pool, pool_task, &hooks) =>
+                tracing::info!("drained; the arbiter ends"),
+            () = told_again(&mut signals, alone) =>
+                tracing::info!("told again: the arbiter ends at once"),
             () = tokio::time::sleep_until(limit.into()) =>
                 tracing::warn!("graceful_timeout passed; the arbiter ends"),
         }
         Ok(())
+    }
+}
+
+fn announce(config: &Config) {
+    tracing::info!(
+        pid = std::process::id(),
+        "dirtyd {} `{}` listens on {}",
+        env!("CARGO_PKG_VERSION"),
+        config.proc_name,
+        config.socket.display()
+    );
+}
+
+/// Resolves when the edge, the pool and the hooks have ended, in this order.
+async fn drained(
+    edge: JoinHandle<()>,
+    pool: &PoolHandle,
+    pool_task: JoinHandle<()>,
+    hooks: &hooks::Runner,
+) {
+    let _ = edge.await;
+    pool.edge_closed().await;
+    let _ = pool_task.await;
+    hooks.finish().await;
+}
+
+/// Resolves when somebody wants the end of a drain. A main arbiter passes on one
+/// TERM, and QUIT for the second.
+async fn told_again(signals: &mut Signals, alone: bool) {
+    loop {
+        match signals.next().await {
+            Asked::Quit => return,
+            Asked::Drain(_) if alone => return,
+            _ => {}
+        }
     }
 }
 
@@ -180,7 +186,7 @@ fn reload_when_asked(
             asked.notified().await;
             match read() {
                 Ok(config) => {
-                    // How one ends that was begun, the pool's journal tells.
+                    // The pool's journal says how a reload ends that was begun.
                     if let Err(ReloadError::Busy) = pool.reload(config, String::new()).await {
                         tracing::warn!("SIGHUP: another reload runs, so this one was not made");
                     }

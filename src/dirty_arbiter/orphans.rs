@@ -8,7 +8,7 @@
 use std::{
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use tokio::{
@@ -17,12 +17,10 @@ use tokio::{
 };
 
 use crate::{
+    patience::AT_ONCE,
     pool::{Event, EventKind},
     process::{children::Adoption, pidfd},
 };
-
-/// How long killed processes may take to be gone.
-const GONE: Duration = Duration::from_secs(2);
 
 /// The adoption, of the task that follows the workers and of the end after it.
 pub type Shared = Arc<Mutex<Adoption>>;
@@ -67,7 +65,7 @@ pub fn follow(adoption: Shared, mut events: broadcast::Receiver<Event>) -> io::R
 
 /// Ends and reaps whatever is left, when the workers are gone.
 pub fn end(adoption: &Shared) {
-    let until = Instant::now() + GONE;
+    let until = Instant::now() + AT_ONCE;
     loop {
         let killed = of(adoption).sweep(&[], true);
         for pidfd in killed.iter().filter_map(|pid| pidfd::open(*pid).ok()) {

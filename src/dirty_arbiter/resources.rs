@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     config::Config,
-    process::{descriptors, memory},
+    process::{allocator, descriptors},
 };
 
 /// The descriptors of a worker: its socket, pidfd and two pipes, once more while
@@ -18,12 +18,12 @@ const KEEP_MEMORY: Duration = Duration::from_secs(10);
 
 /// Sets the process up for the calls of this configuration.
 pub fn claim(config: &Config) {
-    memory::keep_freed();
+    allocator::keep_freed();
     open_enough(config);
 }
 
-/// Makes room for a descriptor for each connection, and for those of the
-/// workers; says so where there is none.
+/// Raises the limit on open descriptors. Warns where it stays too low for all
+/// connections and workers.
 fn open_enough(config: &Config) {
     let Ok(limit) = descriptors::raise_limit() else { return };
     let workers: u64 = config.pools.iter().map(|pool| u64::from(pool.workers)).sum();
@@ -40,6 +40,6 @@ fn open_enough(config: &Config) {
 pub async fn give_back() {
     loop {
         tokio::time::sleep(KEEP_MEMORY).await;
-        memory::give_back_freed();
+        allocator::give_back_freed();
     }
 }

@@ -16,7 +16,7 @@ pub enum Asked {
     Reload,
     /// Open the log anew.
     ReopenLog,
-    /// So many workers more, or fewer.
+    /// Start this number of workers, or end some if it is negative.
     Scale(i32),
 }
 

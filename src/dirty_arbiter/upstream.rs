@@ -1,5 +1,5 @@
-//! What the dirty arbiter tells whoever is above it: the main arbiter over the
-//! lifeline, or, run alone, systemd.
+//! What the dirty arbiter reports: to the main arbiter over the lifeline, or, if
+//! it runs alone, to systemd.
 
 use std::{io, os::unix::net::UnixStream as StdStream};
 
@@ -17,31 +17,31 @@ use crate::{
     pool::{Event, EventKind, Health, PoolHandle, WorkerState},
 };
 
-/// Who is above.
+/// Whom the dirty arbiter reports to.
 #[derive(Debug)]
 pub enum Upstream {
     /// A main arbiter.
     Main {
         /// The lifeline.
         lifeline: StdStream,
-        /// Whether connections may be taken before it gives the word.
+        /// Whether it may take connections at once, without the main arbiter's word.
         admitted: bool,
     },
     /// Nobody.
     Nobody,
 }
 
-/// The way to tell; and to hear that the main arbiter is gone.
+/// The way to report, and to hear from the main arbiter.
 pub struct Link {
-    /// Reports of others than the pool. Few come; the sender waits.
+    /// Reports that do not come from the pool. There are few; the sender waits.
     pub reports: mpsc::Sender<Report>,
-    /// Resolves when the main arbiter is gone; never without one.
+    /// Resolves when the main arbiter is gone. Without one it never does.
     pub lost: oneshot::Receiver<()>,
     /// Resolves when connections may be taken.
     pub admitted: oneshot::Receiver<()>,
 }
 
-/// Starts the task that tells.
+/// Starts the task that reports.
 ///
 /// # Errors
 /// The reactor cannot watch the lifeline.
@@ -144,7 +144,7 @@ impl Task {
     }
 }
 
-/// What the main arbiter says; nobody says nothing.
+/// Reads what the main arbiter says. Without one this waits for ever.
 async fn heard(read: &mut Option<OwnedReadHalf>, words: &mut [u8]) -> io::Result<usize> {
     match read {
         Some(read) => read.read(words).await,

@@ -11,10 +11,12 @@ use tokio::sync::{broadcast, oneshot};
 use super::{ArbiterFacts, Hooks, WorkerFacts};
 use crate::{
     config::Config,
+    patience,
     pool::{Event, EventKind},
 };
 
-/// Hooks that wait for their turn; further ones are left out, and counted.
+/// The number of hooks that wait for their turn; further ones are left out, and
+/// counted.
 const BACKLOG: usize = 512;
 /// The longest message that a hook is told.
 const LONGEST: usize = 8 * 1024;
@@ -38,7 +40,7 @@ pub(crate) struct Runner {
 impl Runner {
     /// Starts the thread, if there are hooks.
     pub(crate) fn start(hooks: Option<Box<dyn Hooks>>, config: &Config) -> Self {
-        let limit = config.hooks.timeout + Duration::from_secs(1);
+        let limit = patience::hooks_end(config.hooks.timeout);
         let Some(hooks) = hooks else { return Self { asks: None, limit } };
         let arbiter = ArbiterFacts {
             pid: std::process::id(),

@@ -149,7 +149,7 @@ impl FromStr for Supervision {
     }
 }
 
-/// What a main arbiter is handed by the one that it shall succeed.
+/// What a main arbiter is handed by the one that it is to succeed.
 #[derive(Debug, Clone)]
 pub struct Succession {
     /// The listening socket.

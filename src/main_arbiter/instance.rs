@@ -6,22 +6,22 @@ use std::{
     fs,
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
-    time::Duration,
 };
 
-use crate::process::{
-    marked,
-    private_file::{self, Unusable},
+use crate::{
+    patience::KILLED,
+    process::{
+        marked,
+        private_file::{self, Unusable},
+    },
 };
 
 /// The variable that names the instance.
 const VARIABLE: &str = "DIRTYD_INSTANCE";
-/// Where the kernel gives random ids.
+/// Where the kernel hands out random ids.
 const RANDOM: &str = "/proc/sys/kernel/random/uuid";
 /// The length of such an id.
 const LENGTH: u64 = 36;
-/// How long a killed process may take to be gone.
-const GONE: Duration = Duration::from_secs(10);
 /// How often to look again: those that are killed may fork until they are.
 const ROUNDS: usize = 16;
 
@@ -75,7 +75,7 @@ impl Instance {
                     tracing::error!("cannot kill process {}: {error}", left.pid);
                 }
             }
-            if !found.iter().all(|left| left.ended(GONE)) {
+            if !found.iter().all(|left| left.ended(KILLED)) {
                 break;
             }
         }

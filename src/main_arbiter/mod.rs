@@ -19,26 +19,26 @@ mod instance;
 mod machine;
 mod names;
 mod reactor;
-mod socket;
+#[cfg(any(test, feature = "internals"))]
+pub mod simulation;
 mod systemd;
-mod upgrade;
 
 use std::{ffi::OsString, os::fd::RawFd};
 
 pub use again::{Succession, Supervision};
 pub use names::Names;
-pub use socket::Socket;
 
 use again::Again;
 use reactor::{Parts, Reactor};
 
 use crate::{
     config::Config,
+    listening_socket::ListeningSocket,
     logging::Log,
     process::{memo::Memo, pidfile::PidFile},
 };
 
-/// Runs the main arbiter until it was told to end, and has. Gives the exit
+/// Runs the main arbiter until it was told to end, and has. Returns the exit
 /// code: 0 after a clean drain.
 ///
 /// `valid` is the text of the configuration, which its dirty arbiters keep up to
@@ -55,12 +55,14 @@ pub fn run(config: &Config, valid: Memo, succession: Option<Succession>) -> anyh
         None => {
             let file = names.claim()?;
             let instance = names.clear(config.graceful_timeout)?;
-            let socket = Socket::bind_or_inherit(config).inspect_err(|_| instance.retire())?;
+            let socket =
+                ListeningSocket::bind_or_inherit(config).inspect_err(|_| instance.retire())?;
             (file, instance, socket, None)
         }
         Some(succession) => {
             let file = PidFile::take(&names.successor().main())?;
-            let socket = Socket::succeed(&succession, config)?;
+            let (listener, owns_file) = (succession.listener, succession.owns_socket_file);
+            let socket = ListeningSocket::succeed(listener, owns_file, config)?;
             (file, names.instance()?, socket, Some(succession.predecessor()?))
         }
     };

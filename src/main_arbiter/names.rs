@@ -9,15 +9,13 @@ use std::{
 use nix::sys::signal::Signal;
 
 use super::instance::Instance;
-use crate::process::{
-    pidfd,
-    pidfile::{self, Holder, PidFile, PidFileError},
+use crate::{
+    patience::{KILLED, dirty_arbiter_is_killed},
+    process::{
+        pidfd,
+        pidfile::{self, Holder, PidFile, PidFileError},
+    },
 };
-
-/// How long a killed process may take to be gone.
-const GONE: Duration = Duration::from_secs(10);
-/// How much longer than its drain an orphan may take.
-const STRAGGLERS: Duration = Duration::from_secs(2);
 
 /// Where the files of an instance are.
 #[derive(Debug, Clone)]
@@ -60,7 +58,7 @@ impl Names {
     /// Takes the name for a fresh start.
     ///
     /// # Errors
-    /// A live instance has it; the text says who, and what to do.
+    /// A live instance has the name; the text names the process, and what to do.
     pub fn claim(&self) -> anyhow::Result<PidFile> {
         let file = PidFile::take(&self.main()).map_err(|error| self.explain(error))?;
         if let Some(holder) = pidfile::holder(&self.successor().main())? {
@@ -81,13 +79,13 @@ impl Names {
     }
 
     /// Ends what earlier runs of this instance have left: dirty arbiters without
-    /// a main arbiter, then processes without any arbiter. Gives its identity.
+    /// a main arbiter, then processes without any arbiter. Returns the identity.
     /// Only for who has claimed the name.
     ///
     /// # Errors
     /// A dirty arbiter cannot be ended, or the id not be read.
-    pub fn clear(&self, patience: Duration) -> anyhow::Result<Instance> {
-        self.end_orphans(patience)?;
+    pub fn clear(&self, graceful_timeout: Duration) -> anyhow::Result<Instance> {
+        self.end_orphans(graceful_timeout)?;
         let instance = self.instance()?;
         instance.end_leftovers();
         Ok(instance)
@@ -103,10 +101,10 @@ impl Names {
 
     /// Ends dirty arbiters that have lost their main arbiter, and their workers
     /// with them. Whatever a PID file says, only its proven holder is signalled.
-    fn end_orphans(&self, patience: Duration) -> anyhow::Result<()> {
+    fn end_orphans(&self, graceful_timeout: Duration) -> anyhow::Result<()> {
         for path in [self.dirty(), self.successor().dirty()] {
             match pidfile::holder(&path) {
-                Ok(Some(orphan)) if orphan.published => end(&orphan, &path, patience)?,
+                Ok(Some(orphan)) if orphan.published => end(&orphan, &path, graceful_timeout)?,
                 Ok(Some(other)) => anyhow::bail!(
                     "{}: process {} holds this PID file, which does not name it; it is not signalled; end it by hand",
                     path.display(),
@@ -120,22 +118,22 @@ impl Names {
     }
 }
 
-fn end(orphan: &Holder, path: &Path, patience: Duration) -> anyhow::Result<()> {
+fn end(orphan: &Holder, path: &Path, graceful_timeout: Duration) -> anyhow::Result<()> {
     let (pid, pidfd) = (orphan.pid, &orphan.pidfd);
     tracing::warn!(
-        "{}: dirty arbiter {pid} has lost its main arbiter; it gets TERM and {patience:?} to drain",
+        "{}: dirty arbiter {pid} has lost its main arbiter; it gets TERM and {graceful_timeout:?} to drain",
         path.display()
     );
     // A stopped process takes no signal but CONT and KILL.
     let send = |signal: Signal| pidfd::send_signal(pidfd, signal as i32);
     let _ = send(Signal::SIGTERM).and_then(|()| send(Signal::SIGCONT));
-    if pidfd::wait(pidfd, patience + STRAGGLERS) {
+    if pidfd::wait(pidfd, dirty_arbiter_is_killed(graceful_timeout)) {
         tracing::info!("dirty arbiter {pid} has ended, and its workers with it");
         return Ok(());
     }
     tracing::warn!("dirty arbiter {pid} did not end in time; it and its workers are killed");
     let _ = send(Signal::SIGKILL);
-    if !pidfd::wait(pidfd, GONE) {
+    if !pidfd::wait(pidfd, KILLED) {
         let stuck = io::Error::other(format!("dirty arbiter {pid} does not even end when killed"));
         return Err(stuck.into());
     }

@@ -18,14 +18,16 @@ use super::{
     Names,
     again::{Again, Predecessor},
     instance::Instance,
-    machine::{Action, Event, Machine, Settings},
-    socket::Socket,
+    machine::{Action, Event, Level, Machine, Remark, Standing, Timeouts},
     systemd,
 };
 use crate::{
+    clock::Deadline,
     config::Config,
     lifeline::{Lifeline, Report, Word},
+    listening_socket::ListeningSocket,
     logging::Log,
+    patience,
     process::{
         children::{self, Adoption},
         memo::Memo,
@@ -45,9 +47,6 @@ const SIGNALS: [Signal; 9] = [
     Signal::SIGTTOU,
     Signal::SIGCHLD,
 ];
-/// What a new binary needs beside the boot of its workers.
-const UPGRADE_MARGIN: Duration = Duration::from_secs(10);
-
 /// A child that reports.
 struct Child {
     pid: i32,
@@ -75,7 +74,7 @@ pub struct Parts {
     /// Its PID file.
     pub file: PidFile,
     /// The listening socket.
-    pub socket: Socket,
+    pub socket: ListeningSocket,
     /// The main arbiter that it is to succeed.
     pub predecessor: Option<Predecessor>,
 }
@@ -96,15 +95,17 @@ pub struct Reactor {
 impl Reactor {
     /// A main arbiter that has its name and its socket.
     pub fn new(config: &Config, log: Log, signals: Signals, own: Parts) -> Self {
-        // The first worker finds out what the others load: two boots.
-        let boot = config.pools.iter().map(|pool| 2 * pool.boot_timeout).max();
-        let settings = Settings {
-            graceful_timeout: config.graceful_timeout,
-            upgrade_timeout: boot.unwrap_or_default() + UPGRADE_MARGIN,
+        let boot = config.pools.iter().map(|pool| pool.boot_timeout).max();
+        let timeouts = Timeouts {
+            graceful: config.graceful_timeout,
+            upgrade: patience::upgrade_takes(boot.unwrap_or_default()),
             watchdog: systemd::watchdog(),
-            has_predecessor: own.predecessor.is_some(),
         };
-        let machine = Machine::new(settings, Instant::now());
+        let standing = match own.predecessor {
+            Some(_) => Standing::Waiting,
+            None => Standing::Alone,
+        };
+        let machine = Machine::new(timeouts, standing, Instant::now());
         tracing::info!(
             pid = std::process::id(),
             "dirtyd {} `{}`: the main arbiter starts",
@@ -116,7 +117,7 @@ impl Reactor {
         Self { log, signals, own, machine, arbiter, successor, renames_dirty, adoption }
     }
 
-    /// Runs until the machine says so. Gives the exit code.
+    /// Runs until the machine says so. Returns the exit code.
     ///
     /// # Errors
     /// The kernel refuses to wait.
@@ -141,13 +142,11 @@ impl Reactor {
     fn wait(&mut self) -> io::Result<Vec<Event>> {
         let timeout = match self.machine.due() {
             // Rounded up, so that the last wait does not spin.
-            Some(due) => {
-                due.checked_duration_since(Instant::now()).map_or(PollTimeout::ZERO, |left| {
-                    PollTimeout::try_from(left + Duration::from_millis(1))
-                        .unwrap_or(PollTimeout::MAX)
-                })
+            Deadline::At(due) => {
+                let left = due.saturating_duration_since(Instant::now());
+                PollTimeout::try_from(left + Duration::from_millis(1)).unwrap_or(PollTimeout::MAX)
             }
-            None => PollTimeout::NONE,
+            Deadline::Never => PollTimeout::NONE,
         };
         let mut fds: Vec<PollFd<'_>> =
             (self.descriptors().into_iter()).map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
@@ -169,7 +168,7 @@ impl Reactor {
             .collect()
     }
 
-    /// What has come. Reports rank before the end of who sent them.
+    /// What has come. The reports of a process come before its end.
     fn events(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         events.extend(reports(&mut self.arbiter).into_iter().map(Event::Report));
@@ -196,7 +195,7 @@ impl Reactor {
             self.own.predecessor = None;
             events.push(Event::PredecessorGone);
         }
-        if self.machine.due().is_some_and(|due| due <= Instant::now()) {
+        if self.machine.due().is_over(Instant::now()) {
             events.push(Event::Alarm);
         }
         events
@@ -206,7 +205,7 @@ impl Reactor {
         let is = |child: &Option<Child>| child.as_ref().is_some_and(|child| child.pid == pid);
         if is(&self.arbiter) {
             self.arbiter = None;
-            Event::ArbiterExited(exit)
+            Event::DirtyExited(exit)
         } else if is(&self.successor) {
             self.successor = None;
             Event::SuccessorExited(exit)
@@ -216,7 +215,7 @@ impl Reactor {
         }
     }
 
-    /// Does it. Gives what became of it, where that is an event.
+    /// Does it. Returns what became of it, where that is an event.
     fn perform(&mut self, action: Action) -> Option<Event> {
         match action {
             Action::Start => {
@@ -232,6 +231,7 @@ impl Reactor {
             Action::Admit => say(&self.arbiter, Word::Admit),
             Action::AdmitSuccessor => say(&self.successor, Word::Admit),
             Action::Sweep { all } => self.sweep(all),
+            Action::Log(remark) => log(&remark),
             Action::ReopenLog => self.log.reopen(),
             Action::CloseSocket => {
                 let leave = self.machine.is_succeeded() || self.own.predecessor.is_some();
@@ -242,7 +242,7 @@ impl Reactor {
                 return Some(Event::SuccessorNotStarted(error.to_string()));
             }
             Action::SignalSuccessor(signal) => send(&self.successor, signal),
-            Action::Upgraded(result) => self.tell_upgrade(result),
+            Action::Upgraded(result) => self.tell_upgrade(result.map_err(|why| why.to_string())),
             Action::TellPredecessor(report) => self.tell_predecessor(report),
             Action::TakeName => self.take_name(),
             Action::Notify(notice) => {
@@ -336,6 +336,14 @@ impl Reactor {
             self.own.instance.retire();
         }
         tracing::info!("the main arbiter ends");
+    }
+}
+
+fn log(remark: &Remark) {
+    match remark.level() {
+        Level::Info => tracing::info!("{remark}"),
+        Level::Warn => tracing::warn!("{remark}"),
+        Level::Error => tracing::error!("{remark}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What systemd is told (`sd_notify`), and how often it wants to hear.
+//! How systemd is told (`sd_notify`), and how often it wants a sign of life.
 
 use std::{env, time::Duration};
 
@@ -14,7 +14,7 @@ pub fn watchdog() -> Option<Duration> {
     (micros > 0).then(|| Duration::from_micros(micros))
 }
 
-/// Tells it; without systemd nobody listens.
+/// Tells systemd a notice. Without systemd nobody listens.
 pub fn tell(notice: Notice, successor: Option<i32>) {
     let main_pid = |pid: i32| NotifyState::MainPid(pid as u32);
     let states = match notice {

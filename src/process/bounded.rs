@@ -22,8 +22,8 @@ use super::{
 const KEPT: u64 = 4096;
 
 /// Runs a command with `input` on stdin, in a process group of its own, and
-/// kills the group when `limit` has passed. Gives how it ended, `None` if it had
-/// to be killed, and what it wrote to stderr first.
+/// kills the group when `limit` has passed. Returns how it ended (`None` if it had
+/// to be killed), and the first 4 KiB that it wrote to stderr.
 ///
 /// # Errors
 /// It cannot be started; the text names it.

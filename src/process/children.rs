@@ -127,7 +127,7 @@ impl Adoption {
         Self { strangers }
     }
 
-    /// Reaps the adopted that have ended, and no [`OwnChild`]; tells whether
+    /// Reaps the adopted that have ended, and no [`OwnChild`]. Returns whether
     /// there were any.
     pub fn reap(&mut self) -> bool {
         let own = own();
@@ -149,8 +149,8 @@ impl Adoption {
 
     /// Kills the adopted: all of them, or those whose group has no leader. One
     /// whose group has a leader belongs to a worker that is at work. Those of
-    /// `known` are own children without being [`OwnChild`]ren. Gives whom it
-    /// killed.
+    /// `known` are own children without being [`OwnChild`]ren. Returns the ids of
+    /// those that were killed.
     pub fn sweep(&self, known: &[i32], all: bool) -> Vec<i32> {
         // Held to the end: what is started meanwhile would look like a stray.
         let own = own();

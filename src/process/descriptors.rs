@@ -77,8 +77,8 @@ pub fn from_systemd() -> io::Result<Option<UnixListener>> {
 /// The soft and the hard limit that this process was started with.
 static STARTED_WITH: OnceLock<(u64, u64)> = OnceLock::new();
 
-/// Lets this process open as many descriptors as it ever may, and gives how many
-/// that are. The usual soft limit of 1024 is for programs that call select(2);
+/// Raises the limit on open descriptors as far as this process may, and returns
+/// it. The usual soft limit of 1024 is for programs that call select(2);
 /// workers may be such, and get it back.
 ///
 /// # Errors
@@ -90,12 +90,12 @@ pub fn raise_limit() -> io::Result<u64> {
     Ok(if raised { hard } else { soft })
 }
 
-/// The limits to give back to a child, if they were raised.
+/// The limits to restore in a child, if they were raised.
 pub(super) fn limits_before() -> Option<(u64, u64)> {
     STARTED_WITH.get().copied()
 }
 
-/// In a child between fork and exec: gives them back.
+/// In a child between fork and exec: restores them.
 ///
 /// # Errors
 /// None is expected: they are not above those that there are.

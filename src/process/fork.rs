@@ -17,7 +17,7 @@ use nix::{
     },
 };
 
-/// What systemd tells a service in its environment.
+/// The variables by which systemd speaks to a service.
 const SYSTEMD: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"];
 const LISTEN: [&str; 3] = ["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
 
@@ -39,7 +39,7 @@ pub struct Program<'a> {
 }
 
 /// Starts it in a process group of its own, so that a Ctrl-C at the terminal
-/// reaches only the main arbiter, with no signal blocked. Gives its process id;
+/// reaches only the main arbiter, with no signal blocked. Returns its process id;
 /// the caller reaps it.
 ///
 /// Should this process die, the kernel sends it SIGCONT: a stopped process could

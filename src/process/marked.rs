@@ -1,8 +1,8 @@
-//! Processes by what their environment says.
+//! Finding processes by an entry in their environment.
 //!
 //! What a process was started with stays readable in /proc, and its children
-//! inherit it: an entry that nobody else has tells what descends from whom, even
-//! if every process in between is gone.
+//! inherit it. So an entry that nobody else has identifies all descendants of a
+//! process, even if every process in between is gone.
 
 use std::{
     fs, io, iter,
@@ -40,7 +40,7 @@ impl Marked {
         }
     }
 
-    /// Waits until it has ended, for `limit` at most; tells whether it has.
+    /// Waits until it has ended, for `limit` at most. Returns whether it has.
     pub fn ended(&self, limit: Duration) -> bool {
         pidfd::wait(&self.pidfd, limit)
     }

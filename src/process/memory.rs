@@ -1,14 +1,6 @@
-//! Resident memory, from /proc, and what the C library does with freed memory.
+//! What /proc says about the memory of a process.
 
 use std::fs;
-
-/// From this size on in bytes, a block is a mapping of its own, which goes when
-/// it is freed: glibc's largest value.
-#[cfg(target_env = "gnu")]
-const MAPPED: nix::libc::c_int = 32 * 1024 * 1024;
-/// How many bytes of freed memory stay with the process.
-#[cfg(target_env = "gnu")]
-const KEPT: nix::libc::c_int = 128 * 1024 * 1024;
 
 /// The resident memory of a process in bytes; `None` once it is gone.
 pub fn resident_bytes(pid: i32) -> Option<u64> {
@@ -23,29 +15,4 @@ fn page_size() -> u64 {
         .flatten()
         .and_then(|size| u64::try_from(size).ok())
         .unwrap_or(4096)
-}
-
-/// Keeps what is freed for the next allocation, up to 128 MiB. By default glibc
-/// gives the pages of a large block back at once, and the next one faults them
-/// in again, one by one: more than half of what a message of 1 MiB costs.
-/// [`give_back_freed`] bounds how long it is kept.
-pub fn keep_freed() {
-    #[cfg(target_env = "gnu")]
-    #[allow(unsafe_code)]
-    // SAFETY: mallopt takes two integers, and may be called at any time.
-    unsafe {
-        nix::libc::mallopt(nix::libc::M_MMAP_THRESHOLD, MAPPED);
-        nix::libc::mallopt(nix::libc::M_TRIM_THRESHOLD, KEPT);
-    }
-}
-
-/// Gives what is kept back to the system.
-pub fn give_back_freed() {
-    #[cfg(target_env = "gnu")]
-    #[allow(unsafe_code)]
-    // SAFETY: malloc_trim takes an integer, touches only what is free, and may be
-    // called at any time.
-    unsafe {
-        nix::libc::malloc_trim(0);
-    }
 }

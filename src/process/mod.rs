@@ -1,7 +1,8 @@
-//! What the kernel gives: processes, descriptors, signals, PID files. It knows
-//! no pool and no protocol, and it is the only place of the crate with `unsafe`
-//! code.
+//! The kernel's things: processes, descriptors, signals, PID files, memory. This
+//! folder knows no pool, no protocol and no language of workers, and it is the only
+//! place of the crate with `unsafe` code.
 
+pub mod allocator;
 mod bounded;
 pub mod children;
 pub mod descriptors;

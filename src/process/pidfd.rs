@@ -42,7 +42,7 @@ pub fn send_signal(pidfd: &impl AsRawFd, signal: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Waits until the process has ended, for `limit` at most; tells whether it has.
+/// Waits until the process has ended, for `limit` at most. Returns whether it has.
 pub fn wait(pidfd: &OwnedFd, limit: Duration) -> bool {
     let until = Instant::now() + limit;
     loop {

@@ -1,7 +1,7 @@
 //! PID files that prove who wrote them.
 //!
-//! The proof is a POSIX record lock, because the kernel tells who holds one
-//! (`F_GETLK`): what the file says is never trusted, only compared. It is the
+//! The proof is a POSIX record lock, because the kernel names its holder
+//! (`F_GETLK`): the content of the file is never trusted, only compared. It is the
 //! same lock before and after a pidfd of its holder was opened, so the pidfd is
 //! the holder's, and no reused process id can slip in between. A file without a
 //! lock, whatever stands in it, names nobody.
@@ -193,7 +193,7 @@ fn lock(file: &File) -> io::Result<bool> {
     }
 }
 
-/// The process that holds the lock, says the kernel.
+/// The process that holds the lock, as the kernel names it.
 fn holder_of(file: &File) -> io::Result<Option<i32>> {
     let mut lock = whole_file();
     fcntl(file, FcntlArg::F_GETLK(&mut lock))?;
@@ -205,7 +205,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     (ours.dev(), ours.ino()) == (there.dev(), there.ino())
 }
 
-/// What it says, as far as it can be a process id.
+/// Its content, as far as that can be a process id.
 fn content(file: &File) -> String {
     let mut bytes = Vec::new();
     let mut file = file;

@@ -87,7 +87,6 @@ impl WorkerProcess {
             .args(arguments)
             .envs(spec.env)
             .env("DIRTYD_WORKER_FD", WORKER_FD.to_string())
-            .env("PYTHONUNBUFFERED", "1")
             .current_dir(spec.chdir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -100,7 +99,7 @@ impl WorkerProcess {
         })?;
         let stdout = child.stdout.take().map(|out| pipe::Receiver::from_owned_fd(out.into()));
         let stderr = child.stderr.take().map(|err| pipe::Receiver::from_owned_fd(err.into()));
-        let process = match pidfd::open(child.id() as i32).and_then(watch) {
+        let process = match pidfd::open(child.id() as i32).and_then(register) {
             Ok(exit) => {
                 Self { exit, stdout: stdout.transpose()?, stderr: stderr.transpose()?, child }
             }
@@ -139,7 +138,7 @@ impl WorkerProcess {
     }
 
     /// Reaps it, once it has [`exited`](Self::exited), with what it left behind
-    /// in its process group. Gives the exit code or the signal.
+    /// in its process group. Returns the exit code, or the signal as the error.
     pub fn reap(mut self) -> Result<i32, i32> {
         // As long as it is not reaped, its group's id cannot be reused.
         self.kill_group();
@@ -164,7 +163,7 @@ impl Drop for WorkerProcess {
 
 /// Registers a descriptor for its reading side with the reactor.
 #[allow(unsafe_code)]
-fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+fn register(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: the descriptor must stay open and the same while it is
     // registered; an `OwnedFd` inside the `AsyncFd` does.
     unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }.map_err(io::Error::from)

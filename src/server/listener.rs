@@ -1,12 +1,8 @@
-//! The listening socket: binding it, accepting from it, and closing the edge.
+//! Accepting connections, and closing the edge.
 
 use std::{
-    fs, io,
-    os::unix::{
-        fs::{FileTypeExt as _, PermissionsExt as _},
-        net::UnixListener as StdListener,
-    },
-    path::Path,
+    io,
+    os::unix::net::UnixListener as StdListener,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -33,15 +29,14 @@ use super::{
 use crate::{
     call::Peer,
     config::{Config, Limits},
+    patience::CONNECTIONS_CLOSE,
     pool::PoolHandle,
     proto::{DESCRIPTORS, admin_server::AdminServer},
 };
 
 /// How long to wait after accept failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// How long connections that owe nothing may take to end, when they are asked
-/// to, and how often to look.
-const QUIET: Duration = Duration::from_secs(1);
+/// How often to look whether the connections owe nothing any more.
 const QUIET_LOOKS: u32 = 20;
 /// Refused clients that are told why, at once; further ones are just closed.
 const MAX_REFUSALS: u32 = 32;
@@ -76,44 +71,11 @@ impl Drop for Counted<'_> {
     }
 }
 
-/// Binds the socket with its file mode from the start. A socket file that
-/// nobody listens on any more is replaced; a live one is not.
-///
-/// # Errors
-/// The path is taken, or cannot be made; the text names it.
-pub fn bind(path: &Path, mode: u32) -> io::Result<StdListener> {
-    let context = |error: io::Error| {
-        io::Error::new(error.kind(), format!("cannot listen on {}: {error}", path.display()))
-    };
-    match fs::symlink_metadata(path) {
-        Ok(file) if !file.file_type().is_socket() => {
-            let taken = io::Error::other(
-                "a file that is not a socket stands there; remove it or choose another path",
-            );
-            return Err(context(taken));
-        }
-        Ok(_) if std::os::unix::net::UnixStream::connect(path).is_ok() => {
-            let taken = io::Error::new(io::ErrorKind::AddrInUse, "another process serves it");
-            return Err(context(taken));
-        }
-        Ok(_) => fs::remove_file(path).map_err(context)?,
-        Err(_) => {}
-    }
-    // A umask of 0777 leaves no moment in which others could connect.
-    let before = nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(0o777));
-    let listener = StdListener::bind(path);
-    nix::sys::stat::umask(before);
-    let listener = listener.map_err(context)?;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(context)?;
-    listener.set_nonblocking(true).map_err(context)?;
-    Ok(listener)
-}
-
 /// Resolves when no call has been owed anything for a while.
 async fn quiet(router: &Router) {
     let mut looks = 0;
     while looks < QUIET_LOOKS {
-        tokio::time::sleep(QUIET / QUIET_LOOKS).await;
+        tokio::time::sleep(CONNECTIONS_CLOSE / QUIET_LOOKS).await;
         looks = if router.owes() { 0 } else { looks + 1 };
     }
 }

@@ -22,4 +22,4 @@ mod stream;
 mod watch;
 
 pub use admin::ReloadConfig;
-pub use listener::{Edge, bind};
+pub use listener::Edge;

@@ -22,9 +22,14 @@ use dirtyd::internals::simulation;
 type Play = fn(u64) -> Result<u64, String>;
 
 /// The machines that are simulated, by name.
-const WORLDS: [(&str, Play); 1] = [("pool", |seed| {
-    simulation::pool(seed).map(|stats| stats.events).map_err(|failure| failure.to_string())
-})];
+const WORLDS: [(&str, Play); 2] = [
+    ("pool", |seed| {
+        simulation::pool(seed).map(|stats| stats.events).map_err(|failure| failure.to_string())
+    }),
+    ("main arbiter", |seed| {
+        simulation::main_arbiter(seed).map(|stats| stats.events).map_err(|told| told.to_string())
+    }),
+];
 
 /// Seeds that a thread takes at once.
 const BATCH: u64 = 64;

@@ -31,9 +31,9 @@ use tokio::{
 
 use crate::system::received;
 
-/// To offer the core to others takes so long at most if nobody takes it.
+/// The longest time that it takes to offer the core to others if nobody takes it.
 const NOBODY: Duration = Duration::from_micros(5);
-/// Who keeps the core for so long computes.
+/// Whoever keeps the core for this time computes.
 const LONG: Duration = Duration::from_micros(500);
 /// How long not to look after that, at first and at most.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -48,7 +48,7 @@ pub struct BusyWait(Arc<Mutex<Waits>>);
 /// [`crate::system::Socket`]s.
 ///
 /// # Errors
-/// The system gives no reactor.
+/// The system has no reactor left.
 pub fn runtime(builder: &mut Builder) -> io::Result<(Runtime, BusyWait)> {
     let busy_wait = BusyWait(Arc::new(Mutex::new(Waits::new(Instant::now()))));
     // A task that is due keeps the runtime from going to sleep: it polls its
@@ -72,7 +72,8 @@ pub fn runtime(builder: &mut Builder) -> io::Result<(Runtime, BusyWait)> {
 }
 
 impl BusyWait {
-    /// Looks for so long from now on, before it sleeps; zero for not at all.
+    /// Looks for the time of `window` before it sleeps, from now on; not at all if
+    /// that is zero.
     pub fn look_for(&self, window: Duration) {
         self.waits().window = window;
     }
@@ -142,7 +143,7 @@ impl Waits {
         self.looked = now;
     }
 
-    /// Somebody else wanted the core, and had it for so long.
+    /// Somebody else wanted the core, and had it for the time of `taken`.
     fn give_way(&mut self, now: Instant, taken: Duration) {
         self.short = false;
         if taken >= LONG {
@@ -159,8 +160,8 @@ mod tests {
 
     const WINDOW: Duration = Duration::from_micros(100);
 
-    /// Waits, of so many microseconds each, with a look every 10; which of them
-    /// were looked through to the end.
+    /// Waits for each of these times in microseconds, with a look every 10. Returns
+    /// which of them were looked through to the end.
     fn looked_through(waits: &[u64]) -> Vec<bool> {
         let mut now = Instant::now();
         let mut eyes = Waits { window: WINDOW, ..Waits::new(now) };

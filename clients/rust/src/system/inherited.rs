@@ -44,7 +44,7 @@ fn is_stream_socket(number: RawFd) -> bool {
         return false;
     }
     // SAFETY: the borrow ends with this function, and getsockopt is well defined
-    // for every number that is not -1: one that is not open gives EBADF.
+    // for every number that is not -1: one that is not open fails with EBADF.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
     SockRef::from(&fd).r#type().is_ok_and(|kind| kind == Type::STREAM)
 }

@@ -70,7 +70,7 @@ impl Socket {
         enlarge(&socket);
         let socket = Arc::new(socket);
         let write = SocketWriter { socket: Arc::clone(&socket), room: None };
-        let socket = watch(socket, Interest::READABLE)?;
+        let socket = register(socket, Interest::READABLE)?;
         Ok(Self { read: SocketReader { socket }, write })
     }
 
@@ -103,7 +103,7 @@ impl SocketWriter {
     pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let room = match &mut self.room {
             Some(room) => room,
-            none => none.insert(watch(Arc::new(self.socket.try_clone()?), Interest::WRITABLE)?),
+            none => none.insert(register(Arc::new(self.socket.try_clone()?), Interest::WRITABLE)?),
         };
         drop(ready!(room.poll_write_ready(cx))?);
         self.room = None;
@@ -161,7 +161,7 @@ impl AsyncRead for SocketReader {
 
 /// Registers one direction of a socket with the reactor.
 #[allow(unsafe_code)]
-fn watch(socket: Arc<UnixStream>, interest: Interest) -> io::Result<AsyncFd<Arc<UnixStream>>> {
+fn register(socket: Arc<UnixStream>, interest: Interest) -> io::Result<AsyncFd<Arc<UnixStream>>> {
     // SAFETY: the descriptor must stay open and the same while it is
     // registered; the `AsyncFd` holds an owner of it, which gives it to nobody.
     Ok(unsafe { AsyncFd::register_with_interest(socket, interest) }?)

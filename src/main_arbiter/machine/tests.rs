@@ -1,4 +1,11 @@
-use super::*;
+use std::time::Duration;
+
+use super::{
+    pauses::{FIRST, HEALTHY, LONGEST},
+    upgrade_remark::UpgradeFailure,
+    *,
+};
+use crate::patience::{AT_ONCE, PING, SILENCE, dirty_arbiter_is_killed, successor_is_killed};
 
 const GRACE: Duration = Duration::from_secs(30);
 
@@ -8,27 +15,34 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(has_predecessor: bool) -> Self {
+    fn new(standing: Standing) -> Self {
+        Self::watched(standing, Duration::from_secs(60))
+    }
+
+    /// One from which systemd wants a sign of life every `watchdog`.
+    fn watched(standing: Standing, watchdog: Duration) -> Self {
         let now = Instant::now();
-        let settings = Settings {
-            graceful_timeout: GRACE,
-            upgrade_timeout: Duration::from_secs(60),
-            watchdog: None,
-            has_predecessor,
+        let timeouts = Timeouts {
+            graceful: GRACE,
+            upgrade: Duration::from_secs(60),
+            watchdog: Some(watchdog),
         };
-        Self { machine: Machine::new(settings, now), now }
+        Self { machine: Machine::new(timeouts, standing, now), now }
     }
 
     /// One whose dirty arbiter serves.
     fn serving() -> Self {
-        let mut bench = Self::new(false);
+        let mut bench = Self::new(Standing::Alone);
         assert_eq!(bench.on(Event::Alarm), [Action::Start]);
         assert_eq!(bench.on(Event::Report(Report::Ready)), [Action::Notify(Notice::Ready)]);
         bench
     }
 
+    /// What it does but for the log.
     fn on(&mut self, event: Event) -> Vec<Action> {
-        self.machine.on(event, self.now)
+        let mut actions = self.machine.on(event, self.now);
+        actions.retain(|action| !matches!(action, Action::Log(_)));
+        actions
     }
 
     fn signal(&mut self, signal: Signal) -> Vec<Action> {
@@ -41,7 +55,8 @@ impl Bench {
     }
 
     /// Goes from one due time to the next, the dirty arbiter giving signs of
-    /// life, until an action comes that is no ping.
+    /// life, until an action comes that is
+    /// no heartbeat.
     fn until_action(&mut self) -> (Duration, Vec<Action>) {
         self.go_on(true)
     }
@@ -49,12 +64,13 @@ impl Bench {
     fn go_on(&mut self, alive: bool) -> (Duration, Vec<Action>) {
         let start = self.now;
         loop {
-            self.now = self.machine.due().expect("something is due").max(self.now);
+            self.now = self.machine.due().instant().expect("something is due").max(self.now);
             if alive {
                 self.on(Event::Report(Report::Alive));
             }
             let actions = self.on(Event::Alarm);
-            if actions.iter().any(|action| *action != Action::Ping) {
+            let is_beat = |a: &Action| matches!(a, Action::Ping | Action::Notify(Notice::Watchdog));
+            if !actions.iter().all(is_beat) {
                 return (self.now - start, actions);
             }
         }
@@ -83,7 +99,7 @@ fn term_drains_and_the_second_ends_at_once() {
         assert!(actions.contains(&Action::Signal(Signal::SIGTERM)));
         assert!(bench.signal(Signal::SIGHUP).is_empty(), "an end cannot be reloaded");
         assert!(bench.signal(first).contains(&Action::Signal(Signal::SIGQUIT)));
-        let actions = bench.on(Event::ArbiterExited(Exit::Code(0)));
+        let actions = bench.on(Event::DirtyExited(Exit::Code(0)));
         assert_eq!(actions, [Action::Sweep { all: true }, Action::Exit(0)]);
     }
 }
@@ -93,9 +109,9 @@ fn a_dirty_arbiter_that_does_not_end_is_killed_and_the_exit_code_tells() {
     let mut bench = Bench::serving();
     bench.signal(Signal::SIGTERM);
     let (waited, actions) = bench.until_action();
-    assert!(waited >= GRACE, "it has its time: {waited:?}");
+    assert_eq!(waited, dirty_arbiter_is_killed(GRACE), "it has its time");
     assert_eq!(actions.last(), Some(&Action::Signal(Signal::SIGKILL)));
-    let actions = bench.on(Event::ArbiterExited(Exit::Signal(9)));
+    let actions = bench.on(Event::DirtyExited(Exit::Signal(9)));
     assert_eq!(actions.last(), Some(&Action::Exit(1)));
 }
 
@@ -106,13 +122,13 @@ fn quit_needs_no_drain() {
     let (waited, actions) = bench.until_action();
     assert!(waited <= AT_ONCE);
     assert_eq!(actions, [Action::Signal(Signal::SIGKILL)]);
-    assert_eq!(bench.on(Event::ArbiterExited(Exit::Signal(9))).last(), Some(&Action::Exit(0)));
+    assert_eq!(bench.on(Event::DirtyExited(Exit::Signal(9))).last(), Some(&Action::Exit(0)));
 }
 
 #[test]
 fn the_first_death_is_replaced_at_once_later_ones_with_growing_pauses() {
     let mut bench = Bench::serving();
-    let died = Event::ArbiterExited(Exit::Signal(9));
+    let died = Event::DirtyExited(Exit::Signal(9));
     assert_eq!(bench.on(died.clone()).last(), Some(&Action::Start));
     let mut pauses = Vec::new();
     for _ in 0..12 {
@@ -122,7 +138,7 @@ fn the_first_death_is_replaced_at_once_later_ones_with_growing_pauses() {
         pauses.push(pause);
     }
     assert!(pauses.is_sorted(), "{pauses:?}");
-    assert_eq!((pauses[0], pauses[11]), (PAUSE, LONGEST));
+    assert_eq!((pauses[0], pauses[11]), (FIRST, LONGEST));
     bench.on(Event::Report(Report::Ready));
     bench.now += HEALTHY;
     assert_eq!(bench.on(died.clone()).last(), Some(&Action::Start), "it had been healthy");
@@ -130,7 +146,7 @@ fn the_first_death_is_replaced_at_once_later_ones_with_growing_pauses() {
 
 #[test]
 fn one_that_cannot_even_start_is_tried_again() {
-    let mut bench = Bench::new(false);
+    let mut bench = Bench::new(Standing::Alone);
     assert_eq!(bench.on(Event::Alarm), [Action::Start]);
     assert!(bench.on(Event::StartFailed).is_empty());
     assert_eq!(bench.until_action().1, [Action::Start]);
@@ -162,7 +178,7 @@ fn an_upgrade_ends_with_the_old_one() {
     let actions = bench.signal(Signal::SIGTERM);
     let spared = |action: &Action| matches!(action, Action::SignalSuccessor(_));
     assert!(!actions.iter().any(spared), "the successor stays");
-    assert_eq!(bench.on(Event::ArbiterExited(Exit::Code(0))).last(), Some(&Action::Exit(0)));
+    assert_eq!(bench.on(Event::DirtyExited(Exit::Code(0))).last(), Some(&Action::Exit(0)));
 }
 
 #[test]
@@ -194,7 +210,7 @@ fn a_refused_successor_that_does_not_end_is_killed() {
     bench.signal(Signal::SIGUSR2);
     bench.on(Event::SuccessorReport(Report::Degraded));
     let (waited, actions) = bench.until_action();
-    assert!(waited >= GRACE, "it has its time: {waited:?}");
+    assert_eq!(waited, successor_is_killed(GRACE), "it has its time");
     assert_eq!(actions, [Action::SignalSuccessor(Signal::SIGKILL)]);
     bench.signal(Signal::SIGUSR2);
     let actions = bench.on(Event::SuccessorExited(Exit::Signal(9)));
@@ -206,7 +222,10 @@ fn a_new_binary_that_cannot_be_started_is_told_as_such() {
     let mut bench = Bench::serving();
     bench.signal(Signal::SIGUSR2);
     let actions = bench.on(Event::SuccessorNotStarted("no such file".to_owned()));
-    assert_eq!(actions[0], Action::Upgraded(Err("no such file".to_owned())));
+    assert_eq!(
+        actions[0],
+        Action::Upgraded(Err(UpgradeFailure::NotStarted("no such file".to_owned())))
+    );
     assert_eq!(bench.signal(Signal::SIGUSR2), [Action::StartSuccessor], "it may be tried again");
 }
 
@@ -248,7 +267,7 @@ fn a_successor_that_dies_later_gives_the_charge_back() {
 
 #[test]
 fn the_new_one_tells_the_old_one_and_takes_the_name_when_it_is_gone() {
-    let mut bench = Bench::new(true);
+    let mut bench = Bench::new(Standing::Waiting);
     assert_eq!(bench.on(Event::Alarm), [Action::Start]);
     let told = bench.on(Event::Report(Report::Ready));
     assert_eq!(told, [Action::TellPredecessor(Report::Ready)]);
@@ -263,7 +282,7 @@ fn the_new_one_tells_the_old_one_and_takes_the_name_when_it_is_gone() {
 
 #[test]
 fn a_new_one_that_the_old_one_leaves_alone_admits_itself() {
-    let mut bench = Bench::new(true);
+    let mut bench = Bench::new(Standing::Waiting);
     bench.on(Event::Alarm);
     let actions = bench.on(Event::PredecessorGone);
     assert_eq!(actions[..2], [Action::Admit, Action::TakeName]);
@@ -271,8 +290,81 @@ fn a_new_one_that_the_old_one_leaves_alone_admits_itself() {
 
 #[test]
 fn a_new_one_whose_dirty_arbiter_dies_before_it_is_ready_gives_up() {
-    let mut bench = Bench::new(true);
+    let mut bench = Bench::new(Standing::Waiting);
     bench.on(Event::Alarm);
-    let actions = bench.on(Event::ArbiterExited(Exit::Code(1)));
+    let actions = bench.on(Event::DirtyExited(Exit::Code(1)));
     assert_eq!(actions.last(), Some(&Action::Exit(1)));
+}
+
+#[test]
+fn who_is_told_again_and_again_gets_no_more_time_for_it() {
+    let mut bench = Bench::serving();
+    let start = bench.now;
+    bench.signal(Signal::SIGTERM);
+    let kill = Action::Signal(Signal::SIGKILL);
+    while !bench.on(Event::Alarm).contains(&kill) {
+        bench.now += AT_ONCE / 4;
+        bench.signal(Signal::SIGTERM);
+        assert!(bench.now - start <= 2 * AT_ONCE, "it should have been killed by now");
+    }
+    bench.signal(Signal::SIGTERM);
+    bench.now += AT_ONCE;
+    assert!(!bench.on(Event::Alarm).contains(&kill), "it was killed already");
+}
+
+#[test]
+fn time_in_which_this_process_was_stopped_is_no_silence() {
+    let mut bench = Bench::serving();
+    for _ in 0..4 {
+        assert_eq!(bench.after(2 * SILENCE), [Action::Ping]);
+    }
+    bench.on(Event::Report(Report::Alive));
+    assert_eq!(bench.after(PING), [Action::Ping]);
+}
+
+#[test]
+fn systemd_hears_of_life_while_a_dirty_arbiter_boots_and_while_there_is_none() {
+    let mut bench = Bench::watched(Standing::Alone, Duration::from_secs(3));
+    bench.on(Event::Alarm);
+    let watchdog = [Action::Notify(Notice::Watchdog)];
+    assert_eq!(bench.on(Event::Report(Report::Alive)), watchdog, "it boots");
+    for _ in 0..9 {
+        let died = bench.on(Event::DirtyExited(Exit::Signal(9)));
+        while !died.contains(&Action::Start) && !bench.until_action().1.contains(&Action::Start) {}
+    }
+    bench.on(Event::DirtyExited(Exit::Signal(9)));
+    let mut heard = Vec::new();
+    loop {
+        let due = bench.machine.due().instant().expect("something is due");
+        let waited = due - std::mem::replace(&mut bench.now, due);
+        let actions = bench.on(Event::Alarm);
+        if actions.contains(&Action::Start) {
+            break;
+        }
+        assert_eq!(actions, watchdog, "there is none");
+        heard.push(waited);
+    }
+    assert!(heard.len() >= 4 && heard.iter().all(|w| *w <= Duration::from_secs(1)), "{heard:?}");
+}
+
+#[test]
+fn a_new_one_that_was_admitted_does_not_give_up() {
+    let mut bench = Bench::new(Standing::Waiting);
+    bench.on(Event::Alarm);
+    bench.on(Event::Report(Report::Ready));
+    bench.on(Event::Admitted);
+    let died = Event::DirtyExited(Exit::Signal(9));
+    assert_eq!(bench.on(died.clone()).last(), Some(&Action::Start));
+    let actions = bench.on(died);
+    assert!(!actions.contains(&Action::Exit(1)), "the old one may be gone soon: {actions:?}");
+    assert_eq!(bench.until_action().1, [Action::Start]);
+}
+
+#[test]
+fn a_new_one_that_ends_takes_the_name_and_nothing_else() {
+    let mut bench = Bench::new(Standing::Waiting);
+    bench.on(Event::Alarm);
+    bench.on(Event::Report(Report::Ready));
+    bench.signal(Signal::SIGTERM);
+    assert_eq!(bench.on(Event::PredecessorGone), [Action::TakeName]);
 }

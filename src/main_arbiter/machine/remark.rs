@@ -1,0 +1,108 @@
+//! What the machine has to say to the operator: one line of the log each.
+
+use std::{fmt, time::Duration};
+
+use nix::sys::signal::Signal;
+
+use super::upgrade_remark::UpgradeRemark;
+use crate::process::children::Exit;
+
+/// How much a remark matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// As it should be.
+    Info,
+    /// Somebody asked for something that is not done.
+    Warn,
+    /// Something failed.
+    Error,
+}
+
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Remark {
+    /// A signal began the drain, which may take this long.
+    Draining(Signal, Duration),
+    /// A signal ended the drain, or came instead of one.
+    EndingAtOnce(Signal),
+    /// The dirty arbiter ended after it was told to.
+    Ended(Exit),
+    /// The dirty arbiter did not end in time.
+    Overdue,
+    /// The dirty arbiter died, and the next one starts after this pause.
+    Died(Exit, Duration),
+    /// The dirty arbiter could not be started; the next try is after this pause.
+    NextTry(Duration),
+    /// The dirty arbiter left pings unanswered for this long.
+    Silent(Duration),
+    /// The dirty arbiter was told to reload.
+    Reloading,
+    /// The dirty arbiter is down, so it did not get the signal.
+    NotPassedOn(Signal),
+    /// About an upgrade of this main arbiter.
+    Upgrade(UpgradeRemark),
+    /// This is the successor, and its dirty arbiter died before it was ready.
+    GivingUp(Exit),
+    /// This is the successor, and the old main arbiter is gone.
+    TakingOver,
+}
+
+impl Remark {
+    /// How much it matters.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::Draining(..)
+            | Self::EndingAtOnce(_)
+            | Self::Ended(_)
+            | Self::Reloading
+            | Self::TakingOver => Level::Info,
+            Self::NotPassedOn(_) => Level::Warn,
+            Self::Upgrade(remark) => remark.level(),
+            Self::Overdue
+            | Self::Died(..)
+            | Self::NextTry(_)
+            | Self::Silent(_)
+            | Self::GivingUp(_) => Level::Error,
+        }
+    }
+}
+
+impl fmt::Display for Remark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Draining(signal, limit) => write!(
+                f,
+                "{signal}: the dirty arbiter drains for up to {limit:?}, then this process ends"
+            ),
+            Self::EndingAtOnce(signal) => write!(f, "{signal}: ending at once, without a drain"),
+            Self::Ended(exit) => write!(f, "the dirty arbiter {exit}; this process ends"),
+            Self::Overdue => f.write_str("the dirty arbiter did not end in time; it is killed"),
+            Self::Died(exit, pause) => write!(
+                f,
+                "the dirty arbiter {exit}; its calls are lost and its workers end with it; the next one starts {}",
+                after(*pause)
+            ),
+            Self::NextTry(pause) => write!(f, "the next try is {}", after(*pause)),
+            Self::Silent(time) => write!(
+                f,
+                "the dirty arbiter gave no sign of life for {time:?}; it is killed and another one started"
+            ),
+            Self::Reloading => f.write_str("SIGHUP: the dirty arbiter reloads"),
+            Self::NotPassedOn(signal) => {
+                write!(f, "{signal}: the dirty arbiter is down; the signal is not passed on")
+            }
+            Self::Upgrade(remark) => remark.fmt(f),
+            Self::GivingUp(exit) => write!(
+                f,
+                "the dirty arbiter {exit} before it was ready; the upgrade is given up, the old main arbiter stays"
+            ),
+            Self::TakingOver => {
+                f.write_str("the old main arbiter is gone; this one takes its name")
+            }
+        }
+    }
+}
+
+fn after(pause: Duration) -> String {
+    if pause.is_zero() { "at once".to_owned() } else { format!("in {pause:?}") }
+}

@@ -1,0 +1,55 @@
+//! The end of this process: the dirty arbiter drains, then it is killed.
+//!
+//! ```text
+//!   draining --told again, QUIT--> ending at once --too late--> killed
+//!      \---------------- too late ------------------------------^
+//! ```
+
+use std::time::Instant;
+
+use crate::{clock::Deadline, process::children::Exit};
+
+/// An end in progress.
+#[derive(Debug)]
+pub(super) struct Stopping {
+    at_once: bool,
+    /// `Never` once it was killed.
+    kill_at: Deadline,
+    killed: bool,
+}
+
+impl Stopping {
+    /// The dirty arbiter drains, or ends at once, until `kill_at`.
+    pub(super) fn begin(at_once: bool, kill_at: Deadline) -> Self {
+        Self { at_once, kill_at, killed: false }
+    }
+
+    /// It has until `kill_at` at most; who is told again and again gets no more
+    /// time for it.
+    pub(super) fn hasten(&mut self, kill_at: Deadline) {
+        self.at_once = true;
+        if !self.killed {
+            self.kill_at = self.kill_at.min(kill_at);
+        }
+    }
+
+    /// When [`kill_if_due`](Self::kill_if_due) has something to do.
+    pub(super) fn due(&self) -> Deadline {
+        self.kill_at
+    }
+
+    /// Returns true, once, if the dirty arbiter is to be killed now.
+    pub(super) fn kill_if_due(&mut self, now: Instant) -> bool {
+        let due = self.kill_at.is_over(now);
+        if due {
+            (self.kill_at, self.killed) = (Deadline::Never, true);
+        }
+        due
+    }
+
+    /// The exit code of this process if the dirty arbiter ended so: 0 after a
+    /// clean drain, or if none was wanted.
+    pub(super) fn exit_code(&self, exit: Exit) -> u8 {
+        u8::from(!self.at_once && exit != Exit::Code(0))
+    }
+}
