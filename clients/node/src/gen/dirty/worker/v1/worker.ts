@@ -11,6 +11,22 @@ export const protobufPackage = "dirty.worker.v1";
 
 export const protobufFileName = "dirty/worker/v1/worker.proto";
 
+/**
+ * PayloadKind says how the payloads of a call are encoded: the one of its
+ * Request, and those of its Response or Chunks. An arbiter sends a kind other
+ * than EXECUTE_REQUEST only to a worker with the capability for it.
+ */
+export enum PayloadKind {
+  /** PAYLOAD_KIND_UNSPECIFIED - Not a kind; a Request of version 1. */
+  PAYLOAD_KIND_UNSPECIFIED = 0,
+  /**
+   * PAYLOAD_KIND_EXECUTE_REQUEST - A dirty.v1.ExecuteRequest, answered with dirty.v1.ExecuteResponse or
+   * dirty.v1.ExecuteStreamResponse.
+   */
+  PAYLOAD_KIND_EXECUTE_REQUEST = 1,
+  UNRECOGNIZED = -1,
+}
+
 /** CancelReason says why a call is to end. */
 export enum CancelReason {
   /** CANCEL_REASON_UNSPECIFIED - Not a reason. */
@@ -118,7 +134,10 @@ export interface WorkerFrame {
 
 /** Hello introduces a worker. */
 export interface Hello {
-  /** The version of this protocol that the worker speaks: 1. */
+  /**
+   * The lowest version of this protocol that the worker speaks: 1 or 2. An
+   * arbiter of version 1 reads no other field about versions.
+   */
   protocolVersion: number;
   /** What runs the worker, for logs, such as "python 3.11.7 dirtyd 0.1.0". */
   runtime: string;
@@ -127,11 +146,24 @@ export interface Hello {
    * without ending, even while native code runs; 0 if it has none.
    */
   stackDumpSignal: number;
+  /**
+   * The highest version of this protocol that the worker speaks; 0 if that is
+   * `protocol_version`.
+   */
+  latestProtocolVersion: number;
+  /**
+   * What the worker can do beyond its version, by name. Names that the arbiter
+   * does not know are ignored. Version 2 itself needs none.
+   */
+  capabilities: string[];
 }
 
 /** Welcome gives a worker its settings. */
 export interface Welcome {
-  /** The version of this protocol that both sides speak from here on. */
+  /**
+   * The version of this protocol that both sides speak from here on: the
+   * highest that both know.
+   */
   protocolVersion: number;
   /** The arbiter's number for this worker. */
   workerId: bigint;
@@ -159,6 +191,11 @@ export interface Welcome {
    * runtime that cannot look without sleeping ignores it.
    */
   busyWaitMicros: number;
+  /**
+   * The capabilities from Hello that the arbiter knows and is going to use, and
+   * its own. Whoever does not find a capability here does not use it.
+   */
+  capabilities: string[];
 }
 
 /** ImportApp asks to import an app without constructing it. */
@@ -207,7 +244,10 @@ export interface AppFailed {
 
 /** Request starts a call. */
 export interface Request {
-  /** Names the call in every later frame. Never used twice in a worker's life. */
+  /**
+   * Names the call in every later frame. Never used twice, not even by another
+   * arbiter of the same machine. Below 2^53.
+   */
   callId: bigint;
   /**
    * True for ExecuteStream: chunks are welcome. False for Execute: an action
@@ -228,8 +268,18 @@ export interface Request {
   /** The caller's gRPC metadata, without the fields of the protocol itself. */
   metadata: Metadata[];
   /**
-   * The dirty.v1.ExecuteRequest, as the caller encoded it. It is declared as
-   * bytes because the arbiter does not open it.
+   * The import path of the app. Unset in version 1, where the worker reads it
+   * from the payload; from version 2 on this one counts, whatever the payload
+   * says.
+   */
+  app: string;
+  /** The name of the action; like `app`. */
+  action: string;
+  /** What the payload is. Unset in version 1, where it is an ExecuteRequest. */
+  payloadKind: PayloadKind;
+  /**
+   * The request, as the caller encoded it. It is declared as bytes because the
+   * arbiter does not open it.
    */
   payload: Uint8Array;
 }
@@ -608,7 +658,7 @@ export const WorkerFrame: MessageFns<WorkerFrame> = {
 };
 
 function createBaseHello(): Hello {
-  return { protocolVersion: 0, runtime: "", stackDumpSignal: 0 };
+  return { protocolVersion: 0, runtime: "", stackDumpSignal: 0, latestProtocolVersion: 0, capabilities: [] };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -621,6 +671,12 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.stackDumpSignal !== 0) {
       writer.uint32(24).int32(message.stackDumpSignal);
+    }
+    if (message.latestProtocolVersion !== 0) {
+      writer.uint32(32).uint32(message.latestProtocolVersion);
+    }
+    for (const v of message.capabilities) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -662,6 +718,22 @@ export const Hello: MessageFns<Hello> = {
             message.stackDumpSignal = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.latestProtocolVersion = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.capabilities.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -684,6 +756,7 @@ function createBaseWelcome(): Welcome {
     workerInitHook: "",
     pool: "",
     busyWaitMicros: 0,
+    capabilities: [],
   };
 }
 
@@ -715,6 +788,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.busyWaitMicros !== 0) {
       writer.uint32(56).uint32(message.busyWaitMicros);
+    }
+    for (const v of message.capabilities) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -786,6 +862,14 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.busyWaitMicros = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.capabilities.push(reader.string());
             continue;
           }
         }
@@ -1061,6 +1145,9 @@ function createBaseRequest(): Request {
     credit: undefined,
     requestId: "",
     metadata: [],
+    app: "",
+    action: "",
+    payloadKind: 0,
     payload: new Uint8Array(0),
   };
 }
@@ -1090,6 +1177,15 @@ export const Request: MessageFns<Request> = {
     }
     for (const v of message.metadata) {
       Metadata.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.app !== "") {
+      writer.uint32(58).string(message.app);
+    }
+    if (message.action !== "") {
+      writer.uint32(66).string(message.action);
+    }
+    if (message.payloadKind !== 0) {
+      writer.uint32(72).int32(message.payloadKind);
     }
     if (message.payload.length !== 0) {
       writer.uint32(122).bytes(message.payload);
@@ -1156,6 +1252,30 @@ export const Request: MessageFns<Request> = {
             }
 
             message.metadata.push(Metadata.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.app = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.payloadKind = reader.int32() as any;
             continue;
           }
           case 15: {
