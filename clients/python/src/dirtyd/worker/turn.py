@@ -83,7 +83,9 @@ class Turn:
         """Block inside a job until there is credit or the call is cancelled."""
         while not credit.ready():
             self._return()
-            self._read()
+            # The watcher may have read the credit before it gave the turn back; from here on only this thread reads.
+            if not credit.ready():
+                self._read()
             self._leave()
 
     def _leave(self) -> None:
