@@ -20,6 +20,7 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
     ERROR_KIND_INVALID_REQUEST,
     ERROR_KIND_MESSAGE_TOO_LARGE,
     ERROR_KIND_RESULT_NOT_SERIALIZABLE,
+    PAYLOAD_KIND_EXECUTE_REQUEST,
     ErrorKind,
 )
 from dirtyd.call import CURRENT
@@ -30,9 +31,10 @@ from dirtyd.worker.failures import describe, plain, type_name
 from dirtyd.worker.interrupt import Guard
 from dirtyd.worker.link import CAPACITY, LARGEST, Payload
 from dirtyd.worker.loader import Apps
+from dirtyd.worker.protocol import LOWEST, NAMES_IN_FRAME
 from dirtyd.worker.running import Running
-from dirtyd.worker.wire import read_arguments
-from dirtyd.worker.wire_values import Unusual, varint, write_value
+from dirtyd.worker.wire import read_arguments, read_names
+from dirtyd.worker.wire_values import Data, Unusual, varint, write_value
 
 _END = object()
 # Nothing to follow. Of other types it has to be found out.
@@ -57,13 +59,24 @@ class Codec:
     """Payloads of requests and results."""
 
     def __init__(self) -> None:
-        self.limit = LARGEST
+        self.version, self.limit = LOWEST, LARGEST
 
-    def open(self, call: Running) -> tuple[str, str, list[Any], dict[str, Any]]:
-        """Decode a request: app, action, args, kwargs."""
+    def open(self, call: Running) -> tuple[list[Any], dict[str, Any]]:
+        """Decode the request of `call`: return args and kwargs. `call.public` names app and action from here on."""
         payload, call.payload = call.payload, b""
-        if plain_request := read_arguments(payload):
-            return plain_request
+        if self.version < NAMES_IN_FRAME:
+            names = read_names(payload)
+            if names is None:
+                return self._open(call, payload)
+            call.public.app, call.public.action, at = names
+            return read_arguments(payload, at) or self._open(call, payload)
+        if call.payload_kind != PAYLOAD_KIND_EXECUTE_REQUEST:
+            unknown = f"the request has payload kind {call.payload_kind}, which this worker does not know"
+            raise Refusal(ERROR_KIND_INVALID_REQUEST, unknown)
+        return read_arguments(payload) or self._open(call, payload)
+
+    def _open(self, call: Running, payload: Data) -> tuple[list[Any], dict[str, Any]]:
+        """Decode with protobuf what is not written in the usual way."""
         try:
             request = ExecuteRequest.FromString(bytes(payload))
             args = [decode(value) for value in request.args]
@@ -72,7 +85,9 @@ class Codec:
             raise
         except Exception as error:
             raise Refusal(ERROR_KIND_INVALID_REQUEST, str(error), type_name(type(error))) from None
-        return request.app, request.action, args, kwargs
+        if self.version < NAMES_IN_FRAME:
+            call.public.app, call.public.action = request.app, request.action
+        return args, kwargs
 
     def seal(self, value: Any, what: str) -> Payload:
         """Encode a result or a chunk; the two messages are the same on the wire."""
@@ -130,8 +145,8 @@ class SyncRunner:
     def _invoke(self, call: Running) -> None:
         if call.cancelled:
             return call.end_cancelled()
-        path, action, args, kwargs = self._codec.open(call)
-        call.public.app, call.public.action = path, action
+        args, kwargs = self._codec.open(call)
+        path, action = call.public.app, call.public.action
         if action.startswith("_"):
             raise ActionNotFound(f"the action {action!r} is private: its name starts with an underscore")
         app = self._apps.get(path)

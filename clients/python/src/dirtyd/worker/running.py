@@ -35,17 +35,18 @@ class Running:
     """
 
     __slots__ = (
-        "_ended", "_link", "_on_end", "cancel_task", "credit", "guard", "id", "interrupted", "payload", "public",
-        "streams", "timed_out",
+        "_ended", "_link", "_on_end", "cancel_task", "credit", "guard", "id", "interrupted", "payload",
+        "payload_kind", "public", "streams", "timed_out",
     )  # fmt: skip
 
     def __init__(self, request: Request | PlainRequest, link: Link, on_end: Callable[[int], None]) -> None:
         self.id: int = request.call_id
         self.streams: bool = request.stream
         self.payload: Data = request.payload
+        self.payload_kind: int = request.payload_kind
         deadline = time.monotonic() + request.timeout_micros / 1e6
-        # Its app and action are known once the payload is decoded.
-        self.public = Call("", "", request.request_id, deadline, request.metadata)
+        # In version 1 app and action are empty here; the payload names them.
+        self.public = Call(request.app, request.action, request.request_id, deadline, request.metadata)
         self.credit = Credit(request.credit.chunks, request.credit.bytes) if self.streams else None
         self.guard: Guard | None = None
         self.cancel_task: Callable[[], None] | None = None

@@ -16,7 +16,6 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
     AppImported,
     AppReady,
     ArbiterFrame,
-    Hello,
     Pong,
     Welcome,
     WorkerFrame,
@@ -29,11 +28,11 @@ from dirtyd.worker.interrupt import Guard, MainGuard
 from dirtyd.worker.link import ENVELOPE, LARGEST, Frame, Link, ProtocolError
 from dirtyd.worker.loader import Apps, import_path
 from dirtyd.worker.loop import EventLoop
+from dirtyd.worker.protocol import LOWEST, Agreement, hello
 from dirtyd.worker.running import Running
 from dirtyd.worker.threads import Pool
 from dirtyd.worker.turn import Turn
 
-PROTOCOL_VERSION = 1
 # How long a worker without an arbiter may take to clean up, and one that has closed its apps to exit.
 LINGER = 2.0
 
@@ -56,6 +55,8 @@ class Runtime:
     def __init__(self, link: Link) -> None:
         self._link = link
         self._turn = Turn(link, self._dispatch, self._on_lost)
+        #: The agreement until Welcome says more: what every arbiter speaks.
+        self._agreed = Agreement(LOWEST)
         self._codec = Codec()
         self._loop = EventLoop(self._codec, self._resume)
         self._apps = Apps(self._loop.settle)
@@ -80,8 +81,7 @@ class Runtime:
         """Serve until told to stop or left alone; return the exit status."""
         version = ".".join(map(str, sys.version_info[:3]))
         runtime = f"python {version} dirtyd {__version__}"
-        hello = Hello(protocol_version=PROTOCOL_VERSION, runtime=runtime, stack_dump_signal=signal.SIGQUIT)
-        self._link.send(WorkerFrame(hello=hello))
+        self._link.send(WorkerFrame(hello=hello(runtime, signal.SIGQUIT)))
         self._turn.serve(lambda: self._stopping and not self._calls)
         if self._lost and self._calls:
             self._quiet.wait(LINGER / 2)
@@ -100,7 +100,7 @@ class Runtime:
             return self._on_request(frame)
         kind = frame.WhichOneof("kind")
         if kind is None:
-            raise ProtocolError("a frame of a kind that protocol version 1 does not have")
+            raise ProtocolError("the arbiter sent a frame of an unknown kind")
         return self._handlers[kind](getattr(frame, kind))
 
     def _on_lost(self, error: Exception) -> None:
@@ -115,8 +115,8 @@ class Runtime:
             call.cancel(CANCEL_REASON_TIMEOUT)
 
     def _on_welcome(self, welcome: Welcome) -> None:
-        if welcome.protocol_version != PROTOCOL_VERSION:
-            raise ProtocolError(f"the arbiter speaks version {welcome.protocol_version} of the protocol, this worker 1")
+        self._agreed = Agreement.of(welcome)
+        self._codec.version = self._agreed.version
         if welcome.max_message_size:
             self._codec.limit = welcome.max_message_size
         self._link.limit = min(self._codec.limit + ENVELOPE, LARGEST)
