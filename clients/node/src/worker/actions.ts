@@ -11,8 +11,8 @@ import { setImmediate as breath } from "node:timers/promises";
 import { isActionNotFound } from "../app.js";
 import { CURRENT } from "../call.js";
 import { ExecuteRequest, ExecuteResponse } from "../gen/dirty/v1/arbiter.js";
-import { ErrorKind, type Failure } from "../gen/dirty/worker/v1/worker.js";
-import { type Doubles, decode, decodeMap, encode } from "../values.js";
+import { ErrorKind, type Failure, PayloadKind } from "../gen/dirty/worker/v1/worker.js";
+import { decode, decodeMap, encode } from "../values.js";
 import { describe, plain, typeName } from "./failures.js";
 import type { Apps } from "./loader.js";
 import type { Running } from "./running.js";
@@ -44,19 +44,24 @@ export async function perform(call: Running, apps: Apps, limit: number): Promise
 
 /** Call the action. In an async function of its own what it returns first is awaited there. */
 function invoke(call: Running, apps: Apps): unknown {
-  const { app: path, action, ...values } = open(call.payload, (name) => apps.doubles(name));
-  Object.assign(call.public, { app: path, action, ...values });
+  Object.assign(call.public, open(call, apps));
+  const { app: path, action, args, kwargs } = call.public;
   const app = apps.get(path);
-  if (!app)
-    throw new Refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, plain(`this worker has not loaded the app "${path}"`));
-  return app.call(action, values.args, values.kwargs);
+  if (!app) throw invalid(`this worker has not loaded the app "${path}"`);
+  return app.call(action, args, kwargs);
 }
 
-function open(payload: Uint8Array, doublesOf: (app: string) => Doubles) {
+/** Decode a request: names and arguments. */
+function open({ payload, payloadKind, public: named }: Running, apps: Apps) {
+  if (payloadKind !== undefined && payloadKind !== PayloadKind.PAYLOAD_KIND_EXECUTE_REQUEST) {
+    throw invalid(`the request has payload kind ${payloadKind}, which this worker does not know`);
+  }
   try {
-    const { app, action, args, kwargs } = ExecuteRequest.decode(payload);
-    const doubles = doublesOf(app);
-    return { app, action, args: args.map((value) => decode(value, doubles)), kwargs: decodeMap(kwargs, doubles) };
+    const request = ExecuteRequest.decode(payload);
+    const { app, action } = payloadKind === undefined ? request : named;
+    const doubles = apps.doubles(app);
+    const args = request.args.map((value) => decode(value, doubles));
+    return { app, action, args, kwargs: decodeMap(request.kwargs, doubles) };
   } catch (error) {
     throw refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, error);
   }
@@ -73,6 +78,10 @@ function seal(value: unknown, what: string, limit: number): Uint8Array {
   if (payload.length <= limit) return payload;
   const size = `the ${what} takes ${payload.length} bytes, max_message_size is ${limit}`;
   throw new Refusal(ErrorKind.ERROR_KIND_MESSAGE_TOO_LARGE, plain(size));
+}
+
+function invalid(message: string): Refusal {
+  return new Refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, plain(message));
 }
 
 function refusal(kind: ErrorKind, error: unknown): Refusal {

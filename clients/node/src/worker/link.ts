@@ -93,6 +93,6 @@ function parse(data: Buffer): Incoming {
   } catch (error) {
     throw new ProtocolError(`a frame cannot be decoded: ${error}`);
   }
-  if (!kind) throw new ProtocolError("a frame of a kind that protocol version 1 does not have");
+  if (!kind) throw new ProtocolError("the arbiter sent a frame of an unknown kind");
   return kind;
 }

@@ -2,15 +2,24 @@
 
 import { performance } from "node:perf_hooks";
 import { type Call, CallCancelled, CallTimeout } from "../call.js";
-import { CancelReason, ErrorKind, type Failure, type Request } from "../gen/dirty/worker/v1/worker.js";
+import {
+  CancelReason,
+  ErrorKind,
+  type Failure,
+  type PayloadKind,
+  type Request,
+} from "../gen/dirty/worker/v1/worker.js";
 import { Credit } from "./credit.js";
 import { plain } from "./failures.js";
 import type { Link, Outgoing } from "./link.js";
+import type { Agreement } from "./protocol.js";
 
 /** A call from its Request to its terminal frame. */
 export class Running {
   readonly id: bigint;
   readonly payload: Uint8Array;
+  /** What the payload is; undefined in version 1 of the protocol, where it is an ExecuteRequest that names app and action. */
+  readonly payloadKind: PayloadKind | undefined;
   /** Set for ExecuteStream. */
   readonly credit: Credit | undefined;
   readonly public: Call;
@@ -18,9 +27,10 @@ export class Running {
   readonly #link: Link;
   #ended = false;
 
-  constructor(request: Request, link: Link) {
+  constructor(request: Request, link: Link, { namesInFrame }: Agreement) {
     this.id = request.callId;
     this.payload = request.payload;
+    this.payloadKind = namesInFrame ? request.payloadKind : undefined;
     this.credit = request.stream ? new Credit(request.credit?.chunks ?? 0, request.credit?.bytes ?? 0n) : undefined;
     this.#link = link;
     const deadline = performance.now() + Number(request.timeoutMicros) / 1000;
@@ -28,9 +38,9 @@ export class Running {
       return [key, key.endsWith("-bin") ? value : Buffer.from(value).toString()] as const;
     });
     this.public = {
-      app: "", // These four are known once the payload is decoded.
-      action: "",
-      args: [],
+      app: namesInFrame ? request.app : "",
+      action: namesInFrame ? request.action : "",
+      args: [], // The arguments, and the names of version 1, are known once the payload is decoded.
       kwargs: {},
       requestId: request.requestId,
       deadline,

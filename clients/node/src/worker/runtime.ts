@@ -13,9 +13,9 @@ import { perform } from "./actions.js";
 import { describe } from "./failures.js";
 import { ENVELOPE, type Incoming, Link, ProtocolError } from "./link.js";
 import { Apps, importPath } from "./loader.js";
+import { Agreement, hello } from "./protocol.js";
 import { Running } from "./running.js";
 
-const PROTOCOL_VERSION = 1;
 /** How long in ms a worker without an arbiter may take to clean up, and one that has closed its apps to exit. */
 const LINGER = 2000;
 
@@ -24,6 +24,7 @@ export class Runtime {
   readonly #link: Link;
   readonly #apps = new Apps();
   readonly #calls = new Map<bigint, Running>();
+  #agreed = Agreement.lowest;
   #limit = 2 ** 31 - 1;
   /** Imports and init() calls, one after the other, in the order of their frames. */
   #loading = Promise.resolve();
@@ -42,7 +43,7 @@ export class Runtime {
   /** Introduce this worker to the arbiter. */
   start(): void {
     const runtime = `node ${process.versions.node} dirtyd ${VERSION}`;
-    this.#link.send({ $case: "hello", value: { protocolVersion: PROTOCOL_VERSION, runtime, stackDumpSignal: 0 } });
+    this.#link.send({ $case: "hello", value: hello(runtime) });
   }
 
   /** Finish the calls, then end. */
@@ -73,10 +74,8 @@ export class Runtime {
   }
 
   #onWelcome(welcome: Welcome): void {
-    const { protocolVersion, maxMessageSize, workerInitHook, workerId, pool, threads } = welcome;
-    if (protocolVersion !== PROTOCOL_VERSION) {
-      throw new ProtocolError(`the arbiter speaks version ${protocolVersion} of the protocol, this worker 1`);
-    }
+    const { maxMessageSize, workerInitHook, workerId, pool, threads } = welcome;
+    this.#agreed = Agreement.of(welcome);
     if (maxMessageSize) this.#limit = Number(maxMessageSize);
     this.#link.limit = this.#limit + ENVELOPE;
     if (!workerInitHook) return;
@@ -110,7 +109,7 @@ export class Runtime {
   }
 
   async #onRequest(request: Request): Promise<void> {
-    const call = new Running(request, this.#link);
+    const call = new Running(request, this.#link, this.#agreed);
     this.#calls.set(call.id, call);
     await perform(call, this.#apps, this.#limit);
     this.#calls.delete(call.id);
