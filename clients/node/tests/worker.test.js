@@ -56,7 +56,7 @@ describe("boot", LIMIT, () => {
   for (const [app, message] of [
     ["nowhere:App", /nowhere/],
     ["worker:Nothing", /no export "Nothing"/],
-    ["worker", /no import path/],
+    ["worker", /not an import path/],
   ]) {
     test(`an app that cannot be found: ${app}`, async () => {
       await booted([]);
@@ -220,7 +220,7 @@ describe("streams", LIMIT, () => {
     assert.equal(await arbiter.expect("chunk"), 0);
     assert.equal(await arbiter.expect("chunk"), 1);
     await eventually(() => arbiter.log.includes("after 1"));
-    // A pong that comes next shows that no chunk came in between.
+    // If the next frame is a pong, no chunk came before it.
     arbiter.send("ping", { nonce: 1n });
     await arbiter.expect("pong");
     assert.ok(!arbiter.log.includes("after 2"));

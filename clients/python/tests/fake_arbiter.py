@@ -13,7 +13,7 @@ from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest, ExecuteResponse
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
 from dirtyd.values import decode, encode
 
-# Only a limit for tests that fail; those that pass never come near it.
+# The limit, in seconds, at which a test fails. A test that passes never comes near it.
 PATIENCE = 30.0
 
 
@@ -25,7 +25,7 @@ class FakeArbiter:
         self.sock.settimeout(PATIENCE)
         self.stderr_path = directory / "stderr.log"
         self.calls = 0
-        #: Of the protocol; `welcome` may choose another.
+        #: The version of the protocol; `welcome` may choose another.
         self.version = 2
         with theirs, self.stderr_path.open("wb") as stderr:
             self.process = subprocess.Popen(
@@ -159,7 +159,7 @@ def write_app(directory: Path, source: str, name: str = "apps.py") -> None:
 
 
 class Fifo:
-    """A place where an action of a test meets the test: each side waits for the other, this one with a limit."""
+    """A place where an action meets its test. Each side waits for the other, the test with a limit."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)

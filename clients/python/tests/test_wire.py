@@ -1,4 +1,4 @@
-"""What is read and written by hand is what protobuf reads and writes, also of bytes that nobody should send."""
+"""What is read and written by hand is what protobuf reads and writes, even for bytes that nobody should send."""
 
 import struct
 from contextlib import suppress
@@ -35,7 +35,7 @@ requests = st.builds(
 
 
 def exact(value: object) -> object:
-    """Comparable with ==, where True is not 1 and one NaN is like the other."""
+    """Return a value that compares with ==, in which True is not 1 and one NaN equals another."""
     if isinstance(value, dict):
         return dict, {key: exact(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -59,7 +59,7 @@ def by_protobuf(payload: bytes) -> tuple[object, ...]:
 
 
 def without_names(payload: bytes) -> bytes:
-    """Cut out the names, which need not even be text where nobody reads them."""
+    """Return an ExecuteRequest without its names, which need not even be text if nobody reads them."""
     kept, at = b"", 0
     while at < len(payload):
         size, start = read_varint(payload, at + 1)
@@ -71,7 +71,7 @@ def without_names(payload: bytes) -> bytes:
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
-    """Bytes with a few of them changed, cut out or put in."""
+    """Draw bytes and change, remove or insert a few of them."""
     data = bytearray(draw(whole))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data)))

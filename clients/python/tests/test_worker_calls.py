@@ -1,4 +1,4 @@
-"""What a call gives back, on the main thread and on threads."""
+"""What a call returns, on the main thread and on threads."""
 
 import pytest
 
@@ -78,7 +78,7 @@ def arbiter(worker, request):
 
 
 def stream(arbiter, action, *args, **kwargs):
-    """Run a stream to its end: its chunks, and the terminal frame's kind."""
+    """Run a stream to its end. Return its chunks and the kind of its terminal frame."""
     arbiter.start(action, *args, stream=True, **kwargs)
     chunks = []
     while True:

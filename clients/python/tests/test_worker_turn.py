@@ -1,4 +1,4 @@
-"""Whose turn it is to read: the hand-over between the watcher and the main thread."""
+"""Which thread reads: the hand-over between the watcher and the main thread."""
 
 import os
 import socket
@@ -15,15 +15,15 @@ LIMIT = 10
 
 
 class Arbiter:
-    """The other end of the socket, and what the worker's end dispatched, with the thread that did."""
+    """The other end of the socket. It notes each frame that the worker's end dispatches, and on which thread."""
 
     def __init__(self, sock, link):
         self.sock = sock
         self.seen, self.came = [], threading.Semaphore(0)
-        #: Cleared, it holds whoever dispatches.
+        #: While it is cleared, the thread that dispatches waits.
         self.door = threading.Event()
         self.door.set()
-        #: What a frame does, once the door is open.
+        #: What a frame does once the door is open.
         self.act = lambda: None
         self.turn = Turn(link, self.dispatch, lambda error: None)
 
@@ -41,7 +41,7 @@ class Arbiter:
         assert self.came.acquire(timeout=LIMIT), "it was dispatched"
 
     def long_job(self, then=lambda: None):
-        """A job that ends after the watcher has taken over, and `then` has run."""
+        """Return a job that ends after the watcher has taken over and `then` has run."""
 
         def job():
             pause = threading.Event()

@@ -1,8 +1,8 @@
 /**
- * From a request to its one outcome: decode, call the app, and follow what it returns.
+ * From a request to its one outcome: decode it, call the app, and follow what the app returns.
  *
  *   plain value      -> Response
- *   promise          -> awaited, then its result is looked at again
+ *   promise          -> awaited; then its result is followed likewise
  *   iterator, async iterable (a generator is the usual one) -> Chunk ... End
  *   throws           -> Error
  */
@@ -19,7 +19,7 @@ import type { Running } from "./running.js";
 
 type Chunks = Iterator<unknown> | AsyncIterator<unknown>;
 
-/** The runtime, not the app, ends a call badly. */
+/** A failure of a call that comes from the runtime, not from the app. */
 class Refusal extends Error {
   constructor(
     readonly kind: ErrorKind,
@@ -29,7 +29,7 @@ class Refusal extends Error {
   }
 }
 
-/** Run a call to its end; sends exactly one terminal frame. `limit` is the largest payload in bytes. */
+/** Run a call to its end and send exactly one terminal frame. `limit` is the largest payload in bytes. */
 export async function perform(call: Running, apps: Apps, limit: number): Promise<void> {
   try {
     if (call.cancelled) return call.endCancelled();
@@ -42,7 +42,7 @@ export async function perform(call: Running, apps: Apps, limit: number): Promise
   }
 }
 
-/** Call the action. In an async function of its own what it returns first is awaited there. */
+/** Call the action and return what it returns, a promise perhaps. */
 function invoke(call: Running, apps: Apps): unknown {
   Object.assign(call.public, open(call, apps));
   const { app: path, action, args, kwargs } = call.public;
@@ -51,7 +51,7 @@ function invoke(call: Running, apps: Apps): unknown {
   return app.call(action, args, kwargs);
 }
 
-/** Decode a request: names and arguments. */
+/** Decode a request and return its names and arguments. */
 function open({ payload, payloadKind, public: named }: Running, apps: Apps) {
   if (payloadKind !== undefined && payloadKind !== PayloadKind.PAYLOAD_KIND_EXECUTE_REQUEST) {
     throw invalid(`the request has payload kind ${payloadKind}, which this worker does not know`);
@@ -67,7 +67,7 @@ function open({ payload, payloadKind, public: named }: Running, apps: Apps) {
   }
 }
 
-/** Encode a result or a chunk; the two messages are the same on the wire. */
+/** Return a result or a chunk, encoded. The two messages are the same on the wire. */
 function seal(value: unknown, what: string, limit: number): Uint8Array {
   let payload: Uint8Array;
   try {
@@ -88,7 +88,7 @@ function refusal(kind: ErrorKind, error: unknown): Refusal {
   return new Refusal(kind, plain(error instanceof Error ? error.message : String(error), typeName(error)));
 }
 
-/** What is to be streamed. An array, a Map and a string are values, though they can be iterated too. */
+/** Return what should be streamed. An array, a Map and a string are values, although they are iterable. */
 function chunksOf(result: unknown): Chunks | undefined {
   if (typeof result !== "object" || result === null) return undefined;
   if (Symbol.asyncIterator in result) return (result as AsyncIterable<unknown>)[Symbol.asyncIterator]();
@@ -109,7 +109,7 @@ async function stream(call: Running, chunks: Chunks, limit: number): Promise<voi
       const payload = seal(value, "chunk", limit);
       while (!call.cancelled && !credit.take(payload.length)) await credit.changed();
       if (!call.cancelled) call.chunk(payload);
-      // A generator that never waits would keep Cancel and Ping from being read.
+      // A generator that never waits would otherwise keep the worker from reading Cancel and Ping.
       await breath();
     }
   } finally {
@@ -118,7 +118,7 @@ async function stream(call: Running, chunks: Chunks, limit: number): Promise<voi
   call.endCancelled();
 }
 
-/** End a call with what it threw. */
+/** End a call with what its code has thrown. */
 function report(call: Running, error: unknown): void {
   if (error instanceof Refusal) call.fail(error.kind, error.failure);
   else if (call.cancelled && isAbort(error, call.public.signal)) call.endCancelled();
@@ -126,7 +126,7 @@ function report(call: Running, error: unknown): void {
   else call.fail(ErrorKind.ERROR_KIND_APP, describe(error));
 }
 
-/** True for what the functions of Node throw when their signal is aborted. */
+/** Return true for what functions of Node throw when their signal is aborted. */
 function isAbort(error: unknown, signal: AbortSignal): boolean {
   return error === signal.reason || (error instanceof Error && error.name === "AbortError");
 }

@@ -1,4 +1,4 @@
-/** One call inside the worker: its state, how it is cancelled, and its one terminal frame. */
+/** One call inside the worker: its state, its cancellation, and its one terminal frame. */
 
 import { performance } from "node:perf_hooks";
 import { type Call, CallCancelled, CallTimeout } from "../call.js";
@@ -18,7 +18,7 @@ import type { Agreement } from "./protocol.js";
 export class Running {
   readonly id: bigint;
   readonly payload: Uint8Array;
-  /** What the payload is; undefined in version 1 of the protocol, where it is an ExecuteRequest that names app and action. */
+  /** What the payload is; undefined in version 1, where it is an ExecuteRequest that names app and action. */
   readonly payloadKind: PayloadKind | undefined;
   /** Set for ExecuteStream. */
   readonly credit: Credit | undefined;
@@ -63,7 +63,7 @@ export class Running {
     this.credit?.close();
   }
 
-  /** Send one chunk, for which the credit was taken. */
+  /** Send one chunk. Its credit must have been taken. */
   chunk(payload: Uint8Array): void {
     this.#link.send({ $case: "chunk", value: { callId: this.id, payload } });
   }
@@ -73,12 +73,12 @@ export class Running {
     this.#finish({ $case: "response", value: { callId: this.id, payload } });
   }
 
-  /** End the stream well. */
+  /** End a stream that has succeeded. */
   end(): void {
     this.#finish({ $case: "end", value: { callId: this.id } });
   }
 
-  /** End the call badly. */
+  /** End a call that has failed. */
   fail(kind: ErrorKind, failure: Failure): void {
     this.#finish({ $case: "error", value: { callId: this.id, kind, failure } });
   }
@@ -88,7 +88,7 @@ export class Running {
     this.fail(ErrorKind.ERROR_KIND_CANCELLED, plain(`${this.public.app} ${this.public.action} was cancelled`.trim()));
   }
 
-  /** Exactly one terminal frame, whatever goes wrong after it. */
+  /** Send exactly one terminal frame, whatever goes wrong before or after it. */
   #finish(frame: Outgoing): void {
     if (!this.#ended) this.#link.send(frame);
     this.#ended = true;

@@ -1,4 +1,4 @@
-/** The life of a worker: what each frame asks for, and how it ends. */
+/** The life of a worker: what each frame asks for, and how the worker ends. */
 
 import type { Socket } from "node:net";
 import {
@@ -16,17 +16,17 @@ import { Apps, importPath } from "./loader.js";
 import { Agreement, hello } from "./protocol.js";
 import { Running } from "./running.js";
 
-/** How long in ms a worker without an arbiter may take to clean up, and one that has closed its apps to exit. */
+/** The milliseconds that a worker has to clean up without an arbiter, and to exit once its apps are closed. */
 const LINGER = 2000;
 
-/** One worker. All of its code runs on one thread: `threads` says how many actions may wait at once. */
+/** One worker. All its code runs on one thread; `threads` is the number of actions that may wait at a time. */
 export class Runtime {
   readonly #link: Link;
   readonly #apps = new Apps();
   readonly #calls = new Map<bigint, Running>();
   #agreed = Agreement.lowest;
   #limit = 2 ** 31 - 1;
-  /** Imports and init() calls, one after the other, in the order of their frames. */
+  /** Runs imports and init() calls one after another, in the order of their frames. */
   #loading = Promise.resolve();
   #stopping = false;
   #ending = false;
@@ -116,16 +116,16 @@ export class Runtime {
     if (this.#stopping && this.#calls.size === 0) void this.#end();
   }
 
-  /** The socket is of no more use: interrupt what runs, and never linger. */
+  /** Interrupt what runs, because the socket is of no more use, and exit soon. */
   #onLost(fault?: Error): void {
     if (this.#ending) return;
     if (fault)
       console.error(fault instanceof ProtocolError ? `failed to read from the arbiter: ${fault.message}` : fault);
-    else if (!this.#stopping) console.error("the arbiter is gone; exiting");
+    else if (!this.#stopping) console.error("the arbiter is gone; this worker exits");
     this.#status = fault ? 1 : 0;
     exitWithin(LINGER, this.#status);
     for (const call of this.#calls.values()) call.cancel(CancelReason.CANCEL_REASON_TIMEOUT);
-    // Calls that go on get half of the time; the rest is for close().
+    // Calls that go on have half of the time; the other half is for close().
     if (this.#calls.size > 0) setTimeout(() => void this.#end(), LINGER / 2);
     this.stop();
   }

@@ -38,7 +38,7 @@ export class Arbiter {
     this.socket.on("data", (data) => this.#receive(data)).on("error", () => {});
   }
 
-  /** A worker that has introduced itself, and has loaded `apps`. */
+  /** Return a worker that was welcomed and has loaded `apps`. */
   static async booted(cwd, apps = [], welcome = {}) {
     const arbiter = new Arbiter(cwd);
     await arbiter.expect("hello");
@@ -106,20 +106,20 @@ export class Arbiter {
     this.send("cancel", { callId, reason });
   }
 
-  /** The next frame as `[kind, message]`. */
+  /** Return the next frame as `[kind, message]`. */
   next() {
     const frame = this.#frames.shift();
     return frame ? Promise.resolve(frame) : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** The next frame, which must be of this kind; payloads are decoded to `value`. */
+  /** Return the next frame, which must be of this kind; of a frame with a payload, the decoded value. */
   async expect(expected) {
     const [kind, message] = await this.next();
     if (kind !== expected) throw new Error(`expected ${expected}, got ${kind} ${message.failure?.message}`);
     return message.payload ? decode(ExecuteResponse.decode(message.payload).result) : message;
   }
 
-  /** End it; its exit status. */
+  /** End the worker and return its exit status. */
   async end() {
     this.socket.end();
     return this.exited;

@@ -1,8 +1,8 @@
-"""From a request to its one outcome: decode, call the app, and follow what it returns.
+"""From a request to its one outcome: decode it, call the app, and follow what the app returns.
 
 plain value        -> Response
 generator          -> Chunk ... End, on the thread that runs sync code
-coroutine          -> awaited on the event loop, then its result is looked at again
+coroutine          -> awaited on the event loop; then its result is followed likewise
 async generator    -> Chunk ... End, on the event loop
 exception          -> Error
 """
@@ -37,26 +37,26 @@ from dirtyd.worker.wire import read_arguments, read_names
 from dirtyd.worker.wire_values import Data, Unusual, varint, write_value
 
 _END = object()
-# Nothing to follow. Of other types it has to be found out.
+# A result of these types needs no following. For other types the runtime has to look.
 PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict))
 
 
 class Refusal(Exception):
-    """The runtime, not the app, ends a call badly."""
+    """A failure of a call that comes from the runtime, not from the app."""
 
     def __init__(self, kind: ErrorKind, message: str, exception_type: str = "") -> None:
         self.kind, self.failure = kind, plain(message, exception_type)
 
 
 class AsyncRunner(Protocol):
-    """What runs coroutines and async generators."""
+    """Runs coroutines and async generators."""
 
     def take(self, call: Running, result: Any) -> None:
-        """Follow `result` to the end of the call, in the present context."""
+        """Follow `result` to the end of the call, in the current context."""
 
 
 class Codec:
-    """Payloads of requests and results."""
+    """Decodes the payloads of requests and encodes those of results."""
 
     def __init__(self) -> None:
         self.version, self.limit = LOWEST, LARGEST
@@ -90,7 +90,7 @@ class Codec:
         return args, kwargs
 
     def seal(self, value: Any, what: str) -> Payload:
-        """Encode a result or a chunk; the two messages are the same on the wire."""
+        """Return a result or a chunk, encoded. The two messages are the same on the wire."""
         body = b""
         try:
             if type(value) is bytes and len(value) >= CAPACITY:
@@ -116,7 +116,7 @@ class Codec:
 
 
 class SyncRunner:
-    """Runs sync code of calls on one thread: that of `guard`. `wait` blocks it until a stream has credit."""
+    """Runs the sync code of calls on one thread, that of `guard`. `wait` blocks it until a stream has credit."""
 
     def __init__(
         self, apps: Apps, codec: Codec, loop: AsyncRunner, guard: Guard, wait: Callable[[Credit], None]
@@ -179,21 +179,21 @@ class SyncRunner:
                 if not public.cancelled:
                     call.chunk(payload)
         finally:
-            # Of a call that timed out between two chunks, closing the generator is the interruption.
+            # If the call timed out between two chunks, closing the generator is the interruption.
             call.interrupted = call.timed_out
             self._guard.run(call, generator.close)
         return call.end_cancelled()
 
 
 def streaming_credit(call: Running) -> Credit:
-    """The credit of a stream; a Refusal if the caller expects one result."""
+    """Return the credit of a stream. Raises Refusal if the caller expects one result."""
     if call.credit is None:
         raise Refusal(ERROR_KIND_ACTION_STREAMS, f"{call.name} streams; use ExecuteStream")
     return call.credit
 
 
 def report(call: Running, error: BaseException) -> None:
-    """End a call with the exception that came out of it."""
+    """End a call with the exception that its code has raised."""
     if isinstance(error, Refusal):
         call.fail(error.kind, error.failure)
     elif isinstance(error, CallTimeout) and call.timed_out:
@@ -205,7 +205,7 @@ def report(call: Running, error: BaseException) -> None:
 
 
 def _means_no_action(error: BaseException, action: str) -> bool:
-    # The ValueError is what gunicorn's DirtyApp.__call__ raises, also when a __call__ of the app's own defers to it.
+    # gunicorn's DirtyApp.__call__ raises this ValueError, also if the app's own __call__ calls it.
     return isinstance(error, ActionNotFound) or (
         type(error) is ValueError and error.args == (f"Unknown action: {action}",)
     )

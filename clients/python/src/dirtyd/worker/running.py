@@ -1,4 +1,4 @@
-"""One call inside the worker: its state, how it is cancelled, and its one terminal frame."""
+"""One call inside the worker: its state, its cancellation, and its one terminal frame."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 class Running:
     """A call from its Request to its terminal frame.
 
-    `guard` and `cancel_task` are set by whoever runs it: the thread that runs
-    its sync code, or the event loop that has its task.
+    The thread that runs the sync code of the call sets `guard`; the event loop
+    that runs its task sets `cancel_task`.
     """
 
     __slots__ = (
@@ -62,7 +62,7 @@ class Running:
         return self.public.cancelled
 
     def cancel(self, reason: CancelReason) -> None:
-        """Act on a Cancel frame; a second one may be harder than the first."""
+        """Act on a Cancel frame. A second one may be harder than the first."""
         if reason == CANCEL_REASON_TIMEOUT:
             self.timed_out = True
         self.public.cancel()
@@ -74,7 +74,7 @@ class Running:
             self.guard.interrupt(self)
 
     def chunk(self, payload: Payload) -> None:
-        """Send one chunk, for which the credit was taken."""
+        """Send one chunk. Its credit must have been taken."""
         self._link.send_payload(CHUNK, self.id, payload)
 
     def respond(self, payload: Payload) -> None:
@@ -82,11 +82,11 @@ class Running:
         self._finish(self._link.send_payload, RESPONSE, self.id, payload)
 
     def end(self) -> None:
-        """End the stream well."""
+        """End a stream that has succeeded."""
         self._finish(self._link.send, WorkerFrame(end=End(call_id=self.id)))
 
     def fail(self, kind: ErrorKind, failure: Failure) -> None:
-        """End the call badly."""
+        """End a call that has failed."""
         self._finish(self._link.send, WorkerFrame(error=Error(call_id=self.id, kind=kind, failure=failure)))
 
     def end_cancelled(self) -> None:
@@ -94,7 +94,7 @@ class Running:
         self.fail(ERROR_KIND_CANCELLED, Failure(message=f"{self.name} was cancelled".strip()))
 
     def _finish(self, send: Callable[..., None], *args: Any) -> None:
-        # Exactly one terminal frame, whatever went wrong on the way to it.
+        # There is exactly one terminal frame, whatever goes wrong before or after it.
         if not self._ended:
             self._ended = True
             try:

@@ -1,4 +1,4 @@
-"""The life of a worker: what each frame asks for, and how it ends."""
+"""The life of a worker: what each frame asks for, and how the worker ends."""
 
 import logging
 import os
@@ -33,7 +33,7 @@ from dirtyd.worker.running import Running
 from dirtyd.worker.threads import Pool
 from dirtyd.worker.turn import Turn
 
-# How long a worker without an arbiter may take to clean up, and one that has closed its apps to exit.
+# The seconds that a worker without an arbiter has to clean up, and that one has to exit after it has closed its apps.
 LINGER = 2.0
 
 log = logging.getLogger("dirtyd.worker")
@@ -41,7 +41,7 @@ log = logging.getLogger("dirtyd.worker")
 
 @dataclass(frozen=True)
 class Worker:
-    """What the hook `dirty_worker_init` gets."""
+    """The argument of the hook `dirty_worker_init`."""
 
     id: int
     pid: int
@@ -50,7 +50,7 @@ class Worker:
 
 
 class Runtime:
-    """One worker. To be made and run on the main thread."""
+    """One worker. The main thread makes it and runs it."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -78,7 +78,7 @@ class Runtime:
         }
 
     def run(self) -> int:
-        """Serve until told to stop or left alone; return the exit status."""
+        """Serve until the arbiter says to stop or is gone. Return the exit status."""
         version = ".".join(map(str, sys.version_info[:3]))
         runtime = f"python {version} dirtyd {__version__}"
         self._link.send(WorkerFrame(hello=hello(runtime, signal.SIGQUIT)))
@@ -91,7 +91,7 @@ class Runtime:
         return status
 
     def stop(self) -> None:
-        """Finish the calls, then end. Safe in a signal handler."""
+        """Finish the calls, then end. A signal handler may call this."""
         self._stopping = True
         self._link.main.wake()
 
@@ -104,12 +104,12 @@ class Runtime:
         return self._handlers[kind](getattr(frame, kind))
 
     def _on_lost(self, error: Exception) -> None:
-        """The socket is of no more use: interrupt what runs, and never linger."""
+        """Interrupt what runs, because the socket is of no more use, and exit soon."""
         self._lost = error
         if not isinstance(error, EOFError):
             log.error("failed to read from the arbiter: %s", error, exc_info=not isinstance(error, ProtocolError))
         elif not self._stopping:
-            log.warning("the arbiter is gone; exiting")
+            log.warning("the arbiter is gone; this worker exits")
         exit_within(LINGER, 0 if isinstance(error, EOFError) else 1)
         for call in list(self._calls.values()):
             call.cancel(CANCEL_REASON_TIMEOUT)
@@ -181,7 +181,7 @@ class Runtime:
 
 
 def exit_within(seconds: float, status: int) -> None:
-    """End the process after so long, whatever hangs in it: threads, atexit functions, native code."""
+    """End the process after some seconds, whatever hangs in it: threads, atexit functions, native code."""
     timer = threading.Timer(seconds, os._exit, (status,))
     timer.daemon = True
     timer.start()

@@ -1,9 +1,9 @@
-"""Requests straight from their bytes, where that is simple; for the rest there is protobuf.
+"""Requests read straight from their bytes, where that is simple. The rest is left to protobuf.
 
-The same bargain as in `wire_values`: what the arbiter and the clients usually
-write is read by hand, and for anything else the answer is None, which means
-"ask protobuf". Of frames it is the Request of an Execute without metadata, if
-it is large: then protobuf's copy is what costs.
+The bargain is that of `wire_values`: these functions read by hand what the
+arbiter and the clients usually write. For anything else they return None, which
+means "ask protobuf". Of frames they read the Request of an Execute without
+metadata, and only if it is large, because there protobuf's copy is the cost.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ LARGEST_KIND = 2**31 - 1
 
 
 class PlainRequest:
-    """A Request without stream, credit and metadata; it has the same attributes as the message."""
+    """A Request without stream, credit and metadata. It has the same attributes as the message."""
 
     __slots__ = ("action", "app", "call_id", "payload", "payload_kind", "request_id", "timeout_micros")
 
@@ -47,7 +47,7 @@ class PlainRequest:
 
 
 def request_of(frame: bytes) -> bytes | None:
-    """The encoded Request in an ArbiterFrame, if that is all that it has: one object less for protobuf to make."""
+    """Return the encoded Request in an ArbiterFrame, which saves protobuf an object; None if there is more in it."""
     try:
         if frame[0] != REQUEST:
             return None
@@ -58,7 +58,7 @@ def request_of(frame: bytes) -> bytes | None:
 
 
 def read_request(frame: Data) -> PlainRequest | None:
-    """Return the Request in an ArbiterFrame; its payload is a slice of `frame`, and no copy if that is a memoryview."""
+    """Return the Request in an ArbiterFrame. Its payload is a slice of `frame`; of a memoryview it is not a copy."""
     end = len(frame)
     request_id = app = action = ""
     payload_kind = 0
@@ -107,7 +107,7 @@ def read_names(payload: Data) -> tuple[str, str, int] | None:
 def read_arguments(payload: Data, at: int = 0) -> tuple[list[Any], dict[str, Any]] | None:
     """Return args and kwargs of an ExecuteRequest.
 
-    Its names are passed over unread, or else `at` is where they end; more of them are for protobuf then.
+    It passes over the names without reading them, unless `at` says where they end; then a further name is for protobuf.
     """
     end, passed = len(payload), b"" if at else NAMES
     args: list[Any] = []
