@@ -35,8 +35,11 @@ from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest  # noqa: E402
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb  # noqa: E402
 from dirtyd.values import encode  # noqa: E402
 
-# First byte of a frame: WorkerFrame.chunk and WorkerFrame.end.
-CHUNK, END = b"\x32\x3a"
+APP = "bench:Bench"
+# The highest version of the worker protocol that is spoken here. A worker of an older source is asked in its own.
+VERSION = 2
+# First byte of a frame: WorkerFrame.chunk.
+CHUNK = 0x32
 RECORD = {"id": 7, "name": "seven", "tags": ["a", "b", "c"], "score": 0.7, "ok": True}
 # Name: action, arguments, keyword arguments, calls of a measured batch.
 CALLS = {
@@ -67,9 +70,11 @@ class Worker:
             self.process = subprocess.Popen(command, env=environment, pass_fds=[theirs.fileno()])
         self.data = bytearray()
         self.calls = 0
-        self.frame()
-        self.send(welcome=pb.Welcome(protocol_version=1, worker_id=1, threads=1))
-        self.send(init_app=pb.InitApp(app="bench:Bench"))
+        hello = self.frame().hello
+        # As the arbiter does: the highest version that both know.
+        self.version = min(VERSION, max(hello.protocol_version, hello.latest_protocol_version))
+        self.send(welcome=pb.Welcome(protocol_version=self.version, worker_id=1, threads=1))
+        self.send(init_app=pb.InitApp(app=APP))
         self.frame()
 
     def send(self, **kind):
@@ -77,32 +82,40 @@ class Worker:
         self.sock.sendall(len(data).to_bytes(4, "big") + data)
 
     def frame(self):
-        """Read one frame; its kind, as the tag byte."""
+        """Read and decode one frame."""
+        return pb.WorkerFrame.FromString(self.read())
+
+    def read(self):
+        """Return the bytes of one frame; the first says its kind."""
         while len(self.data) < 4 or len(self.data) < 4 + int.from_bytes(self.data[:4], "big"):
             part = self.sock.recv(1 << 20)
             if not part:
                 raise EOFError("the worker is gone")
             self.data += part
-        kind, size = self.data[4], int.from_bytes(self.data[:4], "big")
+        size = int.from_bytes(self.data[:4], "big")
+        frame = bytes(self.data[4 : 4 + size])
         del self.data[: 4 + size]
-        return kind
+        return frame
 
     def run(self, name, count):
         action, args, kwargs, _ = CALLS[name]
-        message = ExecuteRequest(app="bench:Bench", action=action)
+        message = ExecuteRequest(app=APP, action=action)
         for value in args:
             encode(value, message.args.add())
         for key, value in kwargs.items():
             encode(value, message.kwargs[key])
         # The arbiter gives each call a request id; one that the caller did not name is the number of the call.
         request = pb.Request(timeout_micros=300_000_000, payload=message.SerializeToString())
+        if self.version >= 2:
+            request.app, request.action = APP, action
+            request.payload_kind = pb.PAYLOAD_KIND_EXECUTE_REQUEST
         if action == "tokens":
             request.stream, request.credit.chunks, request.credit.bytes = True, 1 << 30, 1 << 40
         for _ in range(count):
             self.calls += 1
             request.call_id, request.request_id = self.calls, str(self.calls)
             self.send(request=request)
-            while self.frame() == CHUNK:
+            while self.read()[0] == CHUNK:
                 pass
 
     def cpu(self):

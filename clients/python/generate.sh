@@ -1,7 +1,7 @@
 #!/bin/sh
-# Writes src/dirtyd/_proto from the contract. The compiler is pinned: code of
-# protobuf 5.26 makes no demand on the runtime's version, so that one package
-# serves every protobuf from 5.26 on. PYTHON needs grpcio-tools==1.65.5.
+# Writes src/dirtyd/_proto from the contract. The compiler is pinned: the code of
+# protobuf 5.26 does not check the version of the runtime, so that one package
+# works with every protobuf from 5.26 on. PYTHON needs grpcio-tools==1.65.5.
 set -eu
 cd "$(dirname "$0")"
 out=src/dirtyd/_proto

@@ -16,8 +16,8 @@ use dirtyd_client::{
     proto::{
         v1::{ExecuteRequest, ExecuteResponse},
         worker::{
-            ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, InitApp, Metadata, Ping,
-            Request, Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
+            ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Hello, InitApp, Metadata,
+            PayloadKind, Ping, Request, Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
         },
     },
 };
@@ -41,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub struct Arbiter {
     /// Where the worker's app leaves its marks.
     pub dir: TempDir,
+    /// The version of the protocol that it speaks.
+    pub version: u32,
     socket: UnixStream,
     child: Option<Child>,
     /// What its Hello said; 0 if it has none.
@@ -64,17 +66,16 @@ impl Arbiter {
             .spawn()
             .unwrap_or_else(|error| panic!("cannot start {}: {error}", runtime.name));
         let (child, credit) = (Some(child), HashMap::new());
-        Self { dir, socket, child, stack_dump_signal: 0, calls: 0, credit }
+        let version = runtime.version;
+        Self { dir, version, socket, child, stack_dump_signal: 0, calls: 0, credit }
     }
 
-    /// A worker that has said hello and was welcomed, with so many threads.
+    /// A worker that was welcomed with so many threads.
     pub fn greeted(runtime: &Runtime, threads: u32) -> Self {
         let mut arbiter = Self::start(runtime);
-        match arbiter.next() {
-            Kind::Hello(hello) => arbiter.stack_dump_signal = hello.stack_dump_signal,
-            other => panic!("expected Hello, got {other:?}"),
-        }
-        arbiter.send(arbiter_frame::Kind::Welcome(welcome(threads)));
+        arbiter.hello();
+        let welcome = arbiter.welcome(threads);
+        arbiter.send(arbiter_frame::Kind::Welcome(welcome));
         arbiter
     }
 
@@ -86,7 +87,32 @@ impl Arbiter {
         arbiter
     }
 
-    /// Asks to load an app; gives the answer.
+    /// The worker's first frame.
+    pub fn hello(&mut self) -> Hello {
+        match self.next() {
+            Kind::Hello(hello) => {
+                self.stack_dump_signal = hello.stack_dump_signal;
+                hello
+            }
+            other => panic!("expected Hello, got {other:?}"),
+        }
+    }
+
+    /// The settings of a worker with so many threads.
+    pub fn welcome(&self, threads: u32) -> Welcome {
+        Welcome {
+            protocol_version: self.version,
+            worker_id: 7,
+            threads,
+            max_message_size: MAX_MESSAGE,
+            worker_init_hook: String::new(),
+            pool: "default".to_owned(),
+            busy_wait_micros: 100,
+            capabilities: Vec::new(),
+        }
+    }
+
+    /// Asks to load an app; returns the answer.
     pub fn init(&mut self, app: &str) -> Kind {
         self.send(arbiter_frame::Kind::InitApp(InitApp { app: app.to_owned() }));
         self.next()
@@ -118,25 +144,35 @@ impl Arbiter {
         self.request(request(action, args.into()), Some((chunks, bytes)))
     }
 
+    /// Starts a call as its caller encoded it.
     pub fn request(&mut self, payload: ExecuteRequest, credit: Option<(u32, u64)>) -> u64 {
-        self.request_bytes(payload.encode_to_vec(), credit)
+        let frame = self.frame(&payload, credit);
+        self.start_call(frame)
     }
 
-    pub fn request_bytes(&mut self, payload: Vec<u8>, credit: Option<(u32, u64)>) -> u64 {
+    /// The frame that starts a call, as an arbiter of this version writes it.
+    pub fn frame(&mut self, payload: &ExecuteRequest, credit: Option<(u32, u64)>) -> Request {
         self.calls += 1;
-        let (chunks, bytes) = credit.unwrap_or_default();
-        self.credit.insert(self.calls, (chunks.into(), bytes as i64));
-        self.send(arbiter_frame::Kind::Request(Request {
+        let frame = Request {
             call_id: self.calls,
             stream: credit.is_some(),
             timeout_micros: 60_000_000,
-            credit: credit.map(|_| Credit { call_id: 0, chunks, bytes }),
+            credit: credit.map(|(chunks, bytes)| Credit { call_id: 0, chunks, bytes }),
             request_id: format!("request-{}", self.calls),
             metadata: vec![Metadata { key: "color".into(), value: "blue".into() }],
-            payload: payload.into(),
+            payload: payload.encode_to_vec().into(),
             ..Request::default()
-        }));
-        self.calls
+        };
+        with_names(self.version, &payload.app, &payload.action, frame)
+    }
+
+    /// Starts a call with this frame; returns its id.
+    pub fn start_call(&mut self, frame: Request) -> u64 {
+        let id = frame.call_id;
+        let credit = frame.credit.unwrap_or_default();
+        self.credit.insert(id, (credit.chunks.into(), credit.bytes as i64));
+        self.send(arbiter_frame::Kind::Request(frame));
+        id
     }
 
     pub fn credit(&mut self, call_id: u64, chunks: u32, bytes: u64) {
@@ -274,18 +310,13 @@ impl Drop for Arbiter {
     }
 }
 
-/// The settings of a worker.
-pub fn welcome(threads: u32) -> Welcome {
-    Welcome {
-        protocol_version: 1,
-        worker_id: 7,
-        threads,
-        max_message_size: MAX_MESSAGE,
-        worker_init_hook: String::new(),
-        pool: "default".to_owned(),
-        busy_wait_micros: 100,
-        ..Welcome::default()
+/// Adds to a frame what it says from version 2 on.
+pub fn with_names(version: u32, app: &str, action: &str, frame: Request) -> Request {
+    if version < 2 {
+        return frame;
     }
+    let payload_kind = PayloadKind::ExecuteRequest.into();
+    Request { app: app.to_owned(), action: action.to_owned(), payload_kind, ..frame }
 }
 
 /// A request for an action of [`APP`].

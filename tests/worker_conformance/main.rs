@@ -1,6 +1,7 @@
 //! The conformance suite of workers: a fake arbiter drives the worker runtime of
-//! each language through the protocol of `proto/dirty/worker/v1/`, and prints a
-//! table. `docs/worker-protocol.md` tells how to run it on a runtime of your own.
+//! each language through the protocol of `proto/dirty/worker/v1/`, once in each
+//! version, and prints a table. `docs/worker-protocol.md` says how to run it on a
+//! runtime of your own.
 //!
 //! The binary is its own Rust worker: started with DIRTYD_WORKER_FD it serves.
 
@@ -58,17 +59,18 @@ fn judge(case: &Case, runtime: &Runtime) -> Verdict {
 
 fn print_table(cases: &[&Case], runtimes: &[Runtime], verdicts: &[Vec<Verdict>]) {
     let width = cases.iter().map(|case| case.name.len()).max().unwrap_or_default();
-    let names: Vec<String> = runtimes.iter().map(|runtime| format!("{:8}", runtime.name)).collect();
+    let names: Vec<String> =
+        runtimes.iter().map(|runtime| format!("{:10}", runtime.title())).collect();
     println!("{:width$}  {}", "", names.concat());
     for (row, case) in cases.iter().enumerate() {
         let mark =
-            |column: &Vec<Verdict>| if column[row].is_ok() { "pass    " } else { "FAIL    " };
+            |column: &Vec<Verdict>| if column[row].is_ok() { "pass      " } else { "FAIL      " };
         println!("{:width$}  {}", case.name, verdicts.iter().map(mark).collect::<String>());
     }
     for (runtime, column) in runtimes.iter().zip(verdicts) {
         for (case, verdict) in cases.iter().zip(column) {
             if let Err(why) = verdict {
-                println!("FAIL {} {}: {why}", runtime.name, case.name);
+                println!("FAIL {}, {}: {why}", runtime.title(), case.name);
             }
         }
     }

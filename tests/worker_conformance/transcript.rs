@@ -13,11 +13,13 @@ use dirtyd_client::{
 use prost::Message as _;
 
 use crate::{
-    arbiter::{APP, Arbiter, request, welcome},
+    arbiter::{APP, Arbiter, request, with_names},
     runtime::{self, repository},
 };
 
 const BEGIN: &str = "<!-- transcript: written by tests/worker_conformance/transcript.rs -->\n";
+/// The version of the protocol that the session speaks.
+const VERSION: u32 = 2;
 const END: &str = "<!-- end of transcript -->\n";
 
 /// Plays the session and compares.
@@ -38,10 +40,10 @@ pub fn check() -> Result<(), String> {
 }
 
 fn play() -> String {
-    let rust = runtime::all().into_iter().find(|runtime| runtime.name == "rust").expect("rust");
+    let rust = runtime::rust(VERSION);
     let mut session = Session { arbiter: Arbiter::start(&rust), text: String::new() };
     session.hear(1);
-    session.say(Kind::Welcome(welcome(2)));
+    session.say(Kind::Welcome(session.arbiter.welcome(2)));
     session.say(Kind::InitApp(InitApp { app: APP.to_owned() }));
     session.hear(1);
     session.say(call(1, "echo", Args::from(["hi".into()]), None));
@@ -64,7 +66,7 @@ fn play() -> String {
 }
 
 fn call(call_id: u64, action: &str, args: Args, chunks: Option<u32>) -> Kind {
-    Kind::Request(Request {
+    let frame = Request {
         call_id,
         stream: chunks.is_some(),
         timeout_micros: 5_000_000,
@@ -73,7 +75,8 @@ fn call(call_id: u64, action: &str, args: Args, chunks: Option<u32>) -> Kind {
         metadata: Vec::new(),
         payload: request(action, args).encode_to_vec().into(),
         ..Request::default()
-    })
+    };
+    Kind::Request(with_names(VERSION, APP, action, frame))
 }
 
 struct Session {

@@ -1,6 +1,6 @@
 /**
- * Leaving a stream ends its generator; a caller's deadline or AbortSignal aborts
- * the signal of the action.
+ * A caller who leaves a stream ends its generator; a caller's deadline or
+ * AbortSignal aborts the signal of the action.
  *
  * Run the daemon beside it: dirtyd serve --config dirtyd.toml
  */
@@ -10,7 +10,7 @@ import { currentCall, DirtyCancelledError, DirtyClient, DirtyTimeoutError } from
 
 const APP = "cancel:Endless";
 
-/** Work that ends only when nobody wants it any more. */
+/** Work that ends only when nobody wants it any longer. */
 export class Endless {
   init() {
     this.closed = 0;

@@ -9,7 +9,7 @@ import { DirtyClient } from "dirtyd";
 
 const APP = "stream:Writer";
 
-/** Produces one word after the other. */
+/** Produces one word after another. */
 export class Writer {
   *words(text) {
     yield* text.split(" ");

@@ -1,4 +1,4 @@
-/** What an action may throw to say more than that it failed. */
+/** What an action can throw to say more than that it failed. */
 
 /** Options of an AppError. */
 export interface AppErrorOptions extends ErrorOptions {
@@ -9,8 +9,8 @@ export interface AppErrorOptions extends ErrorOptions {
 }
 
 /**
- * Throw it in an action to choose the gRPC code and the facts that the caller
- * gets. Any other error may choose its code too, with a property `dirtyCode`.
+ * What an action throws to choose the gRPC code and the facts that its caller
+ * gets. Any other error can choose its code too, with a property `dirtyCode`.
  */
 export class AppError extends Error {
   readonly dirtyCode: string | number;
@@ -26,7 +26,7 @@ export class AppError extends Error {
 
 const BRAND = Symbol.for("dirtyd.ActionNotFound");
 
-/** Throw it where an app finds out by itself that it does not have an action. */
+/** What an app throws if it finds out itself that it does not have an action. */
 export class ActionNotFound extends Error {
   constructor(message: string) {
     super(message);
@@ -38,7 +38,7 @@ export class ActionNotFound extends Error {
   }
 }
 
-/** True for an ActionNotFound, of whichever copy of this package. */
+/** Return true for an ActionNotFound of any copy of this package. */
 export function isActionNotFound(error: unknown): boolean {
   return typeof error === "object" && error !== null && BRAND in error;
 }

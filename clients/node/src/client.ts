@@ -13,16 +13,16 @@ import { type Doubles, decode, encode, plainBytes } from "./values.js";
 const SERVICE = "/dirty.v1.Arbiter/";
 
 const CHANNEL = {
-  // The arbiter has the limit, and says it better.
+  // The arbiter keeps the limit, and its message is better.
   "grpc.max_send_message_length": -1,
   "grpc.max_receive_message_length": -1,
   // A call must not run twice behind the caller's back.
   "grpc.enable_retries": 0,
   "grpc.enable_http_proxy": 0,
-  // A restarted arbiter is found again quickly.
+  // The client soon finds an arbiter that was restarted.
   "grpc.initial_reconnect_backoff_ms": 50,
   "grpc.max_reconnect_backoff_ms": 500,
-  // The connection is this client's own, and close() closes it.
+  // The client has a connection of its own, which close() closes.
   "grpc.use_local_subchannel_pool": 1,
 };
 
@@ -30,21 +30,22 @@ const CHANNEL = {
 export type CallMetadata = Readonly<Record<string, string | Uint8Array>>;
 
 interface Options {
-  /** Milliseconds for the whole call, its stream included. Without, the arbiter's own timeout holds. */
+  /** The milliseconds for the whole call, including its stream. Without this only the arbiter's timeout holds. */
   timeoutMs?: number;
   metadata?: CallMetadata;
   /**
-   * How often a call is tried again, before its first chunk, after an error that
-   * says that it had not started: QUEUE_FULL, NO_WORKERS, DRAINING. 0 unless set.
+   * The number of times that a call is repeated, before its first chunk, after an
+   * error that says that it had not started: QUEUE_FULL, NO_WORKERS, DRAINING. 0
+   * by default.
    */
   retries?: number;
   /** How doubles with an integral value arrive: "exact", as `Double`, or "number", as numbers. */
   doubles?: Doubles;
 }
 
-/** Options of a client; the further ones are defaults of its calls. */
+/** Options of a client. All but `socket` are defaults of its calls. */
 export interface ClientOptions extends Options {
-  /** The path of the arbiter's socket, if not `$DIRTYD_SOCKET` or the default. */
+  /** The path of the arbiter's socket; by default `$DIRTYD_SOCKET`, or the path where the daemon listens by default. */
   socket?: string;
 }
 
@@ -57,9 +58,9 @@ export interface CallOptions extends Options {
 }
 
 /**
- * Calls actions of apps. Make one and share it: it has one connection, opened by
- * the first call, and again by the next one after it was lost. An idle one does
- * not keep the process alive.
+ * Calls actions of apps. Make one client and share it: it has one connection. The
+ * first call opens the connection; if it is lost, the next call opens it again. An
+ * idle client does not keep the process alive.
  */
 export class DirtyClient {
   /** The path of the arbiter's socket. */
@@ -72,7 +73,7 @@ export class DirtyClient {
     this.#defaults = defaults;
   }
 
-  /** Run an action and return its result. Rejects with DirtyError; with TypeError if an argument has no form. */
+  /** Run an action and return its result. Rejects with DirtyError, or TypeError if an argument has no form. */
   async execute<T = unknown>(
     app: string,
     action: string,
@@ -89,7 +90,7 @@ export class DirtyClient {
     }
   }
 
-  /** Run an action and iterate over its chunks, as they come. `for await` throws DirtyError. */
+  /** Run an action and return an iterable of its chunks, as they come. `for await` throws DirtyError. */
   stream<T = unknown>(
     app: string,
     action: string,
@@ -105,7 +106,7 @@ export class DirtyClient {
     });
   }
 
-  /** Close the connection, ending what runs on it. A later call opens another. */
+  /** Close the connection, which ends the calls on it. A later call opens another. */
   close(): void {
     this.#channel?.close();
     this.#channel = undefined;
@@ -189,7 +190,7 @@ const serialize = (request: ExecuteRequest) => Buffer.from(ExecuteRequest.encode
 const deserialize = (data: Buffer) => ExecuteResponse.decode(plainBytes(data));
 const deserializeChunk = (data: Buffer) => ExecuteStreamResponse.decode(plainBytes(data));
 
-/** Throws `error` if the call is not to be tried again; `left` ends the pause, as the caller's own signal does. */
+/** Wait before a retry. Throws `error` if there is none. `left` ends the wait, and so does the caller's own signal. */
 async function pauseBeforeRetry(
   error: unknown,
   tries: number,
@@ -199,11 +200,11 @@ async function pauseBeforeRetry(
   const delay = retryDelay(error, tries);
   if (delay === undefined || tries >= retries || Date.now() + delay >= deadline) throw error;
   const signal = AbortSignal.any([target.signal, left].filter((each) => each !== undefined));
-  // Of an abort during the pause the next try tells.
+  // After an abort during the pause the next try fails with the reason.
   await pause(delay, undefined, { signal }).catch(() => {});
 }
 
-/** Milliseconds to wait before a retry; undefined if the call may have started. */
+/** Return the milliseconds to wait before a retry; undefined if the call may have started. */
 function retryDelay(error: unknown, tries: number): number | undefined {
   const safe = [errors.DirtyQueueFullError, errors.DirtyNoWorkersError, errors.DirtyDrainingError];
   if (!(error instanceof errors.DirtyError) || !safe.some((kind) => error instanceof kind)) return undefined;
@@ -220,7 +221,7 @@ function refuseAborted({ app, action, signal }: Target): void {
   });
 }
 
-/** Call `abort` when the signal is aborted; the returned function ends that. */
+/** Call `abort` when the signal is aborted. Returns a function that takes this back. */
 function onAbort(signal: AbortSignal | undefined, abort: () => void): () => void {
   signal?.addEventListener("abort", abort, { once: true });
   return () => signal?.removeEventListener("abort", abort);

@@ -1,6 +1,6 @@
 /** What can go wrong for a caller: one class for each reason of docs/errors.md. */
 
-/** What the arbiter said about a failed call. */
+/** What the arbiter has sent about a failed call. */
 export interface ErrorFacts {
   code?: string;
   reason?: string;
@@ -15,7 +15,7 @@ export interface ErrorFacts {
   cause?: unknown;
 }
 
-/** A call failed. Properties are undefined or empty where the arbiter did not say. */
+/** A call failed. A property is undefined or empty if the arbiter has not sent it. */
 export class DirtyError extends Error {
   /** The name of the gRPC code, such as "UNAVAILABLE". */
   readonly code: string;
@@ -28,10 +28,10 @@ export class DirtyError extends Error {
   readonly remoteType: string | undefined;
   /** The traceback in the worker. */
   readonly remoteTraceback: string | undefined;
-  /** Milliseconds after which a retry makes sense. */
+  /** The milliseconds after which a retry makes sense. */
   readonly retryAfterMs: number | undefined;
   readonly requestId: string | undefined;
-  /** Further facts, among them those that the app chose. */
+  /** More facts, including those that the app has added. */
   readonly metadata: Record<string, string>;
 
   constructor(message: string, facts: ErrorFacts = {}) {
@@ -53,7 +53,7 @@ export class DirtyError extends Error {
 /** The arbiter cannot be reached, or the connection broke during the call. */
 export class DirtyConnectionError extends DirtyError {}
 
-/** The deadline passed: the caller's own, in the queue, or while the action ran. */
+/** The caller's deadline or the app's timeout passed, in the queue or while the action ran. */
 export class DirtyTimeoutError extends DirtyError {}
 
 /** The call was cancelled; `cause` is the reason of the AbortSignal. */
@@ -68,7 +68,7 @@ export class DirtyAppNotFoundError extends DirtyError {}
 /** The app has no such action, or it is private. */
 export class DirtyActionNotFoundError extends DirtyError {}
 
-/** `execute` on an action that streams; use `stream`. */
+/** The action streams, and the caller used `execute`; use `stream`. */
 export class DirtyActionStreamsError extends DirtyError {}
 
 /** The request is malformed. */
@@ -77,17 +77,17 @@ export class DirtyInvalidRequestError extends DirtyError {}
 /** The result of the action has no form as a Value. */
 export class DirtyResultNotSerializableError extends DirtyError {}
 
-/** The request, the result or a chunk is over the arbiter's limit. */
+/** The request, the result or a chunk is larger than the arbiter allows. */
 export class DirtyMessageTooLargeError extends DirtyError {}
 
 /** The app's queue is full; see `retryAfterMs`. */
 export class DirtyQueueFullError extends DirtyError {}
 
-/** No worker can serve the app: all failed to boot, or it is scaled to 0. */
+/** No worker can serve the app: all of them failed to load it, or its pool is scaled to 0. */
 export class DirtyNoWorkersError extends DirtyError {}
 
-/** The arbiter is about to end and had not started the call. */
+/** The arbiter drains and had not started the call, so that a retry is safe. */
 export class DirtyDrainingError extends DirtyError {}
 
-/** The worker died after it had started the call. */
+/** The worker died after the call had started. */
 export class DirtyWorkerCrashedError extends DirtyError {}

@@ -1,4 +1,4 @@
-/** gRPC errors as DirtyError: by the reason that the arbiter gives, else by the code. */
+/** gRPC errors as DirtyError: by the reason that the arbiter sends, or else by the code. */
 
 import { type ServiceError, status } from "@grpc/grpc-js";
 import * as errors from "./errors.js";
@@ -26,14 +26,14 @@ const BY_REASON = new Map<string, Kind>([
   ["CANCELLED", errors.DirtyCancelledError],
 ]);
 
-// Without details the error is made by gRPC itself, on this side or on the way.
+// An error without details comes from gRPC itself, on this side or on the way.
 const BY_CODE = new Map<status, Kind>([
   [status.UNAVAILABLE, errors.DirtyConnectionError],
   [status.DEADLINE_EXCEEDED, errors.DirtyTimeoutError],
   [status.CANCELLED, errors.DirtyCancelledError],
 ]);
 
-/** The call that an error belongs to. */
+/** The call to which an error belongs. */
 export interface Target {
   readonly app: string;
   readonly action: string;
@@ -41,7 +41,7 @@ export interface Target {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Translate what grpc-js threw. */
+/** Return the DirtyError for what grpc-js has thrown. */
 export function toDirtyError(error: ServiceError, target: Target): errors.DirtyError {
   const { info, retryAfterMs, remoteTraceback } = details(error);
   const kind = BY_REASON.get(info.reason) ?? BY_CODE.get(error.code) ?? errors.DirtyError;
@@ -78,7 +78,7 @@ function details(error: ServiceError): Details {
   try {
     return Status.decode(data).details.reduce(read, none);
   } catch {
-    return none; // Details that do not parse must not hide the error that they belong to.
+    return none; // Malformed details must not hide the error to which they belong.
   }
 }
 

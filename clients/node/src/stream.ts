@@ -4,19 +4,19 @@ import { type Doubles, decode } from "./values.js";
 
 type Call = ClientReadableStream<ExecuteStreamResponse>;
 
-/** What a stream needs of its client. */
+/** What a stream needs from its client. */
 export interface Source {
   /** Starts the call. */
   readonly open: () => Call;
   readonly translate: (error: ServiceError) => Error;
-  /** Waits, until `left` at the longest; throws the error if the call is not to be tried again. */
+  /** Waits before a retry, but not longer than until `left`. Throws the error if there is no retry. */
   readonly pauseBeforeRetry: (error: unknown, tries: number, left: AbortSignal) => Promise<void>;
   readonly doubles: Doubles;
 }
 
 /**
- * The chunks of a call, as the action produces them. Leaving `for await` early,
- * `return()` and an aborted signal cancel the call, and with it the action.
+ * The chunks of a call, as the action produces them. To leave `for await` early,
+ * `return()` and an aborted signal each cancel the call, and with it the action.
  */
 export class DirtyStream<T = unknown> implements AsyncIterableIterator<T> {
   readonly #source: Source;
@@ -24,19 +24,19 @@ export class DirtyStream<T = unknown> implements AsyncIterableIterator<T> {
   readonly #left = new AbortController();
   #call: Call;
 
-  /** `DirtyClient.stream` makes them. */
+  /** For `DirtyClient.stream` alone. */
   constructor(source: Source) {
     this.#source = source;
     this.#call = this.#open();
     this.#chunks = this.#read();
   }
 
-  /** The next chunk. Rejects with DirtyError. */
+  /** Return the next chunk. Rejects with DirtyError. */
   async next(): Promise<IteratorResult<T, undefined>> {
     return this.#left.signal.aborted ? { done: true, value: undefined } : this.#chunks.next();
   }
 
-  /** Cancel the call, unless it has ended; at once, even while a `next()` waits. */
+  /** Cancel the call, unless it has ended. It takes effect at once, even while a `next()` waits. */
   async return(): Promise<IteratorResult<T, undefined>> {
     this.#left.abort();
     this.#call.cancel();
@@ -45,7 +45,7 @@ export class DirtyStream<T = unknown> implements AsyncIterableIterator<T> {
 
   #open(): Call {
     const call = this.#source.open();
-    // Who does not read does not want to know of errors either; without a listener they would end the process.
+    // A caller who does not read should not get errors either; without a listener they would end the process.
     call.on("error", () => {});
     return call;
   }
@@ -60,7 +60,7 @@ export class DirtyStream<T = unknown> implements AsyncIterableIterator<T> {
         }
         return;
       } catch (error) {
-        // Thrown at a next() that was waiting when the reader left.
+        // This is thrown at a next() that was waiting when the caller left.
         if (this.#left.signal.aborted) return;
         const failure = isServiceError(error) ? translate(error) : error;
         if (begun) throw failure;

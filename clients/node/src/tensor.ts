@@ -1,6 +1,6 @@
-/** n-dimensional arrays of numbers, as they travel: little-endian, in C order. */
+/** n-dimensional arrays of numbers in the form in which they travel: little-endian, in C order. */
 
-// Recognises tensors of another copy of this package in the same process.
+// By this symbol a tensor of another copy of this package in the same process is recognised.
 const BRAND = Symbol.for("dirtyd.Tensor");
 
 interface ArrayType {
@@ -22,7 +22,7 @@ export type TypedArray =
   | Float32Array
   | Float64Array;
 
-/** numpy's names of the element types, the array that shows each, and how many of its elements make one. */
+/** numpy's names of the element types, each with the typed array that holds it and how many of its elements make one. */
 const DTYPES = {
   bool: [Uint8Array, 1],
   int8: [Int8Array, 1],
@@ -60,7 +60,7 @@ const OF_ARRAY: Record<string, DType> = {
 
 /** An n-dimensional array. `data` holds product(shape) elements of `dtype`. */
 export class Tensor {
-  /** Throws RangeError if `data` has not the size that `dtype` and `shape` ask for. */
+  /** Throws RangeError if the size of `data` does not match `dtype` and `shape`. */
   constructor(
     readonly dtype: DType,
     readonly shape: readonly number[],
@@ -74,15 +74,16 @@ export class Tensor {
     }
   }
 
-  /** A tensor over the memory of a typed array, of one dimension unless `shape` says otherwise. */
+  /** Return a tensor over the memory of a typed array. It has one dimension unless `shape` says otherwise. */
   static from(array: TypedArray, shape: readonly number[] = [array.length], dtype?: DType): Tensor {
     const bytes = new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
     return new Tensor(dtype ?? dtypeOf(array) ?? "uint8", shape, bytes);
   }
 
   /**
-   * The elements, flat, without a copy where alignment allows. A bool is a byte,
-   * a float16 its 16 bits, a complex number two floats: real, imaginary.
+   * Return the elements in one flat array, without a copy where alignment allows. A
+   * bool is a byte, a float16 its 16 bits, a complex number two floats: the real
+   * and the imaginary part.
    */
   toArray(): TypedArray {
     const [array] = DTYPES[this.dtype];
@@ -95,12 +96,12 @@ export class Tensor {
   }
 }
 
-/** True for a Tensor, of whichever copy of this package. */
+/** Return true for a Tensor of any copy of this package. */
 export function isTensor(value: object): value is Tensor {
   return BRAND in value;
 }
 
-/** The dtype that a typed array is sent as. */
+/** Return the dtype as which a typed array is sent; undefined for anything else. */
 export function dtypeOf(array: object): DType | undefined {
   return OF_ARRAY[Object.prototype.toString.call(array).slice("[object ".length, -1)];
 }

@@ -1,6 +1,6 @@
 /**
- * JavaScript values to `dirty.v1.Value` and back, without loss; README.md has
- * the table. What has no form is refused with a TypeError that names the place:
+ * JavaScript values to `dirty.v1.Value` and back, without loss; README.md has the
+ * table. Anything else is refused with a TypeError that names the place:
  * `result["rows"][3]: Set has no form as a Value`.
  */
 
@@ -23,13 +23,13 @@ export type DirtyValue =
   | ReadonlyMap<string, DirtyValue>
   | { readonly [key: string]: DirtyValue | undefined };
 
-/** How doubles with an integral value arrive: as `Double`, so that nothing is lost, or as plain numbers. */
+/** How a double with an integral value arrives: as `Double`, so that nothing is lost, or as a plain number. */
 export type Doubles = "exact" | "number";
 
 type Kind = NonNullable<Value["kind"]>;
 
 // Decoders of protobuf stop at 100 nested messages, and a map in a map takes
-// three. With this limit whatever one side can send, every other can read.
+// three of them. With this limit every side can read what any side can send.
 const MAX_DEPTH = 32;
 const BRAND = Symbol.for("dirtyd.Double");
 const HINTS: Record<string, string> = {
@@ -46,7 +46,7 @@ export class Double extends Number {
   }
 }
 
-/** Short for `new Double(value)`. */
+/** Return `new Double(value)`. */
 export function double(value: number): Double {
   return new Double(value);
 }
@@ -55,7 +55,7 @@ class Unfit extends Error {
   readonly steps: string[] = [];
 }
 
-/** Encode `value`; `label` begins the path in an error. */
+/** Return `value` encoded. The path in an error begins with `label`. Throws TypeError for what has no form. */
 export function encode(value: unknown, label = "value"): Value {
   try {
     return { kind: kindOf(value, MAX_DEPTH) };
@@ -117,7 +117,7 @@ function* present(value: object): Iterable<[string, unknown]> {
 }
 
 function list(items: readonly unknown[], depth: number): Value[] {
-  // Array.from visits holes too.
+  // Unlike map(), Array.from also visits holes.
   return Array.from(items, (item, index) => nested(item, depth, () => `[${index}]`));
 }
 
@@ -148,12 +148,12 @@ function tensor({ dtype, shape, data }: Tensor): Kind {
   return { $case: "tensorValue", value: { dtype, shape: shape.map(BigInt), data } };
 }
 
-/** Return what `value` holds. Throws for a malformed one. */
+/** Return what `value` holds. Throws TypeError or RangeError if it is malformed. */
 export function decode(value: Value | undefined, doubles: Doubles = "exact"): unknown {
   const kind = value?.kind;
   switch (kind?.$case) {
     case undefined:
-      throw new TypeError("malformed Value: no kind is set; nothing is to be sent as null_value");
+      throw new TypeError("malformed Value: no kind is set; use null_value for nothing");
     case "nullValue":
       return null;
     case "intValue": {
@@ -161,7 +161,7 @@ export function decode(value: Value | undefined, doubles: Doubles = "exact"): un
       return Number.isSafeInteger(number) ? number : kind.value;
     }
     case "doubleValue": {
-      // These alone would leave again as ints.
+      // Only these would otherwise leave as ints.
       const integral = Number.isSafeInteger(kind.value) && !Object.is(kind.value, -0);
       return integral && doubles === "exact" ? new Double(kind.value) : kind.value;
     }
@@ -178,11 +178,11 @@ export function decode(value: Value | undefined, doubles: Doubles = "exact"): un
 
 /** Return the entries of a map as an object. */
 export function decodeMap(entries: Map<string, Value>, doubles?: Doubles): Record<string, unknown> {
-  // Not by assignment: a key may be "__proto__".
+  // An assignment would not do, because a key may be "__proto__".
   return Object.fromEntries(Array.from(entries, ([key, item]) => [key, decode(item, doubles)]));
 }
 
-/** A view of the same memory that is no Buffer, so that bytes inside are plain Uint8Arrays. */
+/** Return a view of the same memory that is not a Buffer, so that bytes inside it are plain Uint8Arrays. */
 export function plainBytes(data: Uint8Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

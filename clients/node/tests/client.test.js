@@ -72,7 +72,7 @@ describe("execute", LIMIT, () => {
   test("many calls at once, on one connection", async () => {
     const own = new dirtyd.DirtyClient({ socket: daemon.socket });
     await client.execute(APP, "pid");
-    const before = 2; // That of the other tests' client, and the one that asks.
+    const before = 2; // The connection of the other tests' client, and the one that asks.
     await eventually(async () => (await daemon.connections()) === before);
     const numbers = Array.from({ length: 100 }, (_, n) => n);
     const sums = await Promise.all(numbers.map((n) => own.execute(APP, "add", [n, 1])));

@@ -1,6 +1,6 @@
 /**
  * The shared conformance cases: this client against the Python app, and against
- * the same app in a Node worker. With DIRTYD_SOCKET: against that daemon alone.
+ * the same app in a Node worker. If DIRTYD_SOCKET is set, only against that daemon.
  */
 
 import { CASES, report } from "./support/cases.js";

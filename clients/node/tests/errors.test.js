@@ -1,4 +1,4 @@
-/** What the client makes of errors, and which of them it tries again; against a fake arbiter. */
+/** What the client makes of errors, and which of them it retries; against a fake arbiter. */
 
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";

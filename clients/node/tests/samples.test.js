@@ -55,7 +55,7 @@ test("a browser sees tokens one by one, and closing its tab stops the generator 
     const [line] = await once(createInterface(server.stdout), "line");
     const page = await browser.newPage();
     await page.goto(`http://127.0.0.1:${line.split(" ").pop()}/`);
-    // Events that come in one heap are shown within the same millisecond or two; tokens are made 50 ms apart.
+    // Events that come together are shown within the same millisecond or two; tokens are made 50 ms apart.
     const shown = await page.evaluate(() => {
       const turns = [];
       return new Promise((resolve) => {

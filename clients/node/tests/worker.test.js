@@ -37,7 +37,8 @@ describe("boot", LIMIT, () => {
   test("hello comes first; ping is answered", async () => {
     arbiter = new Arbiter(NODE_APPS);
     const hello = await arbiter.expect("hello");
-    assert.deepEqual([hello.protocolVersion, hello.stackDumpSignal], [1, 0]);
+    assert.deepEqual([hello.protocolVersion, hello.latestProtocolVersion, hello.stackDumpSignal], [1, 2, 0]);
+    assert.deepEqual(hello.capabilities, []);
     assert.match(hello.runtime, /^node \d+\.\d+\.\d+ dirtyd 0\.1\.0$/);
     arbiter.welcome({});
     arbiter.send("ping", { nonce: 5n });
@@ -55,7 +56,7 @@ describe("boot", LIMIT, () => {
   for (const [app, message] of [
     ["nowhere:App", /nowhere/],
     ["worker:Nothing", /no export "Nothing"/],
-    ["worker", /no import path/],
+    ["worker", /not an import path/],
   ]) {
     test(`an app that cannot be found: ${app}`, async () => {
       await booted([]);
@@ -122,6 +123,27 @@ describe("calls", LIMIT, () => {
     assert.deepEqual(await arbiter.expect("response"), [true, "number"]);
   });
 
+  for (const protocolVersion of [1, 2]) {
+    test(`version ${protocolVersion} reads the names where it has them`, async () => {
+      await booted([APP], { protocolVersion });
+      const [right, wrong] = [
+        [APP, "array"],
+        ["nowhere:App", "nothing"],
+      ];
+      const [framed, encoded] = protocolVersion === 1 ? [wrong, right] : [right, wrong];
+      arbiter.call(...encoded, [], { frame: { app: framed[0], action: framed[1] } });
+      assert.deepEqual(await arbiter.expect("response"), [1, 2]);
+    });
+  }
+
+  test("a payload of a kind that nobody agreed on is refused", async () => {
+    await booted();
+    for (const payloadKind of [0, 77]) {
+      const id = arbiter.call(APP, "array", [], { frame: { payloadKind } });
+      assert.match((await failure(id, "INVALID_REQUEST")).message, new RegExp(`payload kind ${payloadKind},`));
+    }
+  });
+
   test("an action knows its call", async () => {
     await booted();
     const entry = (key, text) => ({ key, value: Buffer.from(text) });
@@ -172,15 +194,7 @@ describe("calls", LIMIT, () => {
   test("requests that cannot be understood", async () => {
     await booted();
     await failure(arbiter.call("worker:Plain", "is"), "INVALID_REQUEST");
-    arbiter.send("request", {
-      callId: 9n,
-      stream: false,
-      timeoutMicros: 1n,
-      requestId: "",
-      metadata: [],
-      payload: Buffer.from("\xff"),
-    });
-    await failure(9n, "INVALID_REQUEST");
+    await failure(arbiter.call(APP, "array", [], { frame: { payload: Buffer.from("\xff") } }), "INVALID_REQUEST");
   });
 
   test("a rejection that nobody waits for is logged, no more", async () => {
@@ -206,7 +220,7 @@ describe("streams", LIMIT, () => {
     assert.equal(await arbiter.expect("chunk"), 0);
     assert.equal(await arbiter.expect("chunk"), 1);
     await eventually(() => arbiter.log.includes("after 1"));
-    // A pong that comes next shows that no chunk came in between.
+    // If the next frame is a pong, no chunk came before it.
     arbiter.send("ping", { nonce: 1n });
     await arbiter.expect("pong");
     assert.ok(!arbiter.log.includes("after 2"));
@@ -329,10 +343,13 @@ describe("the end", LIMIT, () => {
     });
   }
 
-  test("another version of the protocol ends the worker with 1", async () => {
-    await booted([], { protocolVersion: 2 });
-    assert.equal(await arbiter.exited, 1);
-  });
+  for (const protocolVersion of [0, 3]) {
+    test(`version ${protocolVersion} of the protocol ends the worker with 1`, async () => {
+      await booted([], { protocolVersion });
+      assert.equal(await arbiter.exited, 1);
+      assert.match(arbiter.log, new RegExp(`the arbiter chose version ${protocolVersion} of the worker protocol`));
+    });
+  }
 });
 
 after(() => rmSync(scratch, { recursive: true }));

@@ -1,4 +1,4 @@
-"""Leaving a stream ends its generator; a caller's deadline sets `cancelled`.
+"""A caller who leaves a stream ends its generator; a caller's deadline sets `cancelled`.
 
 Run the daemon beside it: dirtyd serve --app cancel:Endless
 """
@@ -11,7 +11,7 @@ APP = "cancel:Endless"
 
 
 class Endless(DirtyApp):
-    """Work that ends only when nobody wants it any more."""
+    """Work that ends only when nobody wants it any longer."""
 
     def init(self) -> None:
         self.closed = 0

@@ -13,7 +13,7 @@ APP = "stream:Writer"
 
 
 class Writer(DirtyApp):
-    """Produces one word after the other."""
+    """Produces one word after another."""
 
     def words(self, text: str) -> Iterator[str]:
         for word in text.split():

@@ -14,7 +14,7 @@ from dirtyd import DirtyApp, errors, get_dirty_client_async
 try:
     from fastapi import FastAPI, HTTPException
     from fastapi.responses import HTMLResponse, StreamingResponse
-except ImportError:  # The worker needs only Model.
+except ImportError:  # The worker needs nothing but Model.
     FastAPI = None
 
 APP = "web:Model"
@@ -56,12 +56,12 @@ if FastAPI:
         client = await get_dirty_client_async()
         stream = client.stream_async(APP, "generate", prompt)
         try:
-            first = await anext(stream)  # Errors of the start still become a status.
+            first = await anext(stream)  # An error before the first chunk still becomes a status.
         except errors.DirtyQueueFullError as error:
             raise HTTPException(503, headers={"Retry-After": str(ceil(error.retry_after or 1))}) from error
 
         async def events() -> AsyncIterator[str]:
-            # Starlette cancels this generator when the browser leaves; leaving the block cancels the action.
+            # Starlette cancels this generator when the browser leaves; the end of the block cancels the action.
             async with stream:
                 yield f"data: {first}\n\n"
                 async for token in stream:

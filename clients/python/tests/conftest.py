@@ -11,7 +11,7 @@ from server_process import Server
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Callable[..., FakeArbiter]]:
-    """Start a worker whose app `apps:App` has the given source, and boot it."""
+    """Return a function that starts a worker whose app `apps:App` has the given source, and boots it."""
     started: list[FakeArbiter] = []
 
     def start(source: str, *apps: str, boot: bool = True, env: dict[str, str] | None = None, **settings: object):
@@ -26,7 +26,7 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., FakeArbiter]]:
 
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[Fifo]:
-    """The FIFO `started`, to which the actions of a test write when they run."""
+    """The FIFO `started`. The actions of a test write to it when they run."""
     fifo = Fifo(tmp_path / "started")
     yield fifo
     os.close(fifo.fd)
@@ -34,7 +34,7 @@ def started(tmp_path: Path) -> Iterator[Fifo]:
 
 @pytest.fixture
 def finish(tmp_path: Path) -> Iterator[Fifo]:
-    """The FIFO `finish`, from which an action reads a line when it waits to be let go."""
+    """The FIFO `finish`. An action that waits until it may end reads a line from it."""
     fifo = Fifo(tmp_path / "finish")
     yield fifo
     os.close(fifo.fd)
@@ -42,7 +42,7 @@ def finish(tmp_path: Path) -> Iterator[Fifo]:
 
 @pytest.fixture
 def server() -> Iterator[Server]:
-    with tempfile.TemporaryDirectory() as directory:  # Short: the path of a socket has few bytes.
+    with tempfile.TemporaryDirectory() as directory:  # The path of a socket must be short.
         server = Server(Path(directory))
         yield server
         server.stop()

@@ -13,7 +13,7 @@ from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest, ExecuteResponse
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
 from dirtyd.values import decode, encode
 
-# Only a limit for tests that fail; those that pass never come near it.
+# The limit, in seconds, at which a test fails. A test that passes never comes near it.
 PATIENCE = 30.0
 
 
@@ -25,6 +25,8 @@ class FakeArbiter:
         self.sock.settimeout(PATIENCE)
         self.stderr_path = directory / "stderr.log"
         self.calls = 0
+        #: The version of the protocol; `welcome` may choose another.
+        self.version = 2
         with theirs, self.stderr_path.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "dirtyd.worker"],
@@ -58,11 +60,12 @@ class FakeArbiter:
 
     def welcome(self, **settings: Any) -> pb.Hello:
         hello = self.expect("hello")
-        self.send(welcome=pb.Welcome(**{"protocol_version": 1, "worker_id": 7, "threads": 1, "pool": "p", **settings}))
+        self.version = settings.setdefault("protocol_version", self.version)
+        self.send(welcome=pb.Welcome(**{"worker_id": 7, "threads": 1, "pool": "p", **settings}))
         return hello
 
     def init(self, app: str) -> Any:
-        """InitApp; the AppReady or AppFailed that answers it."""
+        """Ask for an app and return the AppReady or AppFailed that answers."""
         self.send(init_app=pb.InitApp(app=app))
         frame = self.receive()
         return getattr(frame, frame.WhichOneof("kind"))
@@ -86,23 +89,33 @@ class FakeArbiter:
         metadata: dict[str, bytes] | None = None,
         **kwargs: Any,
     ) -> int:
-        """Send a Request; its call id."""
-        self.calls += 1
+        """Send a Request and return its call id."""
         message = ExecuteRequest(app=app, action=action)
         for value in args:
             encode(value, message.args.add())
         for name, value in kwargs.items():
             encode(value, message.kwargs[name])
-        request = pb.Request(
-            call_id=self.calls, stream=stream, timeout_micros=int(timeout * 1e6), payload=message.SerializeToString(),
-            request_id=f"r{self.calls}", credit=pb.Credit(chunks=chunks, bytes=size) if stream else None,
-            metadata=[pb.Metadata(key=key, value=value) for key, value in (metadata or {}).items()],
-        )  # fmt: skip
+        request = self.request(app, action, message.SerializeToString(), timeout)
+        request.stream = stream
+        if stream:
+            request.credit.chunks, request.credit.bytes = chunks, size
+        for key, entry in (metadata or {}).items():
+            request.metadata.add(key=key, value=entry)
         self.send(request=request)
-        return self.calls
+        return request.call_id
+
+    def request(self, app: str, action: str, payload: bytes, timeout: float = 60) -> pb.Request:
+        """Return the next Request as an arbiter of this version writes it, for one result."""
+        self.calls += 1
+        request = pb.Request(call_id=self.calls, request_id=f"r{self.calls}", payload=payload)
+        request.timeout_micros = int(timeout * 1e6)
+        if self.version >= 2:
+            request.app, request.action = app, action
+            request.payload_kind = pb.PAYLOAD_KIND_EXECUTE_REQUEST
+        return request
 
     def value(self, kind: str = "response") -> Any:
-        """Receive a Response or Chunk; what it carries."""
+        """Receive a Response or Chunk and return what it carries."""
         return decode(ExecuteResponse.FromString(self.expect(kind).payload).result)
 
     def call(self, action: str, *args: Any, **kwargs: Any) -> Any:
@@ -146,7 +159,7 @@ def write_app(directory: Path, source: str, name: str = "apps.py") -> None:
 
 
 class Fifo:
-    """A place where an action of a test meets the test: each side waits for the other, this one with a limit."""
+    """A place where an action meets its test. Each side waits for the other, the test with a limit."""
 
     def __init__(self, path: Path) -> None:
         os.mkfifo(path)

@@ -1,4 +1,4 @@
-"""An arbiter for tests of the client: python fake_server.py SOCKET DIRECTORY. Prints "ready", ends with its stdin."""
+"""An arbiter for tests of the client: python fake_server.py SOCKET DIRECTORY. Prints "ready"; exits when stdin ends."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ from google.rpc.status_pb2 import Status
 from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest, ExecuteResponse, ExecuteStreamResponse
 from dirtyd.values import decode, encode
 
-#: Attempts by the name of a test.
+#: The number of attempts, by the name of a test.
 attempts: Counter[str] = Counter()
 
 
@@ -47,7 +47,7 @@ def fail(
 
 
 def fail_first(context: grpc.ServicerContext, name: str, failures: int, *failure: Any) -> None:
-    """Fail so many attempts of one name."""
+    """Fail the first attempts under one name."""
     attempts[name] += 1
     if attempts[name] <= failures:
         fail(context, *failure)
@@ -112,7 +112,7 @@ def main() -> None:
     server.stop(0)
     sys.stdout.flush()
 
-    os._exit(0)  # Threads of "never" stay behind.
+    os._exit(0)  # The threads of "never" still run.
 
 
 if __name__ == "__main__":

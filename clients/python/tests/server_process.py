@@ -1,4 +1,4 @@
-"""The fake server as a process, so that tests can fork, and can end and restart it."""
+"""The fake server as a process, so that tests can fork, and can stop and restart it."""
 
 import subprocess
 import sys
@@ -23,5 +23,5 @@ class Server:
         self.process.communicate(timeout=30)
 
     def ended(self) -> bool:
-        """True once a call that never ends by itself was cancelled."""
+        """Return True once a call that never ends by itself is cancelled."""
         return (self.directory / "ended").exists()

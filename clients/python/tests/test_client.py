@@ -81,7 +81,7 @@ def test_async(server: Server) -> None:
             with pytest.raises(errors.DirtyWorkerCrashedError):
                 assert [chunk async for chunk in client.stream_async("m:A", "breaks_off", 1)]
 
-    for _ in range(2):  # Another loop, another channel.
+    for _ in range(2):  # Each loop has its own channel.
         asyncio.run(run())
 
 
@@ -177,7 +177,7 @@ def test_a_restarted_daemon_is_found_again(client: DirtyClient, server: Server) 
     def works() -> bool:
         try:
             return client.execute("m:A", "go")["action"] == "go"
-        except errors.DirtyConnectionError:  # The back-off of at most half a second.
+        except errors.DirtyConnectionError:  # The back-off takes at most half a second.
             return False
 
     eventually(works)

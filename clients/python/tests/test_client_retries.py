@@ -1,4 +1,4 @@
-"""What the client tries again, and what never, in each of its four kinds of call."""
+"""Which failures the client retries, and which it does not, in each of its four kinds of call."""
 
 import asyncio
 import time

@@ -22,7 +22,7 @@ def round_trip(value: object) -> object:
 
 
 def same(left: object, right: object) -> bool:
-    """Equal, and of equal types all the way down: True is not 1."""
+    """Return True if the two are equal and of equal types all the way down: True is not 1."""
     if type(left) is not type(right):
         return False
     if isinstance(left, list):

@@ -1,4 +1,4 @@
-"""What is read and written by hand is what protobuf reads and writes, also of bytes that nobody should send."""
+"""What is read and written by hand is what protobuf reads and writes, even for bytes that nobody should send."""
 
 import struct
 from contextlib import suppress
@@ -12,7 +12,7 @@ from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest
 from dirtyd._proto.dirty.v1.value_pb2 import Value
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
 from dirtyd.values import MAX_DEPTH, decode, encode
-from dirtyd.worker.wire import read_arguments, read_request, request_of
+from dirtyd.worker.wire import NAMES, read_arguments, read_names, read_request, request_of
 from dirtyd.worker.wire_values import Unusual, read_value, read_varint, varint, write_value
 
 text = st.text(st.characters(exclude_categories=["Cs"]))
@@ -27,12 +27,15 @@ requests = st.builds(
     request_id=text,
     payload=st.binary(max_size=300),
     metadata=st.lists(st.builds(pb.Metadata, key=text, value=st.binary()), max_size=1),
+    app=text,
+    action=text,
+    payload_kind=st.integers(-(2**31), 2**31 - 1),
     credit=st.none() | st.builds(pb.Credit, chunks=st.integers(0, 2**32 - 1), bytes=numbers),
 )
 
 
 def exact(value: object) -> object:
-    """Comparable with ==, where True is not 1 and one NaN is like the other."""
+    """Return a value that compares with ==, in which True is not 1 and one NaN equals another."""
     if isinstance(value, dict):
         return dict, {key: exact(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -55,9 +58,20 @@ def by_protobuf(payload: bytes) -> tuple[object, ...]:
     return request.app, request.action, exact(args), exact({key: decode(item) for key, item in request.kwargs.items()})
 
 
+def without_names(payload: bytes) -> bytes:
+    """Return an ExecuteRequest without its names, which need not even be text if nobody reads them."""
+    kept, at = b"", 0
+    while at < len(payload):
+        size, start = read_varint(payload, at + 1)
+        if payload[at] not in NAMES:
+            kept += payload[at : start + size]
+        at = start + size
+    return kept
+
+
 @st.composite
 def damaged(draw: st.DrawFn, whole: st.SearchStrategy[bytes]) -> bytes:
-    """Bytes with a few of them changed, cut out or put in."""
+    """Draw bytes and change, remove or insert a few of them."""
     data = bytearray(draw(whole))
     for _ in range(draw(st.integers(1, 3))):
         at = draw(st.integers(0, len(data)))
@@ -73,22 +87,29 @@ def test_protobuf_reads_what_is_written_by_hand(value: object) -> None:
 @given(st.lists(values, max_size=3), st.dictionaries(text, values, max_size=3), st.booleans())
 def test_arguments_are_read_without_protobuf(args: list[object], kwargs: dict[str, object], view: bool) -> None:
     payload = execute_request(args, kwargs)
-    read = read_arguments(memoryview(bytearray(payload)) if view else payload)
-    assert read is not None
-    app, action, *rest = read
-    assert (app, action, *map(exact, rest)) == ("apps:App", "act", exact(args), exact(kwargs))
+    data = memoryview(bytearray(payload)) if view else payload
+    names = read_names(data)
+    assert names is not None
+    assert names[:2] == ("apps:App", "act")
+    for at in (0, names[2]):
+        read = read_arguments(data, at)
+        assert read is not None
+        assert [*map(exact, read)] == [exact(args), exact(kwargs)]
 
 
 @given(damaged(st.builds(execute_request, st.lists(values, max_size=2), st.dictionaries(text, values, max_size=2))))
 def test_damaged_arguments_are_read_as_by_protobuf_or_not_at_all(payload: bytes) -> None:
     read = read_arguments(payload)
     if read is not None:
-        app, action, args, kwargs = read
-        assert (app, action, exact(args), exact(kwargs)) == by_protobuf(payload)
+        assert (*map(exact, read),) == by_protobuf(without_names(payload))[2:]
+    if names := read_names(payload):
+        read = read_arguments(payload, names[2])
+        if read is not None:
+            assert (*names[:2], *map(exact, read)) == by_protobuf(payload)
 
 
 def attributes(request: object) -> tuple[object, ...]:
-    names = ("call_id", "stream", "timeout_micros", "request_id", "payload")
+    names = ("call_id", "stream", "timeout_micros", "request_id", "payload", "app", "action", "payload_kind")
     return tuple(getattr(request, name) for name in names)
 
 
@@ -97,7 +118,7 @@ def test_requests_are_read_as_by_protobuf_or_not_at_all(request: pb.Request) -> 
     read = read_request(pb.ArbiterFrame(request=request).SerializeToString())
     if read is None:
         zero = not request.call_id or not request.timeout_micros or not request.payload
-        assert zero or request.stream or request.metadata or request.HasField("credit")
+        assert zero or request.payload_kind < 0 or request.stream or request.metadata or request.HasField("credit")
     else:
         assert attributes(read) == attributes(request)
         assert not request.metadata
@@ -114,8 +135,9 @@ def test_damaged_requests_are_read_as_by_protobuf_or_not_at_all(frame: bytes) ->
         assert not request.HasField("credit")
 
 
-def test_the_usual_request_is_read_without_protobuf() -> None:
-    request = pb.Request(call_id=300, timeout_micros=300_000_000, request_id="300", payload=b"x" * 200)
+@pytest.mark.parametrize("names", [{}, {"app": "apps:App", "action": "act", "payload_kind": 1}], ids=["1", "2"])
+def test_the_usual_request_is_read_without_protobuf(names: dict[str, object]) -> None:
+    request = pb.Request(call_id=300, timeout_micros=300_000_000, request_id="300", payload=b"x" * 200, **names)
     read = read_request(pb.ArbiterFrame(request=request).SerializeToString())
     assert read is not None
     assert attributes(read) == attributes(request)
@@ -168,5 +190,6 @@ def test_no_number_is_longer_than_64_bits(data: bytes) -> None:
 
 def test_a_malformed_request_is_neither_read_by_hand_nor_by_protobuf() -> None:
     assert read_arguments(b"\xff\xff") is None
+    assert read_names(b"\xff\xff") is None
     with pytest.raises(DecodeError):
         ExecuteRequest.FromString(b"\xff\xff")

@@ -1,4 +1,4 @@
-"""Loading: what may be an app, what is reported when it fails, and that a corrected file is seen."""
+"""Loading: what may be an app, what the worker reports when it fails, and that it reads a corrected file."""
 
 import pytest
 
@@ -99,7 +99,7 @@ def test_the_traceback_of_init(worker) -> None:
 
 @pytest.mark.parametrize("fault", ["raise ValueError", "nonsense ?", "import gone"])
 def test_a_corrected_file_is_seen(worker, tmp_path, fault) -> None:
-    """The app's own module and one that it imports, both corrected within the same second."""
+    """The module of the app and one that it imports are corrected within the same second."""
     write_app(tmp_path, f"import helper\n{fault}\n", "late.py")
     write_app(tmp_path, "value = 1\n", "helper.py")
     arbiter = worker(APP)

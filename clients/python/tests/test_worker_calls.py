@@ -1,4 +1,4 @@
-"""What a call gives back, on the main thread and on threads."""
+"""What a call returns, on the main thread and on threads."""
 
 import pytest
 
@@ -78,7 +78,7 @@ def arbiter(worker, request):
 
 
 def stream(arbiter, action, *args, **kwargs):
-    """Run a stream to its end: its chunks, and the terminal frame's kind."""
+    """Run a stream to its end. Return its chunks and the kind of its terminal frame."""
     arbiter.start(action, *args, stream=True, **kwargs)
     chunks = []
     while True:
@@ -221,7 +221,7 @@ def test_large_arguments(worker) -> None:
 
 @pytest.mark.parametrize("payload", [b"\xff\xff", b"\x0a\x08apps:App\x12\x04echo\x1a\x00"])
 def test_malformed_requests(arbiter, payload) -> None:
-    arbiter.send(request=pb.Request(call_id=99, payload=payload))
+    arbiter.send(request=arbiter.request("apps:App", "echo", payload))
     assert arbiter.expect("error").kind == pb.ERROR_KIND_INVALID_REQUEST
     assert arbiter.call("count") == 1
 

@@ -12,7 +12,7 @@ from pathlib import Path
 class App(dirtyd.DirtyApp):
     def alive(self): return True
 
-    # Each says "started" through a file or chunk, then goes on for longer than any test has patience.
+    # Each says "started" through a file or a chunk, then goes on for longer than any test waits.
     def started(self): Path("started").write_text("x")
 
     def sleeps(self):
@@ -208,7 +208,7 @@ def test_frames_for_ended_calls_are_ignored(arbiter) -> None:
 
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_timeout_never_hits_another_call(worker, threads) -> None:
-    """Cancels that race with the end of their calls: each call ends once, and the worker lives."""
+    """Cancels race with the end of their calls: each call ends once, and the worker lives on."""
     arbiter = worker(APP, threads=threads)
     for _ in range(300):
         call_id = arbiter.start("alive")

@@ -1,4 +1,4 @@
-"""Streams send within their credit, and go on when there is more."""
+"""Streams send within their credit, and go on when they get more."""
 
 import pytest
 
@@ -30,7 +30,7 @@ def test_chunks_are_counted(arbiter, action) -> None:
     call_id = arbiter.start(action, 7, stream=True, chunks=2)
     assert [arbiter.value("chunk") for _ in range(2)] == [0, 1]
     for expected in ([2], [3, 4, 5]):
-        # The Pong would come after a chunk that was sent without credit.
+        # A chunk that was sent without credit would come before the Pong.
         arbiter.ping()
         arbiter.send(credit={"call_id": call_id, "chunks": len(expected)})
         assert [arbiter.value("chunk") for _ in expected] == expected

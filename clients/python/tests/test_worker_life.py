@@ -9,7 +9,7 @@ import time
 import pytest
 
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
-from fake_arbiter import PATIENCE, FakeArbiter
+from fake_arbiter import PATIENCE
 
 APP = """
 import ctypes, multiprocessing, os, pathlib, subprocess, sys, threading, time
@@ -70,7 +70,6 @@ class Async:
 
 def test_hello(worker) -> None:
     hello = worker(APP, boot=False).welcome()
-    assert hello.protocol_version == 1
     assert hello.runtime.startswith("python 3.")
     assert hello.stack_dump_signal == signal.SIGQUIT
 
@@ -233,13 +232,6 @@ def test_a_frame_in_pieces(worker) -> None:
     for byte in len(data).to_bytes(4, "big") + data:
         arbiter.sock.sendall(bytes([byte]))
     assert arbiter.expect("pong").nonce == 9
-
-
-def test_another_version_of_the_protocol(worker) -> None:
-    arbiter: FakeArbiter = worker(APP, boot=False)
-    arbiter.welcome(protocol_version=2)
-    assert arbiter.process.wait(PATIENCE) == 1
-    assert "version 2" in arbiter.stderr()
 
 
 @pytest.mark.parametrize("number", ["", "x", "1000"])

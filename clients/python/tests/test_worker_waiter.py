@@ -1,4 +1,4 @@
-"""Waiting for a socket, with open eyes and without."""
+"""Waits for a socket, with open eyes and without."""
 
 import socket
 import threading

@@ -1,6 +1,9 @@
 use dirtyd_client::{
     Args, Tensor, Value,
-    proto::{v1, worker::ErrorKind},
+    proto::{
+        v1,
+        worker::{CancelReason, ErrorKind, Request},
+    },
 };
 
 use crate::{
@@ -126,7 +129,8 @@ pub fn execute_of_a_streaming_action(runtime: &Runtime) {
 
 pub fn a_request_that_is_garbage(runtime: &Runtime) {
     let mut arbiter = Arbiter::ready(runtime, 1);
-    let id = arbiter.request_bytes(vec![0xff; 9], None);
+    let frame = arbiter.frame(&request("echo", Args::none()), None);
+    let id = arbiter.start_call(Request { payload: vec![0xff; 9].into(), ..frame });
     arbiter.failure(id, ErrorKind::InvalidRequest);
 }
 
@@ -156,4 +160,24 @@ pub fn two_calls_at_once(runtime: &Runtime) {
     arbiter.credit(held, 2, 0);
     assert_eq!([arbiter.chunk(held), arbiter.chunk(held)], [1.into(), 2.into()]);
     arbiter.end(held);
+}
+
+/// Ids below 2^53 are whole numbers in every language; none may become another.
+pub fn the_largest_call_ids_stay_apart(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 3);
+    let last = (1 << 53) - 1;
+    let [cancelled, held, third] = [last, last - 1, last - 2].map(|call_id| {
+        let count = request("count", [2.into()].into());
+        let frame = arbiter.frame(&count, Some((1, 1000)));
+        let id = arbiter.start_call(Request { call_id, ..frame });
+        assert_eq!(arbiter.chunk(id), 0.into());
+        id
+    });
+    arbiter.cancel(cancelled, CancelReason::CallerGone);
+    arbiter.failure(cancelled, ErrorKind::Cancelled);
+    for id in [third, held] {
+        arbiter.credit(id, 1, 0);
+        assert_eq!(arbiter.chunk(id), 1.into());
+        arbiter.end(id);
+    }
 }

@@ -5,6 +5,7 @@ mod calls;
 mod cancel;
 mod ending;
 mod streams;
+mod versions;
 
 use crate::runtime::Runtime;
 
@@ -30,7 +31,7 @@ cases! {
         an_app_chooses_code_and_metadata, the_worst_that_an_action_can_throw, a_missing_action, a_private_action,
         a_result_without_a_form, a_result_that_is_too_large, execute_of_a_streaming_action,
         a_request_that_is_garbage, an_argument_without_a_kind, an_app_that_is_not_loaded,
-        two_calls_at_once;
+        two_calls_at_once, the_largest_call_ids_stay_apart;
     streams: chunks_then_end, an_empty_stream, a_plain_result_is_a_response,
         chunk_credit_is_kept_and_resumes, byte_credit_is_kept_and_resumes,
         an_exception_after_chunks, a_chunk_that_is_too_large;
@@ -40,5 +41,8 @@ cases! {
         unknown_calls_are_ignored, ping_is_answered_while_busy;
     ending: shutdown_closes_apps_and_exits_0, shutdown_lets_a_call_finish,
         end_of_file_ends_the_worker, end_of_file_ends_a_busy_worker, garbage_ends_it,
-        an_unknown_kind_of_frame_ends_it, an_endless_frame_ends_it, another_version_ends_it;
+        an_unknown_kind_of_frame_ends_it, an_endless_frame_ends_it;
+    versions: hello_says_which_are_spoken, an_older_version_ends_it, a_newer_version_ends_it,
+        unknown_capabilities_are_ignored, one_of_frame_and_payload_names_the_action,
+        payload_kinds_that_nobody_agreed_on;
 }

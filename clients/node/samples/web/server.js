@@ -21,7 +21,7 @@ web.get("/tokens", async ({ query }, response) => {
   response.on("close", () => left.abort());
   try {
     for await (const token of client.stream("web/model:Model", "generate", [query.prompt], { signal })) {
-      // Only now, so that errors of the start still become a status.
+      // Not earlier, so that an error before the first chunk still becomes a status.
       if (!response.headersSent) response.type("text/event-stream");
       if (!response.write(`data: ${token}\n\n`)) await once(response, "drain", { signal });
     }

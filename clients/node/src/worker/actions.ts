@@ -1,8 +1,8 @@
 /**
- * From a request to its one outcome: decode, call the app, and follow what it returns.
+ * From a request to its one outcome: decode it, call the app, and follow what the app returns.
  *
  *   plain value      -> Response
- *   promise          -> awaited, then its result is looked at again
+ *   promise          -> awaited; then its result is followed likewise
  *   iterator, async iterable (a generator is the usual one) -> Chunk ... End
  *   throws           -> Error
  */
@@ -11,15 +11,15 @@ import { setImmediate as breath } from "node:timers/promises";
 import { isActionNotFound } from "../app.js";
 import { CURRENT } from "../call.js";
 import { ExecuteRequest, ExecuteResponse } from "../gen/dirty/v1/arbiter.js";
-import { ErrorKind, type Failure } from "../gen/dirty/worker/v1/worker.js";
-import { type Doubles, decode, decodeMap, encode } from "../values.js";
+import { ErrorKind, type Failure, PayloadKind } from "../gen/dirty/worker/v1/worker.js";
+import { decode, decodeMap, encode } from "../values.js";
 import { describe, plain, typeName } from "./failures.js";
 import type { Apps } from "./loader.js";
 import type { Running } from "./running.js";
 
 type Chunks = Iterator<unknown> | AsyncIterator<unknown>;
 
-/** The runtime, not the app, ends a call badly. */
+/** A failure of a call that comes from the runtime, not from the app. */
 class Refusal extends Error {
   constructor(
     readonly kind: ErrorKind,
@@ -29,7 +29,7 @@ class Refusal extends Error {
   }
 }
 
-/** Run a call to its end; sends exactly one terminal frame. `limit` is the largest payload in bytes. */
+/** Run a call to its end and send exactly one terminal frame. `limit` is the largest payload in bytes. */
 export async function perform(call: Running, apps: Apps, limit: number): Promise<void> {
   try {
     if (call.cancelled) return call.endCancelled();
@@ -42,27 +42,32 @@ export async function perform(call: Running, apps: Apps, limit: number): Promise
   }
 }
 
-/** Call the action. In an async function of its own what it returns first is awaited there. */
+/** Call the action and return what it returns, a promise perhaps. */
 function invoke(call: Running, apps: Apps): unknown {
-  const { app: path, action, ...values } = open(call.payload, (name) => apps.doubles(name));
-  Object.assign(call.public, { app: path, action, ...values });
+  Object.assign(call.public, open(call, apps));
+  const { app: path, action, args, kwargs } = call.public;
   const app = apps.get(path);
-  if (!app)
-    throw new Refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, plain(`this worker has not loaded the app "${path}"`));
-  return app.call(action, values.args, values.kwargs);
+  if (!app) throw invalid(`this worker has not loaded the app "${path}"`);
+  return app.call(action, args, kwargs);
 }
 
-function open(payload: Uint8Array, doublesOf: (app: string) => Doubles) {
+/** Decode a request and return its names and arguments. */
+function open({ payload, payloadKind, public: named }: Running, apps: Apps) {
+  if (payloadKind !== undefined && payloadKind !== PayloadKind.PAYLOAD_KIND_EXECUTE_REQUEST) {
+    throw invalid(`the request has payload kind ${payloadKind}, which this worker does not know`);
+  }
   try {
-    const { app, action, args, kwargs } = ExecuteRequest.decode(payload);
-    const doubles = doublesOf(app);
-    return { app, action, args: args.map((value) => decode(value, doubles)), kwargs: decodeMap(kwargs, doubles) };
+    const request = ExecuteRequest.decode(payload);
+    const { app, action } = payloadKind === undefined ? request : named;
+    const doubles = apps.doubles(app);
+    const args = request.args.map((value) => decode(value, doubles));
+    return { app, action, args, kwargs: decodeMap(request.kwargs, doubles) };
   } catch (error) {
     throw refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, error);
   }
 }
 
-/** Encode a result or a chunk; the two messages are the same on the wire. */
+/** Return a result or a chunk, encoded. The two messages are the same on the wire. */
 function seal(value: unknown, what: string, limit: number): Uint8Array {
   let payload: Uint8Array;
   try {
@@ -75,11 +80,15 @@ function seal(value: unknown, what: string, limit: number): Uint8Array {
   throw new Refusal(ErrorKind.ERROR_KIND_MESSAGE_TOO_LARGE, plain(size));
 }
 
+function invalid(message: string): Refusal {
+  return new Refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, plain(message));
+}
+
 function refusal(kind: ErrorKind, error: unknown): Refusal {
   return new Refusal(kind, plain(error instanceof Error ? error.message : String(error), typeName(error)));
 }
 
-/** What is to be streamed. An array, a Map and a string are values, though they can be iterated too. */
+/** Return what should be streamed. An array, a Map and a string are values, although they are iterable. */
 function chunksOf(result: unknown): Chunks | undefined {
   if (typeof result !== "object" || result === null) return undefined;
   if (Symbol.asyncIterator in result) return (result as AsyncIterable<unknown>)[Symbol.asyncIterator]();
@@ -100,7 +109,7 @@ async function stream(call: Running, chunks: Chunks, limit: number): Promise<voi
       const payload = seal(value, "chunk", limit);
       while (!call.cancelled && !credit.take(payload.length)) await credit.changed();
       if (!call.cancelled) call.chunk(payload);
-      // A generator that never waits would keep Cancel and Ping from being read.
+      // A generator that never waits would otherwise keep the worker from reading Cancel and Ping.
       await breath();
     }
   } finally {
@@ -109,7 +118,7 @@ async function stream(call: Running, chunks: Chunks, limit: number): Promise<voi
   call.endCancelled();
 }
 
-/** End a call with what it threw. */
+/** End a call with what its code has thrown. */
 function report(call: Running, error: unknown): void {
   if (error instanceof Refusal) call.fail(error.kind, error.failure);
   else if (call.cancelled && isAbort(error, call.public.signal)) call.endCancelled();
@@ -117,7 +126,7 @@ function report(call: Running, error: unknown): void {
   else call.fail(ErrorKind.ERROR_KIND_APP, describe(error));
 }
 
-/** True for what the functions of Node throw when their signal is aborted. */
+/** Return true for what functions of Node throw when their signal is aborted. */
 function isAbort(error: unknown, signal: AbortSignal): boolean {
   return error === signal.reason || (error instanceof Error && error.name === "AbortError");
 }

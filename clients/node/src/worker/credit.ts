@@ -1,4 +1,4 @@
-/** How many chunks a stream may send: the arbiter's way to hold back a generator. */
+/** The credit of a stream, by which the arbiter holds back a generator. Nobody else counts. */
 export class Credit {
   #chunks: number;
   #bytes: number;
@@ -10,7 +10,7 @@ export class Credit {
     this.#bytes = Number(bytes);
   }
 
-  /** Take the credit for one chunk of `size` bytes, if there is any. */
+  /** Take the credit for one chunk of `size` bytes. Returns false if there is none. */
   take(size: number): boolean {
     if (this.#chunks <= 0 || this.#bytes <= 0) return false;
     this.#chunks--;
@@ -18,20 +18,20 @@ export class Credit {
     return true;
   }
 
-  /** Note a Credit frame. */
+  /** Add what a Credit frame grants. */
   add(chunks: number, bytes: bigint): void {
     this.#chunks += chunks;
     this.#bytes += Number(bytes);
     this.#wake?.();
   }
 
-  /** End the wait, if any, and all later ones: the call is cancelled. */
+  /** End the wait, if there is one, and all later ones, because the call is cancelled. */
   close(): void {
     this.#closed = true;
     this.#wake?.();
   }
 
-  /** Resolves when there may be credit, or the call is cancelled. */
+  /** Resolves once there may be more credit, or the call is cancelled. */
   changed(): Promise<void> {
     if (this.#closed) return Promise.resolve();
     return new Promise((resolve) => {

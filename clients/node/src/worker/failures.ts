@@ -1,4 +1,4 @@
-/** What was thrown, as Failure messages: type, message, traceback, and what the app chose for its caller. */
+/** What was thrown as a Failure message: type, message, traceback, and what the app has chosen for its caller. */
 
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
@@ -7,10 +7,10 @@ import type { Failure } from "../gen/dirty/worker/v1/worker.js";
 
 const MAX_MESSAGE = 16 * 1024;
 const MAX_TRACEBACK = 64 * 1024;
-/** Of keys and values together; what does not fit is left out. The arbiter passes on still less. */
+/** For all keys and values together; an entry that does not fit is left out. The arbiter passes on even less. */
 const MAX_METADATA = 16 * 1024;
 
-// The frames of these are the runtime's, not the app's.
+// Frames in these files belong to the runtime, not to the app.
 const OWN = fileURLToPath(new URL(".", import.meta.url));
 
 interface Choice {
@@ -18,7 +18,7 @@ interface Choice {
   metadata?: unknown;
 }
 
-/** Turn what was thrown into a Failure. Never throws, however odd it is. */
+/** Return what was thrown as a Failure. Never throws, however odd that is. */
 export function describe(thrown: unknown): Failure {
   const chosen: Choice = typeof thrown === "object" && thrown !== null ? thrown : {};
   const code = attempt(() => codeOf(chosen.dirtyCode), 0);
@@ -31,13 +31,13 @@ export function describe(thrown: unknown): Failure {
   };
 }
 
-/** A Failure that nothing thrown stands behind. */
+/** Return a Failure that does not come from something thrown. */
 export function plain(message: string, exceptionType = ""): Failure {
   const cut = message.toWellFormed().slice(0, MAX_MESSAGE);
   return { exceptionType, message: cut, traceback: "", code: 0, metadata: new Map() };
 }
 
-/** The name of an error's kind: its `name`, or that of a class which does not set one. */
+/** Return the name of an error's type: its `name`, or that of its class if the class does not set `name`. */
 export function typeName(thrown: unknown): string {
   if (!(thrown instanceof Error)) return typeof thrown;
   return thrown.name === "Error" ? thrown.constructor.name : thrown.name;
@@ -48,7 +48,7 @@ function messageOf(thrown: unknown): string {
   return text.toWellFormed().slice(0, MAX_MESSAGE).toWellFormed();
 }
 
-/** The stack with those of its causes, without frames of the runtime. */
+/** Return the stack with those of its causes, without frames of the runtime. */
 function traceback(thrown: unknown): string {
   const mine = (line: string) => /^\s+at /.test(line) && (line.includes(OWN) || line.includes("node:internal"));
   const text = inspect(thrown, { colors: false, depth: 3, maxStringLength: MAX_MESSAGE })
@@ -59,7 +59,7 @@ function traceback(thrown: unknown): string {
   return text.length <= MAX_TRACEBACK ? text : `...\n${text.slice(-MAX_TRACEBACK)}`.toWellFormed();
 }
 
-/** The number of a gRPC code given by name or number; 0 for what is no error code. */
+/** Return the number of a gRPC code that is given by name or number; 0 if it is not an error code. */
 function codeOf(chosen: unknown): number {
   const codes: Record<string, unknown> = status;
   const number = typeof chosen === "string" ? codes[chosen] : Number(chosen);

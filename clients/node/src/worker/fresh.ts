@@ -1,12 +1,12 @@
 /**
- * A hook of Node's module loader: what a module that is imported afresh imports,
- * is imported afresh too, so that a corrected file is seen wherever it stands.
- * Installed packages and this one are not; many cannot be imported twice.
+ * A hook of Node's module loader. If a module is imported afresh, so is what it
+ * imports, so that a corrected file is read wherever it is. Installed packages and
+ * this one are not imported afresh, because many cannot be imported twice.
  */
 
 import type { ResolveHook } from "node:module";
 
-/** The key in a module's URL that makes it another module for Node. */
+/** The key in the URL of a module by which Node takes it for another module. */
 export const FRESH = "dirtyd";
 
 const PACKAGE = new URL("..", import.meta.url).href;

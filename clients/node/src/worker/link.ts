@@ -1,13 +1,13 @@
 /**
- * Frames on the socket to the arbiter: four bytes of length, big-endian, and one
- * encoded message.
+ * Frames on the socket to the arbiter. A frame is four bytes of length, big-endian,
+ * and one encoded message.
  */
 
 import type { Socket } from "node:net";
 import { ArbiterFrame, WorkerFrame } from "../gen/dirty/worker/v1/worker.js";
 import { plainBytes } from "../values.js";
 
-/** Room for what surrounds a payload: names, metadata, the envelope. */
+/** The bytes that may surround a payload in its frame: names, metadata, the envelope. */
 export const ENVELOPE = 1024 * 1024;
 
 /** What goes out. */
@@ -15,10 +15,10 @@ export type Outgoing = NonNullable<WorkerFrame["kind"]>;
 /** What comes in. */
 export type Incoming = NonNullable<ArbiterFrame["kind"]>;
 
-/** The arbiter sent what is no frame. There is no way to find the next one. */
+/** The arbiter has broken the protocol. There is no way to find the next frame. */
 export class ProtocolError extends Error {}
 
-/** The socket. `onFrame` gets each frame; `onLost` the fault that ended the reading, or undefined at its end. */
+/** The socket. It calls `onFrame` with each frame, and `onLost` with the fault that has ended it, if any. */
 export class Link {
   /** The largest frame that is accepted, in bytes. */
   limit = ENVELOPE;
@@ -47,11 +47,11 @@ export class Link {
       }
     });
     socket.on("end", () => lose());
-    // A broken pipe or a reset: the arbiter is gone.
+    // After a broken pipe or a reset the arbiter is gone.
     socket.on("error", () => lose());
   }
 
-  /** Send one frame. An arbiter that is gone is noticed by reading, not here. */
+  /** Send one frame. If the arbiter is gone, the reading side notices it, not this one. */
   send(kind: Outgoing): void {
     const message = WorkerFrame.encode({ kind }).finish();
     const frame = Buffer.allocUnsafe(4 + message.length);
@@ -60,7 +60,7 @@ export class Link {
     this.#socket.write(frame);
   }
 
-  /** Resolves once all that was sent has left. */
+  /** Resolves once everything that was sent has left. */
   flushed(): Promise<void> {
     return new Promise((resolve) => this.#socket.end(resolve));
   }
@@ -93,6 +93,6 @@ function parse(data: Buffer): Incoming {
   } catch (error) {
     throw new ProtocolError(`a frame cannot be decoded: ${error}`);
   }
-  if (!kind) throw new ProtocolError("a frame of a kind that protocol version 1 does not have");
+  if (!kind) throw new ProtocolError("the arbiter sent a frame of an unknown kind");
   return kind;
 }

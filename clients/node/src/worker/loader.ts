@@ -1,4 +1,4 @@
-/** The apps of this worker: import, construct, init, close; and import afresh after a failure. */
+/** The apps of this worker: import, construct, init and close them, and import them afresh after a failure. */
 
 import { existsSync } from "node:fs";
 import { createRequire, register } from "node:module";
@@ -22,7 +22,7 @@ export class App {
     readonly doubles: Doubles,
   ) {}
 
-  /** Call an action. Keyword arguments, if there are any, come last, as one object. */
+  /** Call an action. Keyword arguments, if there are any, are one object and come last. */
   call(name: string, args: readonly unknown[], kwargs: Record<string, unknown>): unknown {
     if (name.startsWith("_")) {
       throw new ActionNotFound(`the action "${name}" is private: its name starts with an underscore`);
@@ -45,7 +45,7 @@ export class Apps {
     return this.#ready.get(path);
   }
 
-  /** How doubles are decoded for an app. */
+  /** Return how doubles are decoded for an app. */
   doubles(path: string): Doubles {
     return this.#ready.get(path)?.doubles ?? "exact";
   }
@@ -60,7 +60,7 @@ export class Apps {
     return Number(workers);
   }
 
-  /** Import, construct and init() the app. What a failed load imported is imported anew by the next. */
+  /** Import and construct the app, and call its init(). After a failed load, the next one imports afresh. */
   async load(path: string): Promise<void> {
     if (this.#ready.has(path)) return;
     const app = await this.#afreshAfterFailure(async () => {
@@ -72,7 +72,7 @@ export class Apps {
     this.#ready.set(path, app);
   }
 
-  /** close() every app, the latest first; failures go to `failed`. */
+  /** Call close() of every app, in the reverse order of loading. Failures go to `failed`. */
   async close(failed: (path: string, error: unknown) => void): Promise<void> {
     for (const [path, { instance }] of [...this.#ready].reverse()) {
       try {
@@ -103,15 +103,16 @@ export class Apps {
 
 /**
  * Return what "module:export" names. The module is a file, with or without its
- * extension and seen from the working directory, or else a package. `attempt`
- * other than 0 imports files afresh. Errors say which part is wrong.
+ * extension, relative to the working directory, or else a package. With an
+ * `attempt` other than 0, files are imported afresh. An error says which part is
+ * wrong.
  */
 export async function importPath(path: string, attempt = 0): Promise<unknown> {
   const colon = path.lastIndexOf(":");
   const module = path.slice(0, Math.max(colon, 0));
   const names = path.slice(colon + 1).split(".");
   if (!module || names.includes("")) {
-    throw new TypeError(`"${path}" is no import path; expected module:Export, such as ./thumbs.js:Thumbs`);
+    throw new TypeError(`"${path}" is not an import path; expected module:Export, such as ./thumbs.js:Thumbs`);
   }
   const url = locate(module);
   if (attempt) url.searchParams.set(FRESH, String(attempt));
@@ -127,7 +128,7 @@ function locate(module: string): URL {
   return pathToFileURL(file ?? createRequire(resolve("_")).resolve(module));
 }
 
-/** Let go of the user's CommonJS files; what is installed stays. */
+/** Drop the user's CommonJS files from the cache; installed packages stay. */
 function forgetCommonJs(): void {
   const { cache } = createRequire(import.meta.url);
   for (const name of Object.keys(cache)) if (!name.includes("/node_modules/")) delete cache[name];

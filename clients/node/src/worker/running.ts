@@ -1,16 +1,25 @@
-/** One call inside the worker: its state, how it is cancelled, and its one terminal frame. */
+/** One call inside the worker: its state, its cancellation, and its one terminal frame. */
 
 import { performance } from "node:perf_hooks";
 import { type Call, CallCancelled, CallTimeout } from "../call.js";
-import { CancelReason, ErrorKind, type Failure, type Request } from "../gen/dirty/worker/v1/worker.js";
+import {
+  CancelReason,
+  ErrorKind,
+  type Failure,
+  type PayloadKind,
+  type Request,
+} from "../gen/dirty/worker/v1/worker.js";
 import { Credit } from "./credit.js";
 import { plain } from "./failures.js";
 import type { Link, Outgoing } from "./link.js";
+import type { Agreement } from "./protocol.js";
 
 /** A call from its Request to its terminal frame. */
 export class Running {
   readonly id: bigint;
   readonly payload: Uint8Array;
+  /** What the payload is; undefined in version 1, where it is an ExecuteRequest that names app and action. */
+  readonly payloadKind: PayloadKind | undefined;
   /** Set for ExecuteStream. */
   readonly credit: Credit | undefined;
   readonly public: Call;
@@ -18,9 +27,10 @@ export class Running {
   readonly #link: Link;
   #ended = false;
 
-  constructor(request: Request, link: Link) {
+  constructor(request: Request, link: Link, { namesInFrame }: Agreement) {
     this.id = request.callId;
     this.payload = request.payload;
+    this.payloadKind = namesInFrame ? request.payloadKind : undefined;
     this.credit = request.stream ? new Credit(request.credit?.chunks ?? 0, request.credit?.bytes ?? 0n) : undefined;
     this.#link = link;
     const deadline = performance.now() + Number(request.timeoutMicros) / 1000;
@@ -28,9 +38,9 @@ export class Running {
       return [key, key.endsWith("-bin") ? value : Buffer.from(value).toString()] as const;
     });
     this.public = {
-      app: "", // These four are known once the payload is decoded.
-      action: "",
-      args: [],
+      app: namesInFrame ? request.app : "",
+      action: namesInFrame ? request.action : "",
+      args: [], // The arguments, and the names of version 1, are known once the payload is decoded.
       kwargs: {},
       requestId: request.requestId,
       deadline,
@@ -53,7 +63,7 @@ export class Running {
     this.credit?.close();
   }
 
-  /** Send one chunk, for which the credit was taken. */
+  /** Send one chunk. Its credit must have been taken. */
   chunk(payload: Uint8Array): void {
     this.#link.send({ $case: "chunk", value: { callId: this.id, payload } });
   }
@@ -63,12 +73,12 @@ export class Running {
     this.#finish({ $case: "response", value: { callId: this.id, payload } });
   }
 
-  /** End the stream well. */
+  /** End a stream that has succeeded. */
   end(): void {
     this.#finish({ $case: "end", value: { callId: this.id } });
   }
 
-  /** End the call badly. */
+  /** End a call that has failed. */
   fail(kind: ErrorKind, failure: Failure): void {
     this.#finish({ $case: "error", value: { callId: this.id, kind, failure } });
   }
@@ -78,7 +88,7 @@ export class Running {
     this.fail(ErrorKind.ERROR_KIND_CANCELLED, plain(`${this.public.app} ${this.public.action} was cancelled`.trim()));
   }
 
-  /** Exactly one terminal frame, whatever goes wrong after it. */
+  /** Send exactly one terminal frame, whatever goes wrong before or after it. */
   #finish(frame: Outgoing): void {
     if (!this.#ended) this.#link.send(frame);
     this.#ended = true;

@@ -1,4 +1,4 @@
-/** The life of a worker: what each frame asks for, and how it ends. */
+/** The life of a worker: what each frame asks for, and how the worker ends. */
 
 import type { Socket } from "node:net";
 import {
@@ -13,19 +13,20 @@ import { perform } from "./actions.js";
 import { describe } from "./failures.js";
 import { ENVELOPE, type Incoming, Link, ProtocolError } from "./link.js";
 import { Apps, importPath } from "./loader.js";
+import { Agreement, hello } from "./protocol.js";
 import { Running } from "./running.js";
 
-const PROTOCOL_VERSION = 1;
-/** How long in ms a worker without an arbiter may take to clean up, and one that has closed its apps to exit. */
+/** The milliseconds that a worker has to clean up without an arbiter, and to exit once its apps are closed. */
 const LINGER = 2000;
 
-/** One worker. All of its code runs on one thread: `threads` says how many actions may wait at once. */
+/** One worker. All its code runs on one thread; `threads` is the number of actions that may wait at a time. */
 export class Runtime {
   readonly #link: Link;
   readonly #apps = new Apps();
   readonly #calls = new Map<bigint, Running>();
+  #agreed = Agreement.lowest;
   #limit = 2 ** 31 - 1;
-  /** Imports and init() calls, one after the other, in the order of their frames. */
+  /** Runs imports and init() calls one after another, in the order of their frames. */
   #loading = Promise.resolve();
   #stopping = false;
   #ending = false;
@@ -42,7 +43,7 @@ export class Runtime {
   /** Introduce this worker to the arbiter. */
   start(): void {
     const runtime = `node ${process.versions.node} dirtyd ${VERSION}`;
-    this.#link.send({ $case: "hello", value: { protocolVersion: PROTOCOL_VERSION, runtime, stackDumpSignal: 0 } });
+    this.#link.send({ $case: "hello", value: hello(runtime) });
   }
 
   /** Finish the calls, then end. */
@@ -73,10 +74,8 @@ export class Runtime {
   }
 
   #onWelcome(welcome: Welcome): void {
-    const { protocolVersion, maxMessageSize, workerInitHook, workerId, pool, threads } = welcome;
-    if (protocolVersion !== PROTOCOL_VERSION) {
-      throw new ProtocolError(`the arbiter speaks version ${protocolVersion} of the protocol, this worker 1`);
-    }
+    const { maxMessageSize, workerInitHook, workerId, pool, threads } = welcome;
+    this.#agreed = Agreement.of(welcome);
     if (maxMessageSize) this.#limit = Number(maxMessageSize);
     this.#link.limit = this.#limit + ENVELOPE;
     if (!workerInitHook) return;
@@ -110,23 +109,23 @@ export class Runtime {
   }
 
   async #onRequest(request: Request): Promise<void> {
-    const call = new Running(request, this.#link);
+    const call = new Running(request, this.#link, this.#agreed);
     this.#calls.set(call.id, call);
     await perform(call, this.#apps, this.#limit);
     this.#calls.delete(call.id);
     if (this.#stopping && this.#calls.size === 0) void this.#end();
   }
 
-  /** The socket is of no more use: interrupt what runs, and never linger. */
+  /** Interrupt what runs, because the socket is of no more use, and exit soon. */
   #onLost(fault?: Error): void {
     if (this.#ending) return;
     if (fault)
       console.error(fault instanceof ProtocolError ? `failed to read from the arbiter: ${fault.message}` : fault);
-    else if (!this.#stopping) console.error("the arbiter is gone; exiting");
+    else if (!this.#stopping) console.error("the arbiter is gone; this worker exits");
     this.#status = fault ? 1 : 0;
     exitWithin(LINGER, this.#status);
     for (const call of this.#calls.values()) call.cancel(CancelReason.CANCEL_REASON_TIMEOUT);
-    // Calls that go on get half of the time; the rest is for close().
+    // Calls that go on have half of the time; the other half is for close().
     if (this.#calls.size > 0) setTimeout(() => void this.#end(), LINGER / 2);
     this.stop();
   }

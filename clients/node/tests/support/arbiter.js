@@ -4,7 +4,13 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { ExecuteRequest, ExecuteResponse } from "../../dist/gen/dirty/v1/arbiter.js";
-import { ArbiterFrame, CancelReason, ErrorKind, WorkerFrame } from "../../dist/gen/dirty/worker/v1/worker.js";
+import {
+  ArbiterFrame,
+  CancelReason,
+  ErrorKind,
+  PayloadKind,
+  WorkerFrame,
+} from "../../dist/gen/dirty/worker/v1/worker.js";
 import { decode, encode, plainBytes } from "../../dist/values.js";
 
 export { CancelReason, ErrorKind };
@@ -18,6 +24,7 @@ export class Arbiter {
   #waiting = [];
   #bytes = Buffer.alloc(0);
   #calls = 0n;
+  #version = 0;
 
   constructor(cwd) {
     this.child = spawn(process.execPath, [WORKER], {
@@ -31,7 +38,7 @@ export class Arbiter {
     this.socket.on("data", (data) => this.#receive(data)).on("error", () => {});
   }
 
-  /** A worker that has introduced itself, and has loaded `apps`. */
+  /** Return a worker that was welcomed and has loaded `apps`. */
   static async booted(cwd, apps = [], welcome = {}) {
     const arbiter = new Arbiter(cwd);
     await arbiter.expect("hello");
@@ -45,15 +52,18 @@ export class Arbiter {
 
   welcome(settings) {
     const defaults = {
-      protocolVersion: 1,
+      protocolVersion: 2,
       workerId: 7n,
       threads: 1,
       maxMessageSize: 1000n,
       workerInitHook: "",
       busyWaitMicros: 100,
       pool: "p",
+      capabilities: [],
     };
-    this.send("welcome", { ...defaults, ...settings });
+    const welcome = { ...defaults, ...settings };
+    this.#version = welcome.protocolVersion;
+    this.send("welcome", welcome);
   }
 
   send($case, value) {
@@ -66,9 +76,16 @@ export class Arbiter {
     this.socket.write(Buffer.concat([head, message]));
   }
 
-  /** Start a call; a credit makes it a stream. Returns its id. */
-  call(app, action, args = [], { kwargs = {}, credit, metadata = [] } = {}) {
+  /**
+   * Start a call; a credit makes it a stream. Returns its id. `frame` is what
+   * its Request says in place of what an arbiter would write.
+   */
+  call(app, action, args = [], { kwargs = {}, credit, metadata = [], frame = {} } = {}) {
     const callId = ++this.#calls;
+    const names =
+      this.#version < 2
+        ? { app: "", action: "", payloadKind: PayloadKind.PAYLOAD_KIND_UNSPECIFIED }
+        : { app, action, payloadKind: PayloadKind.PAYLOAD_KIND_EXECUTE_REQUEST };
     const named = Object.entries(kwargs).map(([key, value]) => [key, encode(value)]);
     const request = { app, action, args: args.map((value) => encode(value)), kwargs: new Map(named) };
     this.send("request", {
@@ -79,6 +96,8 @@ export class Arbiter {
       requestId: "r1",
       metadata,
       payload: ExecuteRequest.encode(request).finish(),
+      ...names,
+      ...frame,
     });
     return callId;
   }
@@ -87,20 +106,20 @@ export class Arbiter {
     this.send("cancel", { callId, reason });
   }
 
-  /** The next frame as `[kind, message]`. */
+  /** Return the next frame as `[kind, message]`. */
   next() {
     const frame = this.#frames.shift();
     return frame ? Promise.resolve(frame) : new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** The next frame, which must be of this kind; payloads are decoded to `value`. */
+  /** Return the next frame, which must be of this kind; of a frame with a payload, the decoded value. */
   async expect(expected) {
     const [kind, message] = await this.next();
     if (kind !== expected) throw new Error(`expected ${expected}, got ${kind} ${message.failure?.message}`);
     return message.payload ? decode(ExecuteResponse.decode(message.payload).result) : message;
   }
 
-  /** End it; its exit status. */
+  /** End the worker and return its exit status. */
   async end() {
     this.socket.end();
     return this.exited;

@@ -11,7 +11,7 @@ import { canonical, untag } from "./tagged.js";
 
 export const CASES = JSON.parse(readFileSync(join(PYTHON_APPS, "cases.json"), "utf8")).cases;
 
-/** Run one case; `told` gets what came of it. Throws if that is not what was expected. */
+/** Run one case and call `told` with its outcome. Throws if that is not the expected one. */
 async function runCase(client, it, told) {
   const directory = mkdtempSync(join(tmpdir(), "dirtyd-case-"));
   const closedFile = join(directory, "closed");
@@ -48,7 +48,7 @@ async function follow(client, { app, action, cancel_after }, args, options) {
   }
 }
 
-/** An outcome in the form that the reports of all clients share. */
+/** Return an outcome in the form that the reports of all clients share. */
 function asReported({ values, error }) {
   if (!error) return { values: values.map(canonical) };
   const { code, reason, message, remoteType = "", remoteTraceback = "" } = error;
@@ -75,8 +75,8 @@ function compareError(error, values, expect) {
 }
 
 /**
- * Run all cases, print a line for each and write the report of `name`; `skip` gives the reason to leave one out.
- * Returns how many failed.
+ * Run all cases, print a line for each and write the report of `name`. `skip` returns the reason to leave a case out.
+ * Returns the number of failed cases.
  */
 export async function report(name, socket, cases, skip = () => undefined) {
   const client = new DirtyClient({ socket, timeoutMs: 60_000 });
@@ -105,7 +105,7 @@ async function judge(client, it) {
   }
 }
 
-/** The report that tests/conformance/README.md describes; nowhere without a folder. */
+/** Write the report that tests/conformance/README.md describes, if a folder is named. */
 function writeReport(name, lines) {
   const folder = process.env.DIRTYD_CONFORMANCE_REPORT;
   if (!folder) return;

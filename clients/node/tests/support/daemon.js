@@ -24,7 +24,7 @@ const { DIRTYD_BIN, DIRTYD_TEST_PYTHON = "python3" } = process.env;
 
 /**
  * Start `dirtyd serve` in a directory of its own, with this configuration or with
- * that of a file; resolves once it answers.
+ * that of a file. Resolves once the daemon answers.
  */
 export async function startDaemon(configuration, file = undefined) {
   if (!DIRTYD_BIN) throw new Error("set DIRTYD_BIN to the daemon, such as ../../target/debug/dirtyd");
@@ -47,7 +47,7 @@ export async function startDaemon(configuration, file = undefined) {
 }
 
 class Daemon {
-  /** What it has written so far. */
+  /** What the daemon has written so far. */
   log = "";
 
   constructor(child, directory, socket) {
@@ -67,7 +67,7 @@ class Daemon {
     client.close();
   }
 
-  /** How many connections it has, the one that asks included. */
+  /** Return the number of its connections, including the one that asks. */
   async connections() {
     const { stdout } = await run(resolve(DIRTYD_BIN), ["status", "--json", "--socket", this.socket]);
     return JSON.parse(stdout).arbiter.connections;
@@ -81,7 +81,7 @@ class Daemon {
   }
 }
 
-/** Run `use` with a daemon, and stop it. */
+/** Run `use` with a daemon, and then stop the daemon. */
 export async function withDaemon(configuration, use) {
   const daemon = await startDaemon(configuration);
   try {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 
-/** Wait until `condition` holds, with a limit; a condition that throws ends the wait. */
+/** Wait until `condition` holds, with a limit. A condition that throws ends the wait. */
 export async function eventually(condition, limit = 60_000) {
   const end = Date.now() + limit;
   while (!(await condition())) {

@@ -18,8 +18,8 @@ const method = (name, responseStream) => ({
 const SERVICE = { execute: method("Execute", false), executeStream: method("ExecuteStream", true) };
 
 /**
- * Serve on `socket`; `answer(count)` gives the result of a call, or throws an error with `code` and `metadata`.
- * A stream is of the numbers up to that result; they come before the error if it has `late`.
+ * Serve on `socket`. `answer(count)` returns the result of a call, or throws an error with `code` and `metadata`.
+ * A stream has the numbers up to that result. If the error has `late`, they come before the error.
  */
 export async function serve(socket, answer) {
   const server = new Server();
@@ -57,7 +57,7 @@ const any = (name, type, message) => ({
   value: type.encode(message).finish(),
 });
 
-/** An error with details as the arbiter sends them. */
+/** Return an error with the details that the arbiter sends. */
 export function rpcError(code, { reason, domain = "dirty.v1", facts = {}, retryMs, trace, raw }) {
   const details = [any("ErrorInfo", ErrorInfo, { reason, domain, metadata: new Map(Object.entries(facts)) })];
   if (retryMs) details.push(any("RetryInfo", RetryInfo, { retryDelay: { seconds: 0n, nanos: retryMs * 1e6 } }));

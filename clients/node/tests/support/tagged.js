@@ -20,7 +20,7 @@ const READ = {
   bytes_repeat: ({ byte, count }) => new Uint8Array(count).fill(byte),
 };
 
-/** What a tagged value stands for. */
+/** Return what a tagged value stands for. */
 export function untag(tagged) {
   const [[tag, value]] = Object.entries(tagged);
   return READ[tag](value);
@@ -28,7 +28,7 @@ export function untag(tagged) {
 
 const TAG = { boolean: "bool", string: "string" };
 
-/** The tagged value, in one form: what was received and what was expected are the same value if these are equal. */
+/** Return a tagged value in one form. Two values are the same if their forms are equal. */
 export function canonical(value) {
   if (value instanceof Double) return { double: canonicalDouble(Number(value)) };
   if (value instanceof Tensor) return { tensor: { dtype: value.dtype, shape: value.shape, data: base64(value.data) } };

@@ -1,6 +1,6 @@
 """dirtyd: apps for the dirty arbiter, and clients that call them.
 
-The client needs grpcio (`pip install dirtyd[client]`) and is imported at its
+The client needs grpcio (`pip install dirtyd[client]`). It is imported at its
 first use, so that workers never load it.
 """
 

@@ -4,23 +4,23 @@ from typing import Any, ClassVar
 
 from dirtyd.errors import ActionNotFound
 
-#: Methods that belong to the life of the app and are no actions.
+#: Methods that belong to the life of the app and are not actions.
 LIFE_CYCLE = frozenset({"init", "close"})
 
 
 class DirtyApp:
     """An app: state that stays in memory, and actions on it.
 
-    A worker constructs it once, calls `init()`, then serves calls until it
-    calls `close()`. Each public method is an action; it may be a plain
-    function, `async def`, a generator or an async generator. With more than
-    one thread for each worker, actions run at once and share the instance.
+    A worker constructs the app once, calls `init()`, serves calls, and calls
+    `close()` in the end. Each public method is an action: a plain function,
+    `async def`, a generator or an async generator. If the worker has more than
+    one thread, several actions run at a time and share the instance.
 
     Deriving from this class is a convenience: any class with
     `__call__(action, *args, **kwargs)` is an app.
     """
 
-    #: How many workers load the app; None for all of them.
+    #: The number of workers that load the app; None for all of them.
     workers: ClassVar[int | None] = None
 
     def init(self) -> Any:
@@ -34,4 +34,4 @@ class DirtyApp:
         return method(*args, **kwargs)
 
     def close(self) -> Any:
-        """Release what `init()` took. May be `async def`."""
+        """Release what `init()` has taken. May be `async def`."""

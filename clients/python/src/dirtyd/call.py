@@ -1,4 +1,4 @@
-"""What an action can know about the call that it serves: `current_call()`."""
+"""What an action can learn about the call that it serves: `current_call()`."""
 
 import threading
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,8 @@ from typing import Any
 #: The call served by the running thread or task.
 CURRENT: ContextVar["Call"] = ContextVar("dirtyd_current_call")
 
-# Guards only the rare birth of an event in Call.wait; shared, because a lock for each call would cost every call.
+# Guards the event that Call.wait makes. All calls share it, because a lock for each would make every call dearer, and
+# few calls wait.
 _waiting = threading.Lock()
 
 
@@ -33,12 +34,12 @@ class Call:
         self._event: threading.Event | None = None
 
     def remaining(self) -> float:
-        """Seconds until the deadline, never negative."""
+        """Return the seconds until the deadline, never less than 0."""
         return max(0.0, self.deadline - monotonic())
 
     @property
     def metadata(self) -> Mapping[str, str | bytes]:
-        """The caller's gRPC metadata by lower-case key; bytes where the key ends with "-bin"."""
+        """The caller's gRPC metadata by lower-case key. The value is bytes if the key ends with "-bin", else str."""
         if self._metadata is None:
             self._metadata = {
                 entry.key: entry.value if entry.key.endswith("-bin") else entry.value.decode("utf-8", "replace")
@@ -48,11 +49,11 @@ class Call:
 
     @property
     def cancelled(self) -> bool:
-        """True once nobody waits for the outcome any more, or the timeout has passed."""
+        """True once nobody waits for the outcome any longer, or the timeout has passed."""
         return self._cancelled
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Block until the call is cancelled, at most `timeout` seconds; return `cancelled`."""
+        """Block until the call is cancelled, but at most `timeout` seconds. Return `cancelled`."""
         with _waiting:
             if self._event is None:
                 self._event = threading.Event()
@@ -61,7 +62,7 @@ class Call:
         return self._event.wait(timeout)
 
     def cancel(self) -> None:
-        """Note that the call is cancelled. For the worker runtime, and for tests of actions."""
+        """Mark the call as cancelled. This is for the worker runtime and for tests of actions."""
         self._cancelled = True
         with _waiting:
             if self._event is not None:
@@ -71,10 +72,11 @@ class Call:
 def current_call() -> Call:
     """Return the call that the running action serves.
 
-    It follows asyncio tasks. A thread that an action starts has none, unless it
-    is run in `contextvars.copy_context()`. Raises RuntimeError outside a call.
+    The tasks that an action starts have the same call. A thread that it starts
+    has none, unless the thread runs in `contextvars.copy_context()`. Raises
+    RuntimeError outside an action.
     """
     try:
         return CURRENT.get()
     except LookupError:
-        raise RuntimeError("current_call() is only known inside an action of a dirtyd worker") from None
+        raise RuntimeError("current_call() works only inside an action of a dirtyd worker") from None

@@ -1,6 +1,6 @@
-"""What can go wrong: for a caller (`DirtyError` and its kinds) and inside an action.
+"""What can go wrong for a caller (`DirtyError` and its subclasses) and inside an action.
 
-A caller's errors follow docs/errors.md of dirtyd: one class for each reason.
+The errors of a caller follow docs/errors.md of dirtyd: one class for each reason.
 `DirtyError.code` is the name of the gRPC code, such as "UNAVAILABLE".
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class DirtyError(Exception):
-    """A call failed. The attributes are None or empty where the arbiter did not say."""
+    """A call failed. An attribute is None or empty if the arbiter has not sent it."""
 
     def __init__(
         self,
@@ -37,10 +37,10 @@ class DirtyError(Exception):
         self.remote_type = remote_type
         #: The traceback in the worker.
         self.remote_traceback = remote_traceback
-        #: Seconds after which a retry makes sense.
+        #: The seconds after which a retry makes sense.
         self.retry_after = retry_after
         self.request_id = request_id
-        #: Further facts, among them those that the app chose.
+        #: More facts, including those that the app has added.
         self.metadata = dict(metadata or {})
 
     def __repr__(self) -> str:
@@ -50,7 +50,7 @@ class DirtyError(Exception):
         return f"{type(self).__name__}({self.message!r}{listed})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The default would call the class with `args` alone and lose the rest.
+        # The default would call the class with only `args` and lose the rest.
         return type(self), (self.message,), vars(self)
 
 
@@ -59,7 +59,7 @@ class DirtyConnectionError(DirtyError):
 
 
 class DirtyTimeoutError(DirtyError):
-    """The deadline passed: the caller's own, in the queue, or while the action ran."""
+    """The caller's deadline or the app's timeout passed, in the queue or while the action ran."""
 
 
 class DirtyCancelledError(DirtyError):
@@ -79,7 +79,7 @@ class DirtyActionNotFoundError(DirtyError):
 
 
 class DirtyActionStreamsError(DirtyError):
-    """`execute` on an action that streams; use `stream`."""
+    """The action streams, and the caller used `execute`; use `stream`."""
 
 
 class DirtyInvalidRequestError(DirtyError):
@@ -91,7 +91,7 @@ class DirtyResultNotSerializableError(DirtyError):
 
 
 class DirtyMessageTooLargeError(DirtyError):
-    """The request, the result or a chunk is over the arbiter's limit."""
+    """The request, the result or a chunk is larger than the arbiter allows."""
 
 
 class DirtyQueueFullError(DirtyError):
@@ -99,22 +99,22 @@ class DirtyQueueFullError(DirtyError):
 
 
 class DirtyNoWorkersAvailableError(DirtyError):
-    """No worker can serve the app: all failed to boot, or it is scaled to 0."""
+    """No worker can serve the app: all of them failed to load it, or its pool is scaled to 0."""
 
 
 class DirtyDrainingError(DirtyError):
-    """The arbiter is about to end and had not started the call; it is safe to retry."""
+    """The arbiter drains and had not started the call, so that a retry is safe."""
 
 
 class DirtyWorkerCrashedError(DirtyError):
-    """The worker died after it had started the call."""
+    """The worker died after the call had started."""
 
 
 class AppError(Exception):
-    """Raise it in an action to choose the gRPC code and facts that the caller gets.
+    """What an action raises to choose the gRPC code and the facts that its caller gets.
 
-    `code` is the name or number of a gRPC code, such as "NOT_FOUND". Any other
-    exception may choose its code too, with an attribute `dirty_code`.
+    `code` is the name or the number of a gRPC code, such as "NOT_FOUND". Any
+    other exception can choose its code too, with an attribute `dirty_code`.
     """
 
     def __init__(self, message: str, code: str | int = "UNKNOWN", metadata: Mapping[str, str] | None = None) -> None:
@@ -124,17 +124,17 @@ class AppError(Exception):
 
 
 class ActionNotFound(LookupError):
-    """Raise it in a `__call__` of your own for an action that the app does not have."""
+    """What your own `__call__` raises for an action that the app does not have."""
 
 
 class CallTimeout(Exception):
     """Raised inside an action that has run for the app's whole timeout.
 
-    Clean up and let it pass: soon after, the arbiter kills a worker whose call
-    goes on. In a coroutine it is asyncio.CancelledError instead.
+    Clean up and let it pass, because the arbiter soon kills a worker whose call
+    goes on. In a coroutine asyncio.CancelledError is raised instead.
     """
 
 
-# Their public place, by which tracebacks and callers know them.
+# The public place of these classes, which tracebacks and callers see.
 for _public in (DirtyError, AppError, ActionNotFound, CallTimeout):
     _public.__module__ = "dirtyd"

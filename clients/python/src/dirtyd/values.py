@@ -1,12 +1,12 @@
 """Python objects to `dirty.v1.Value` and back, without loss.
 
 None, bool, int (64 bits), float, str, bytes, list, dict with str keys and
-numpy arrays come back as the type they left as. A tuple arrives as a list, a
-bytearray or memoryview as bytes, a numpy scalar as bool, int or float, an
-instance of a subclass as its base type.
+numpy arrays keep their type. A tuple arrives as a list, a bytearray or
+memoryview as bytes, a numpy scalar as bool, int or float, and an instance of a
+subclass as its base type.
 
-What has no such form is refused with a TypeError or ValueError that names the
-place inside the value: `result["rows"][3]: set has no form as a Value`.
+Anything else is refused with a TypeError or ValueError that names the place
+inside the value: `result["rows"][3]: set has no form as a Value`.
 
 numpy is never imported unless a tensor arrives.
 """
@@ -19,10 +19,10 @@ from typing import Any
 from dirtyd._proto.dirty.v1.value_pb2 import Tensor, Value
 
 # Decoders of protobuf stop at 100 nested messages, and a map in a map takes
-# three. With this limit whatever one side can send, every other can read.
+# three of them. With this limit every side can read what any side can send.
 MAX_DEPTH = 32
 
-# numpy's names of the element types that a Tensor may have, with their sizes.
+# numpy's names of the element types that a Tensor may have, with their sizes in bytes.
 DTYPES = {
     "bool": 1, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint8": 1, "uint16": 2, "uint32": 4, "uint64": 8,
     "float16": 2, "float32": 4, "float64": 8, "complex64": 8, "complex128": 16,
@@ -41,7 +41,7 @@ _HINTS = {
 
 
 class _Unfit(Exception):
-    """Carries a refusal up through the containers, each adding its step to the path."""
+    """Carries a refusal up through the containers. Each container adds its step to the path."""
 
     def __init__(self, error: type[Exception], reason: str) -> None:
         self.error, self.reason, self.steps = error, reason, list[str]()
@@ -54,7 +54,10 @@ class _Unfit(Exception):
 
 
 def encode(value: Any, into: Value, label: str = "value") -> None:
-    """Write `value` into the message `into`; `label` begins the path in an error."""
+    """Write `value` into the message `into`. The path in an error begins with `label`.
+
+    Raises TypeError or ValueError for what has no form as a Value.
+    """
     try:
         _encoder(value)(value, into, MAX_DEPTH)
     except _Unfit as unfit:
@@ -62,10 +65,13 @@ def encode(value: Any, into: Value, label: str = "value") -> None:
 
 
 def decode(value: Value) -> Any:
-    """Return what `value` holds. Raises ValueError for a malformed one."""
+    """Return what `value` holds.
+
+    Raises ValueError if it is malformed, ImportError for a tensor without numpy.
+    """
     kind = value.WhichOneof("kind")
     if kind is None:
-        raise ValueError("malformed Value: no kind is set; nothing is to be sent as null_value")
+        raise ValueError("malformed Value: no kind is set; use null_value for nothing")
     return _DECODERS[kind](value)
 
 
@@ -104,7 +110,7 @@ def _list(value: Any, into: Value, depth: int) -> None:
     into.list_value.SetInParent()
     add, find, index = into.list_value.values.add, _ENCODERS.get, 0
     try:
-        for index, item in enumerate(value):  # noqa: B007, the path of an error needs it
+        for index, item in enumerate(value):  # noqa: B007, the path in an error needs it
             (find(type(item)) or _encoder(item))(item, add(), depth - 1)
     except _Unfit as unfit:
         unfit.steps.append(f"[{index}]")
@@ -162,7 +168,7 @@ _ENCODERS: dict[type, _Encoder] = {
 
 
 def _encoder(value: Any) -> _Encoder:
-    """Find the encoder of any object: by its type, as a numpy one, or by a base type."""
+    """Return the encoder of an object: by its type, as an object of numpy, or by a base type."""
     exact = _ENCODERS.get(type(value))
     if exact:
         return exact
@@ -202,7 +208,7 @@ def _decode_tensor(value: Value) -> Any:
         import numpy
     except ImportError as error:
         raise ImportError("a tensor arrived, and numpy is not installed here; install numpy") from error
-    # The copy makes the array writable; the bytes below it are not.
+    # The copy makes the array writable; the bytes of the message are not.
     little = numpy.ndarray(shape, numpy.dtype(tensor.dtype).newbyteorder("<"), buffer=tensor.data)
     return little.astype(tensor.dtype, copy=True)
 

@@ -20,7 +20,7 @@ MODES = ["sync", "async"]
 
 @pytest.fixture(scope="module")
 def reports():
-    """The report of each mode, as tests/conformance/README.md asks for it; nowhere without a folder."""
+    """Write the report of each mode that tests/conformance/README.md describes, if a folder is named."""
     folder = os.environ.get("DIRTYD_CONFORMANCE_REPORT")
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def native(tagged):
 
 
 def comparable(value):
-    """The value with its type, so that 1, 1.0 and True differ, and with the bits of doubles."""
+    """Return the value with its type, so that 1, 1.0 and True differ, and with the bits of doubles."""
     if isinstance(value, list):
         return [comparable(item) for item in value]
     if isinstance(value, dict):
@@ -60,7 +60,7 @@ def comparable(value):
 
 
 def tagged(value):
-    """The value as the cases would write it."""
+    """Return the value as the cases write it."""
     match value:
         case None:
             return {"null": True}
@@ -105,7 +105,7 @@ async def run_async(client, case, args, kwargs, values):
 
 
 def run(mode, case, args, kwargs):
-    """Returns the result or the chunks, and the error that ended the call."""
+    """Return the result or the chunks, and the error that ended the call."""
     timeout = case["timeout_ms"] / 1000 if "timeout_ms" in case else None
     values = []
 
@@ -125,7 +125,7 @@ def run(mode, case, args, kwargs):
 
 
 def outcome(values, error):
-    """What came of the call, in the form that the reports of all clients share."""
+    """Return the outcome of the call, in the form that the reports of all clients share."""
     seen = {"values": [tagged(value) for value in values]}
     if error is not None:
         seen["error"] = {
@@ -138,7 +138,7 @@ def outcome(values, error):
     return seen
 
 
-# The cases of a mode one after the other, as they stand: a case may leave the one worker busy for its successor.
+# The cases of a mode run one after another, in their order: a case may leave the one worker busy for the next case.
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 @pytest.mark.parametrize("mode", MODES)
 def test_case(case, mode, tmp_path, reports):

@@ -17,7 +17,7 @@ PATIENCE = 60.0
 
 @contextmanager
 def daemon(directory: Path, ready: tuple[str, str], *arguments: str, cwd: Path | None = None) -> Iterator[str]:
-    """Run `dirtyd serve` with its files in `directory`, until the action `ready` answers; its socket."""
+    """Run `dirtyd serve` with its files in `directory`, wait until the action `ready` answers, and yield the socket."""
     binary = os.environ.get("DIRTYD_BIN")
     if not binary:
         pytest.fail("set DIRTYD_BIN to the daemon, such as ../../target/debug/dirtyd")
@@ -40,7 +40,7 @@ def daemon(directory: Path, ready: tuple[str, str], *arguments: str, cwd: Path |
 
 
 def _wait_until_it_answers(socket: str, process: subprocess.Popen[bytes], ready: tuple[str, str]) -> None:
-    """Only connecting is tried again: a call waits in the app's queue until the worker has booted."""
+    """Retry only the connection: a call waits in the app's queue until the worker has booted."""
     limit = time.monotonic() + PATIENCE
     with DirtyClient(socket, timeout=PATIENCE) as client:
         while True:

@@ -49,14 +49,14 @@ def test_a_stream_of_one_result(client: DirtyClient) -> None:
 
 
 def connections(socket_path: str) -> int:
-    """Those of the daemon, without the one that asks."""
+    """Return the number of the daemon's connections, without the one that asks."""
     ask = [os.environ["DIRTYD_BIN"], "status", "--json", "--socket", socket_path]
     done = subprocess.run(ask, capture_output=True, text=True, check=True)
     return json.loads(done.stdout)["arbiter"]["connections"] - 1
 
 
 def test_threads_share_one_connection(socket_path: str, client: DirtyClient) -> None:
-    eventually(lambda: connections(socket_path) == 0)  # Those of other tests have gone.
+    eventually(lambda: connections(socket_path) == 0)  # The connections of other tests are closed.
 
     def echo(number: int) -> int:
         return client.options(metadata={"x-caller": str(number)}).execute(APP, "echo", number)["args"][0]

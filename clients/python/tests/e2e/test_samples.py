@@ -51,7 +51,7 @@ def test_sample(app: str, output: str) -> None:
 
 @contextmanager
 def web_server(socket_of_daemon: str) -> Iterator[str]:
-    """samples/web.py under uvicorn; its address. It is given a socket that listens already."""
+    """Run samples/web.py under uvicorn and yield its address. The server gets a socket that already listens."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = subprocess.Popen(
             [sys.executable, "-m", "uvicorn", "web:web", "--fd", str(listener.fileno()), "--log-level", "warning"],
@@ -85,8 +85,8 @@ def test_the_web_app_stops_the_generator_when_the_browser_leaves(capfd: pytest.C
         ]
         events.close()
         browser.close()
-        # By itself the generator would end with token 999, after 50 seconds; and a web server that gathers its answer
-        # in a buffer, of 4 KiB or more, would have shown nothing before token 300.
+        # By itself the generator would end with token 999, after 50 seconds. A web server that gathers its answer in a
+        # buffer of 4 KiB or more would have shown nothing before token 300.
         log, limit = "", time.monotonic() + PATIENCE
         while not (ended := re.search(r"the generator ended with token (\d+)\s", log)):
             assert time.monotonic() < limit

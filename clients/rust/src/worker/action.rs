@@ -8,6 +8,7 @@
 //! ```
 
 use std::{
+    mem,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -18,12 +19,13 @@ use prost::Message as _;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    AppError, Apps, Call, CancelReason, app::Kind, call::Facts, credit::Credit, task::Said,
+    AppError, Apps, Call, CancelReason, app::Kind, call::Facts, credit::Credit,
+    protocol::Agreement, task::Said,
 };
 use crate::{
     proto::{
         v1::{ExecuteRequest, ExecuteResponse},
-        worker::{ErrorKind, Request},
+        worker::{ErrorKind, PayloadKind, Request},
     },
     value::{Args, Value},
 };
@@ -41,6 +43,8 @@ pub enum Outcome {
 pub struct Run {
     /// The frame that started it; its payload is decoded here.
     pub request: Request,
+    /// How its frame is to be read.
+    pub agreed: Arc<Agreement>,
     /// When it came.
     pub arrived: Instant,
     /// The apps.
@@ -65,9 +69,9 @@ impl Run {
         let call = Call::new(Facts {
             app,
             action,
-            request_id: std::mem::take(&mut self.request.request_id),
+            request_id: mem::take(&mut self.request.request_id),
             deadline: self.arrived + Duration::from_micros(self.request.timeout_micros),
-            metadata: std::mem::take(&mut self.request.metadata),
+            metadata: mem::take(&mut self.request.metadata),
             cancel: self.cancel.clone(),
         });
         let cancelled = call.clone();
@@ -83,7 +87,13 @@ impl Run {
 
     fn open(&mut self) -> Result<(String, String, Args), AppError> {
         let invalid = |why: String| AppError::refusal(ErrorKind::InvalidRequest, why);
-        let request = ExecuteRequest::decode(std::mem::take(&mut self.request.payload))
+        let (names_in_frame, kind) = (self.agreed.names_in_frame(), self.request.payload_kind);
+        if names_in_frame && kind != i32::from(PayloadKind::ExecuteRequest) {
+            let why =
+                format!("the request has payload kind {kind}, which this worker does not know");
+            return Err(invalid(why));
+        }
+        let request = ExecuteRequest::decode(mem::take(&mut self.request.payload))
             .map_err(|error| invalid(format!("the request cannot be decoded: {error}")))?;
         let read = |value| {
             let value = Value::read(Some(value)).map_err(|error| invalid(error.to_string()))?;
@@ -94,7 +104,12 @@ impl Run {
         let kwargs = (request.kwargs.into_iter())
             .map(|(name, value)| Ok((name, read(value)?)))
             .collect::<Result<_, AppError>>()?;
-        Ok((request.app, request.action, Args { args, kwargs }))
+        let (app, action) = if names_in_frame {
+            (mem::take(&mut self.request.app), mem::take(&mut self.request.action))
+        } else {
+            (request.app, request.action)
+        };
+        Ok((app, action, Args { args, kwargs }))
     }
 
     async fn follow(&self, call: &Call, args: Args) -> Result<Outcome, AppError> {

@@ -69,6 +69,7 @@ mod call;
 mod credit;
 mod error;
 mod panics;
+mod protocol;
 mod registry;
 mod task;
 

@@ -31,19 +31,18 @@ use super::{
     action::{Outcome, Run},
     credit::Credit,
     panics,
+    protocol::{Agreement, hello},
 };
 use crate::{
     busy_wait::BusyWait,
     frames::{FrameError, FrameReader, FrameWriter},
     proto::worker::{
-        AppFailed, AppImported, AppReady, ArbiterFrame, Chunk, End, Error, Hello, Pong, Request,
-        Response, Welcome, WorkerFrame, arbiter_frame::Kind, worker_frame,
+        AppFailed, AppImported, AppReady, ArbiterFrame, Chunk, End, Error, Pong, Request, Response,
+        Welcome, WorkerFrame, arbiter_frame::Kind, worker_frame,
     },
     system::Socket,
 };
 
-/// The version of the worker protocol that this runtime speaks.
-const PROTOCOL: u32 = 1;
 /// The fields of `WorkerFrame` that carry payloads.
 const RESPONSE: u32 = 5;
 const CHUNK: u32 = 6;
@@ -119,6 +118,7 @@ struct Task {
     reader: FrameReader<ArbiterFrame>,
     writer: FrameWriter,
     busy_wait: BusyWait,
+    agreed: Arc<Agreement>,
     calls: HashMap<u64, Running>,
     max_message_size: usize,
     stopping: bool,
@@ -135,6 +135,7 @@ impl Task {
             reader: FrameReader::new(read, FIRST_LIMIT),
             writer: FrameWriter::new(write),
             busy_wait,
+            agreed: Arc::new(Agreement::lowest()),
             calls: HashMap::new(),
             max_message_size: FIRST_LIMIT,
             stopping: false,
@@ -146,10 +147,7 @@ impl Task {
     /// Serves until there is nothing more to do.
     async fn serve(&mut self) -> Result<(), Fault> {
         let mut terminate = signal(SignalKind::terminate())?;
-        let runtime = concat!("rust dirtyd ", env!("CARGO_PKG_VERSION")).to_owned();
-        // Rust has no signal that prints the stacks of all threads.
-        let hello = Hello { protocol_version: PROTOCOL, runtime, ..Hello::default() };
-        self.push(worker_frame::Kind::Hello(hello));
+        self.push(worker_frame::Kind::Hello(hello()));
         loop {
             self.writer.write_now()?;
             let idle = self.calls.is_empty() && !self.writer.is_pending();
@@ -223,12 +221,7 @@ impl Task {
     }
 
     fn on_welcome(&mut self, welcome: Welcome) -> Result<(), Fault> {
-        let version = welcome.protocol_version;
-        if version != PROTOCOL {
-            let why =
-                format!("it speaks version {version} of the protocol, this worker {PROTOCOL}");
-            return Err(Fault::Broken(why));
-        }
+        self.agreed = Arc::new(Agreement::of(&welcome).map_err(Fault::Broken)?);
         self.max_message_size = usize::try_from(welcome.max_message_size).unwrap_or(usize::MAX);
         self.reader.set_limit(self.max_message_size);
         self.busy_wait.look_for(Duration::from_micros(welcome.busy_wait_micros.into()));
@@ -259,6 +252,7 @@ impl Task {
             request.stream.then(|| Arc::new(Credit::new(request.credit.unwrap_or_default())));
         let run = Run {
             request,
+            agreed: Arc::clone(&self.agreed),
             arrived: Instant::now(),
             apps: Arc::clone(&self.apps),
             cancel: cancelled,

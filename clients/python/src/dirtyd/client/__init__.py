@@ -1,8 +1,8 @@
 """Clients of the dirty arbiter, sync and async.
 
-core       what one client is: settings, requests, views
+core       one client: settings, requests, views
 attempts   which failed calls are tried again, and when
-channels   gRPC channels: one per process, one per event loop, anew after a fork
+channels   gRPC channels: one per process, one per event loop, new ones after a fork
 streams    the two iterators over the chunks of a stream
 status     gRPC errors as DirtyError
 shared     get_dirty_client and its siblings
@@ -10,13 +10,13 @@ shared     get_dirty_client and its siblings
 
 import os
 
-# Read by grpcio at its import: lets a process fork while other threads of it are in calls.
+# grpcio reads this at its import. A process can then fork while other threads of it are in calls.
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
 
 try:
     import grpc as _grpc  # noqa: F401
 except ImportError as error:
-    raise ImportError("the client of dirtyd needs grpcio: pip install 'dirtyd[client]'") from error
+    raise ImportError("the client of dirtyd needs grpcio; install it with: pip install 'dirtyd[client]'") from error
 
 from dirtyd.client.core import DirtyClient
 from dirtyd.client.shared import (

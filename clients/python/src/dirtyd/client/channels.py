@@ -1,8 +1,8 @@
 """gRPC channels to one socket: one for the process, one for each event loop.
 
 A forked child never touches a channel of its parent: it makes its own at the
-first use. The parent's are kept referenced, because even to free them would be
-to touch them.
+first use. It keeps references to those of the parent, because to free a channel
+is to touch it.
 """
 
 import asyncio
@@ -20,16 +20,17 @@ from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest, ExecuteResponse, 
 SERVICE = "/dirty.v1.Arbiter/"
 
 OPTIONS = [
-    # The arbiter has the limit, and says it better.
+    # The arbiter keeps the limit, and its message is better.
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
     # A call must not run twice behind the caller's back.
     ("grpc.enable_retries", 0),
     ("grpc.enable_http_proxy", 0),
-    # A restarted arbiter is found again quickly.
+    # The client soon finds an arbiter that was restarted.
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 500),
-    # Connections are the channel's own, not shared with others of the process; a fork must be able to leave them.
+    # A channel has connections of its own, not those of other channels of the process: after a fork the child leaves
+    # them alone.
     ("grpc.use_local_subchannel_pool", 1),
     # Room for a traceback in the trailers.
     ("grpc.max_metadata_size", 256 * 1024),
@@ -49,7 +50,7 @@ os.register_at_fork(after_in_child=_after_fork)
 
 
 def default_socket_path() -> str:
-    """$DIRTYD_SOCKET, else where `dirtyd serve` listens by default for this user."""
+    """Return $DIRTYD_SOCKET, or else the path where `dirtyd serve` listens by default for this user."""
     if path := os.environ.get("DIRTYD_SOCKET"):
         return path
     if runtime := os.environ.get("XDG_RUNTIME_DIR"):
@@ -60,7 +61,7 @@ def default_socket_path() -> str:
 
 
 class Methods:
-    """The two methods of the arbiter on one channel, which is sync or async."""
+    """The two methods of the arbiter on one channel, sync or async."""
 
     def __init__(self, channel: Any) -> None:
         self.channel = channel
@@ -85,12 +86,12 @@ class Channels:
 
     def _check_fork(self) -> None:
         if self._generation != _generation:
-            # The lock too is the parent's: one of its threads may have held it.
+            # The lock is the parent's too: a thread of the parent may have held it.
             _inherited.append((self._sync, list(self._by_loop.items()), self._lock))
             self._begin()
 
     def sync(self) -> Methods:
-        """The channel of this process."""
+        """Return the methods on the channel of this process."""
         self._check_fork()
         if self._sync is None:
             with self._lock:
@@ -99,7 +100,7 @@ class Channels:
         return self._sync
 
     def of_loop(self) -> Methods:
-        """The channel of the running event loop."""
+        """Return the methods on the channel of the running event loop."""
         self._check_fork()
         loop = asyncio.get_running_loop()
         methods = self._by_loop.get(loop)
@@ -108,7 +109,7 @@ class Channels:
         return methods
 
     def close(self) -> None:
-        """Close the channel of this process; the next call opens another."""
+        """Close the channel of this process. The next call opens another."""
         self._check_fork()
         with self._lock:
             methods, self._sync = self._sync, None
@@ -116,7 +117,7 @@ class Channels:
             methods.channel.close()
 
     async def close_async(self) -> None:
-        """Close the channel of the running event loop; the next call opens another."""
+        """Close the channel of the running event loop. The next call opens another."""
         self._check_fork()
         methods = self._by_loop.pop(asyncio.get_running_loop(), None)
         if methods:

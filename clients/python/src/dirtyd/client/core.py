@@ -24,19 +24,20 @@ Metadata = Mapping[str, str | bytes]
 class DirtyClient:
     """Calls actions of apps. Make one and share it: it is safe across threads, event loops and forks.
 
-    The socket is `socket_path`, else $DIRTYD_SOCKET, else the daemon's default
-    for this user: $XDG_RUNTIME_DIR/dirtyd/dirtyd.sock, as root
-    /run/dirtyd/dirtyd.sock, else ~/.local/state/dirtyd/run/dirtyd.sock.
+    The socket is `socket_path`, or else $DIRTYD_SOCKET, or else the default of
+    the daemon for this user: $XDG_RUNTIME_DIR/dirtyd/dirtyd.sock; for root
+    /run/dirtyd/dirtyd.sock; otherwise ~/.local/state/dirtyd/run/dirtyd.sock.
 
-    `timeout` is in seconds and bounds a call as a whole, its stream included;
-    without one the arbiter's own timeout holds. `metadata` goes to the action,
+    `timeout` is in seconds and bounds a whole call, including its stream.
+    Without one only the arbiter's timeout holds. `metadata` goes to the action,
     which finds it in current_call().metadata; keys that end with "-bin" carry
-    bytes. `retries` is how often a call is tried again that certainly had not
-    started: its queue was full, no worker could serve, the arbiter was about to
-    end. The wait is what the arbiter asks for, and within `timeout`.
+    bytes. `retries` is the number of times that the client repeats a call which
+    has certainly not started, because the queue was full, no worker could serve
+    the app, or the arbiter was draining. Between the attempts it waits for as
+    long as the arbiter asks, within `timeout`.
 
-    Nothing is connected before the first call, and a lost connection is opened
-    again by the next call.
+    The first call opens the connection. If the connection is lost, the next call
+    opens it again.
     """
 
     def __init__(
@@ -63,7 +64,7 @@ class DirtyClient:
     def with_options(
         self, *, timeout: float | None = None, metadata: Metadata | None = None, retries: int | None = None
     ) -> "DirtyClient":
-        """A view of this client with other settings and further metadata; cheap, on the same connection."""
+        """Return a view of this client with other settings and more metadata. It is cheap: it shares the connection."""
         view = copy(self)
         if timeout is not None:
             view._timeout = timeout
@@ -72,11 +73,14 @@ class DirtyClient:
         view._metadata += tuple((metadata or {}).items())
         return view
 
-    #: `client.options(timeout=5).execute(...)`: options cannot be taken for arguments of the action.
+    #: The short name, for `client.options(timeout=5).execute(...)`. Options stand apart from the action's arguments.
     options = with_options
 
     def execute(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> Any:
-        """Run an action and return its result. Raises DirtyError."""
+        """Run an action and return its result.
+
+        Raises DirtyError; TypeError or ValueError for an argument that has no form as a Value.
+        """
         request, attempts = _request(app_path, action, args, kwargs), self._attempts()
         while True:
             try:
@@ -90,7 +94,7 @@ class DirtyClient:
             time.sleep(pause)
 
     def stream(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> Stream:
-        """Run an action and iterate over its chunks, as they come."""
+        """Run an action and return an iterator over its chunks. The iterator raises DirtyError."""
         request = _request(app_path, action, args, kwargs)
 
         def start(timeout: float | None) -> Any:
@@ -113,7 +117,7 @@ class DirtyClient:
             await asyncio.sleep(pause)
 
     def stream_async(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> AsyncStream:
-        """Run an action and iterate over its chunks with `async for`. To be called on the event loop."""
+        """Run an action and return an async iterator over its chunks. Call this on the event loop."""
         request = _request(app_path, action, args, kwargs)
 
         def start(timeout: float | None) -> Any:

@@ -1,4 +1,4 @@
-"""The clients that a process shares: one for each socket."""
+"""The clients that the whole process shares: one for each socket."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ _lock = threading.Lock()
 
 
 def _renew_lock() -> None:
-    # Another thread of the parent may have held it at the fork. The clients themselves survive forks.
+    # Another thread of the parent may have held the lock at the fork. The clients themselves survive forks.
     global _lock
     _lock = threading.Lock()
 
@@ -20,7 +20,7 @@ os.register_at_fork(after_in_child=_renew_lock)
 
 
 def get_dirty_client(timeout: float | None = None, socket_path: str | os.PathLike[str] | None = None) -> DirtyClient:
-    """The client of this process, safe across threads and forks."""
+    """Return the client of this process, which is safe across threads and forks."""
     path = os.path.abspath(socket_path or default_socket_path())
     client = _clients.get(path)
     if client is None:
@@ -32,12 +32,12 @@ def get_dirty_client(timeout: float | None = None, socket_path: str | os.PathLik
 async def get_dirty_client_async(
     timeout: float | None = None, socket_path: str | os.PathLike[str] | None = None
 ) -> DirtyClient:
-    """The client of this process; its async calls use a connection of the running event loop."""
+    """Return the client of this process. Its async calls use a connection of the running event loop."""
     return get_dirty_client(timeout, socket_path)
 
 
 def close_dirty_client() -> None:
-    """Close the connections of this process, for a clean exit."""
+    """Close the connections of this process. This makes for a clean exit."""
     for client in list(_clients.values()):
         client.close()
 

@@ -1,4 +1,4 @@
-"""gRPC errors as DirtyError: by the reason that the arbiter gives, else by the code."""
+"""gRPC errors as DirtyError: by the reason that the arbiter sends, or else by the code."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -26,7 +26,7 @@ BY_REASON: dict[str, type[errors.DirtyError]] = {
     "CANCELLED": errors.DirtyCancelledError,
 }
 
-# Without details the error is made by gRPC itself, on this side or on the way.
+# An error without details comes from gRPC itself, on this side or on the way.
 BY_CODE: dict[str, type[errors.DirtyError]] = {
     "UNAVAILABLE": errors.DirtyConnectionError,
     "DEADLINE_EXCEEDED": errors.DirtyTimeoutError,
@@ -35,10 +35,10 @@ BY_CODE: dict[str, type[errors.DirtyError]] = {
 
 
 def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> errors.DirtyError:
-    """Translate a grpc.RpcError, sync or aio, of a call of `action` of `app`."""
+    """Return the DirtyError for a grpc.RpcError, sync or aio, of a call of `action` of `app`."""
     code: str = error.code().name
     info, facts, said = _details(error.trailing_metadata() or ())
-    # grpcio gives its own text percent-encoded where a deadline races with the answer; the details have it as it was.
+    # If a deadline races with the answer, grpcio returns the text percent-encoded; the details have it as it was sent.
     message: str = said or error.details() or code
     kind = BY_REASON.get(info.reason) or BY_CODE.get(code, errors.DirtyError)
     if kind is errors.DirtyConnectionError:
@@ -59,7 +59,7 @@ def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> error
 
 
 def _details(trailers: Iterable[Any]) -> tuple[ErrorInfo, dict[str, Any], str]:
-    """The ErrorInfo of our domain, what RetryInfo and DebugInfo say, and the message."""
+    """Return the ErrorInfo of our domain, the facts of RetryInfo and DebugInfo, and the message."""
     info, facts = ErrorInfo(), dict[str, Any]()
     data = next((value for key, value in trailers if key == DETAILS), b"")
     try:
@@ -75,7 +75,7 @@ def _details(trailers: Iterable[Any]) -> tuple[ErrorInfo, dict[str, Any], str]:
                 case "google.rpc.DebugInfo":
                     debug = DebugInfo.FromString(detail.value)
                     facts["remote_traceback"] = "\n".join(debug.stack_entries) or debug.detail
-    except Exception:  # Details that do not parse must not hide the error that they belong to.
+    except Exception:  # Malformed details must not hide the error to which they belong.
         return ErrorInfo(), {}, ""
     return info, facts, status.message
 

@@ -1,4 +1,4 @@
-"""The chunks of a stream. Leaving one early cancels the call, and with it the action."""
+"""The chunks of a stream. A caller who leaves a stream early cancels the call, and with it the action."""
 
 import asyncio
 import os
@@ -15,16 +15,16 @@ from dirtyd.errors import DirtyError
 from dirtyd.values import decode
 
 Translate = Callable[[grpc.RpcError], DirtyError]
-#: Starts the call, with the seconds that it has.
+#: Starts the call; takes the seconds that the call has, or None for no limit.
 Start = Callable[[float | None], Any]
 
 
 class Stream:
-    """An iterator over the chunks, as the action produces them. Close it, leave its `with`, or drop it to cancel."""
+    """An iterator over the chunks as the action produces them. To cancel, close it, leave its `with`, or drop it."""
 
     def __init__(self, start: Start, translate: Translate, attempts: Attempts) -> None:
         self._start, self._translate, self._attempts = start, translate, attempts
-        self._closed, self._pid = True, os.getpid()  # Nothing to cancel as long as nothing has started.
+        self._closed, self._pid = True, os.getpid()  # Until the call has started there is nothing to cancel.
         self._call = start(attempts.timeout())
         self._closed = False
 
@@ -49,7 +49,7 @@ class Stream:
                 raise failure
             time.sleep(pause)
             self._call = self._start(self._attempts.timeout())
-            if self._closed:  # By another thread, which saw the call before.
+            if self._closed:  # By another thread, which knew only the call before.
                 self._call.cancel()
         raise StopIteration
 
@@ -67,7 +67,7 @@ class Stream:
         self.close()
 
     def __del__(self) -> None:
-        # In a forked child the call is still the parent's.
+        # In a forked child the call belongs to the parent.
         if not self._closed and self._pid == os.getpid():
             self.close()
 
@@ -77,7 +77,7 @@ class AsyncStream:
 
     def __init__(self, start: Start, translate: Translate, attempts: Attempts) -> None:
         self._start, self._translate, self._attempts = start, translate, attempts
-        self._closed, self._pid = True, os.getpid()  # Nothing to cancel as long as nothing has started.
+        self._closed, self._pid = True, os.getpid()  # Until the call has started there is nothing to cancel.
         self._begin()
         self._closed = False
 
@@ -125,5 +125,5 @@ class AsyncStream:
 
     def __del__(self) -> None:
         if not self._closed and self._pid == os.getpid():
-            with suppress(RuntimeError):  # The loop is closed, and the call with it.
+            with suppress(RuntimeError):  # The loop is closed, and so is the call.
                 self._call.cancel()

@@ -23,9 +23,9 @@ def main() -> int:
             stream.reconfigure(line_buffering=True, errors="backslashreplace")
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
-    # Written in C by the signal's handler itself: it works while native code holds the interpreter lock.
+    # The handler is written in C and prints the stacks even while native code holds the interpreter lock.
     faulthandler.register(signal.SIGQUIT, all_threads=True)
-    # Ctrl-C at a terminal reaches the whole process group; when to end is the arbiter's to say.
+    # Ctrl-C at a terminal reaches the whole process group, but the arbiter decides when a worker ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     link = Link(sock)
     runtime = Runtime(link)
@@ -39,13 +39,13 @@ def _inherited_socket() -> socket.socket:
     try:
         sock = socket.socket(fileno=int(number))
     except (ValueError, OSError) as error:
-        sys.exit(f"dirtyd.worker: {FD}={number!r} names no socket ({error}); dirtyd starts this program itself")
+        sys.exit(f"dirtyd.worker: {FD}={number!r} is not a socket ({error}); only dirtyd can start this program")
     sock.set_inheritable(False)
     return sock
 
 
 def _make_children_no_workers(link: Link) -> None:
-    """A process that an action forks has neither the socket nor the signal handlers of the worker."""
+    """Take the socket and the signal handlers of the worker from every process that an action forks."""
 
     def in_child() -> None:
         link.close()
@@ -58,7 +58,7 @@ def _make_children_no_workers(link: Link) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
 
     def block() -> None:
-        # Else one that meets the child before it has the default handler back would be lost.
+        # Otherwise a SIGTERM would be lost that reaches the child before the child has the default handler again.
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
     os.register_at_fork(before=block, after_in_parent=unblock, after_in_child=in_child)

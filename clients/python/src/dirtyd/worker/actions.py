@@ -1,8 +1,8 @@
-"""From a request to its one outcome: decode, call the app, and follow what it returns.
+"""From a request to its one outcome: decode it, call the app, and follow what the app returns.
 
 plain value        -> Response
 generator          -> Chunk ... End, on the thread that runs sync code
-coroutine          -> awaited on the event loop, then its result is looked at again
+coroutine          -> awaited on the event loop; then its result is followed likewise
 async generator    -> Chunk ... End, on the event loop
 exception          -> Error
 """
@@ -20,6 +20,7 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
     ERROR_KIND_INVALID_REQUEST,
     ERROR_KIND_MESSAGE_TOO_LARGE,
     ERROR_KIND_RESULT_NOT_SERIALIZABLE,
+    PAYLOAD_KIND_EXECUTE_REQUEST,
     ErrorKind,
 )
 from dirtyd.call import CURRENT
@@ -30,40 +31,52 @@ from dirtyd.worker.failures import describe, plain, type_name
 from dirtyd.worker.interrupt import Guard
 from dirtyd.worker.link import CAPACITY, LARGEST, Payload
 from dirtyd.worker.loader import Apps
+from dirtyd.worker.protocol import LOWEST, NAMES_IN_FRAME
 from dirtyd.worker.running import Running
-from dirtyd.worker.wire import read_arguments
-from dirtyd.worker.wire_values import Unusual, varint, write_value
+from dirtyd.worker.wire import read_arguments, read_names
+from dirtyd.worker.wire_values import Data, Unusual, varint, write_value
 
 _END = object()
-# Nothing to follow. Of other types it has to be found out.
+# A result of these types needs no following. For other types the runtime has to look.
 PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict))
 
 
 class Refusal(Exception):
-    """The runtime, not the app, ends a call badly."""
+    """A failure of a call that comes from the runtime, not from the app."""
 
     def __init__(self, kind: ErrorKind, message: str, exception_type: str = "") -> None:
         self.kind, self.failure = kind, plain(message, exception_type)
 
 
 class AsyncRunner(Protocol):
-    """What runs coroutines and async generators."""
+    """Runs coroutines and async generators."""
 
     def take(self, call: Running, result: Any) -> None:
-        """Follow `result` to the end of the call, in the present context."""
+        """Follow `result` to the end of the call, in the current context."""
 
 
 class Codec:
-    """Payloads of requests and results."""
+    """Decodes the payloads of requests and encodes those of results."""
 
     def __init__(self) -> None:
-        self.limit = LARGEST
+        self.version, self.limit = LOWEST, LARGEST
 
-    def open(self, call: Running) -> tuple[str, str, list[Any], dict[str, Any]]:
-        """Decode a request: app, action, args, kwargs."""
+    def open(self, call: Running) -> tuple[list[Any], dict[str, Any]]:
+        """Decode the request of `call`: return args and kwargs. `call.public` names app and action from here on."""
         payload, call.payload = call.payload, b""
-        if plain_request := read_arguments(payload):
-            return plain_request
+        if self.version < NAMES_IN_FRAME:
+            names = read_names(payload)
+            if names is None:
+                return self._open(call, payload)
+            call.public.app, call.public.action, at = names
+            return read_arguments(payload, at) or self._open(call, payload)
+        if call.payload_kind != PAYLOAD_KIND_EXECUTE_REQUEST:
+            unknown = f"the request has payload kind {call.payload_kind}, which this worker does not know"
+            raise Refusal(ERROR_KIND_INVALID_REQUEST, unknown)
+        return read_arguments(payload) or self._open(call, payload)
+
+    def _open(self, call: Running, payload: Data) -> tuple[list[Any], dict[str, Any]]:
+        """Decode with protobuf what is not written in the usual way."""
         try:
             request = ExecuteRequest.FromString(bytes(payload))
             args = [decode(value) for value in request.args]
@@ -72,10 +85,12 @@ class Codec:
             raise
         except Exception as error:
             raise Refusal(ERROR_KIND_INVALID_REQUEST, str(error), type_name(type(error))) from None
-        return request.app, request.action, args, kwargs
+        if self.version < NAMES_IN_FRAME:
+            call.public.app, call.public.action = request.app, request.action
+        return args, kwargs
 
     def seal(self, value: Any, what: str) -> Payload:
-        """Encode a result or a chunk; the two messages are the same on the wire."""
+        """Return a result or a chunk, encoded. The two messages are the same on the wire."""
         body = b""
         try:
             if type(value) is bytes and len(value) >= CAPACITY:
@@ -101,7 +116,7 @@ class Codec:
 
 
 class SyncRunner:
-    """Runs sync code of calls on one thread: that of `guard`. `wait` blocks it until a stream has credit."""
+    """Runs the sync code of calls on one thread, that of `guard`. `wait` blocks it until a stream has credit."""
 
     def __init__(
         self, apps: Apps, codec: Codec, loop: AsyncRunner, guard: Guard, wait: Callable[[Credit], None]
@@ -130,8 +145,8 @@ class SyncRunner:
     def _invoke(self, call: Running) -> None:
         if call.cancelled:
             return call.end_cancelled()
-        path, action, args, kwargs = self._codec.open(call)
-        call.public.app, call.public.action = path, action
+        args, kwargs = self._codec.open(call)
+        path, action = call.public.app, call.public.action
         if action.startswith("_"):
             raise ActionNotFound(f"the action {action!r} is private: its name starts with an underscore")
         app = self._apps.get(path)
@@ -164,21 +179,21 @@ class SyncRunner:
                 if not public.cancelled:
                     call.chunk(payload)
         finally:
-            # Of a call that timed out between two chunks, closing the generator is the interruption.
+            # If the call timed out between two chunks, closing the generator is the interruption.
             call.interrupted = call.timed_out
             self._guard.run(call, generator.close)
         return call.end_cancelled()
 
 
 def streaming_credit(call: Running) -> Credit:
-    """The credit of a stream; a Refusal if the caller expects one result."""
+    """Return the credit of a stream. Raises Refusal if the caller expects one result."""
     if call.credit is None:
         raise Refusal(ERROR_KIND_ACTION_STREAMS, f"{call.name} streams; use ExecuteStream")
     return call.credit
 
 
 def report(call: Running, error: BaseException) -> None:
-    """End a call with the exception that came out of it."""
+    """End a call with the exception that its code has raised."""
     if isinstance(error, Refusal):
         call.fail(error.kind, error.failure)
     elif isinstance(error, CallTimeout) and call.timed_out:
@@ -190,7 +205,7 @@ def report(call: Running, error: BaseException) -> None:
 
 
 def _means_no_action(error: BaseException, action: str) -> bool:
-    # The ValueError is what gunicorn's DirtyApp.__call__ raises, also when a __call__ of the app's own defers to it.
+    # gunicorn's DirtyApp.__call__ raises this ValueError, also if the app's own __call__ calls it.
     return isinstance(error, ActionNotFound) or (
         type(error) is ValueError and error.args == (f"Unknown action: {action}",)
     )

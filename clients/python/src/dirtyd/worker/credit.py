@@ -1,4 +1,4 @@
-"""How many chunks a stream may send: the arbiter's way to hold back a generator."""
+"""The credit of a stream, by which the arbiter holds back a generator."""
 
 import threading
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dirtyd.worker.link import Payload
 
 
 class Credit:
-    """The two counts of `dirty.worker.v1.Credit`, and whom to wake when there is more."""
+    """The two counts of `dirty.worker.v1.Credit`, and whom to wake when they grow. Nobody else counts."""
 
     __slots__ = ("_bytes", "_chunks", "_closed", "_lock", "_wake")
 
@@ -18,7 +18,7 @@ class Credit:
         self._closed = False
 
     def take(self, payload: Payload) -> bool:
-        """Take the credit for one chunk, if there is any."""
+        """Take the credit for one chunk. Return False if there is none."""
         with self._lock:
             if self._chunks <= 0 or self._bytes <= 0:
                 return False
@@ -27,7 +27,7 @@ class Credit:
             return True
 
     def add(self, chunks: int, size: int) -> None:
-        """Note a Credit frame."""
+        """Add what a Credit frame grants: a number of chunks, and of bytes."""
         with self._lock:
             self._chunks += chunks
             self._bytes += size
@@ -36,7 +36,7 @@ class Credit:
             wake()
 
     def close(self) -> None:
-        """End the wait, if any: the call is cancelled."""
+        """End the wait, if there is one, because the call is cancelled."""
         with self._lock:
             self._closed = True
             wake = self._due()
@@ -44,11 +44,11 @@ class Credit:
             wake()
 
     def ready(self) -> bool:
-        """True if waiting makes no sense: there is credit, or the call is cancelled."""
+        """Return True if there is nothing to wait for: there is credit, or the call is cancelled."""
         return self._closed or self._available()
 
     def when_ready(self, wake: Callable[[], None]) -> None:
-        """Call `wake` once, as soon as `ready()`; from whichever thread reads."""
+        """Call `wake` once, as soon as `ready()`, on the thread that reads or on this one."""
         with self._lock:
             self._wake = wake
             due = self._due()

@@ -1,4 +1,4 @@
-"""Exceptions as Failure messages: type, message, traceback, and what the app chose for its caller."""
+"""Exceptions as Failure messages: type, message, traceback, and what the app has chosen for its caller."""
 
 import importlib
 import os
@@ -9,10 +9,10 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import Failure
 
 MAX_MESSAGE = 16 * 1024
 MAX_TRACEBACK = 64 * 1024
-# Of keys and values together; what does not fit is left out. The arbiter passes on still less.
+# For all keys and values together; an entry that does not fit is left out. The arbiter passes on even less.
 MAX_METADATA = 16 * 1024
 
-# The frames of these are the runtime's, not the app's.
+# Frames in these files belong to the runtime, not to the app.
 _OWN = (os.path.dirname(os.path.dirname(__file__)) + os.sep, "<frozen importlib", importlib.__file__)
 
 # google.rpc.Code
@@ -24,7 +24,7 @@ CODES = {
 
 
 def describe(error: BaseException) -> Failure:
-    """Turn an exception into a Failure. Never raises, however odd the exception."""
+    """Return an exception as a Failure. Never raises, however odd the exception."""
     failure = Failure(exception_type=type_name(type(error)), message=_message(error), traceback=_traceback(error))
     try:
         failure.code = _code(getattr(error, "dirty_code", 0))
@@ -41,12 +41,12 @@ def describe(error: BaseException) -> Failure:
 
 
 def plain(message: str, exception_type: str = "") -> Failure:
-    """A Failure that no exception stands behind."""
+    """Return a Failure that does not come from an exception."""
     return Failure(message=_clean(message)[:MAX_MESSAGE], exception_type=exception_type)
 
 
 def type_name(kind: type) -> str:
-    """The full name of a type; builtins without their module."""
+    """Return the full name of a type; that of a builtin has no module."""
     module = kind.__module__
     return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
 
@@ -69,7 +69,7 @@ def _traceback(error: BaseException) -> str:
 
 
 def _trim(summary: Any, seen: set[int]) -> None:
-    """Leave the runtime's own frames out, in the causes too."""
+    """Leave out the frames of the runtime itself, also in the causes."""
     if summary is None or id(summary) in seen:
         return
     seen.add(id(summary))
@@ -80,11 +80,11 @@ def _trim(summary: Any, seen: set[int]) -> None:
 
 
 def _code(chosen: Any) -> int:
-    """The number of a code given by name or number; 0 for what is no error code."""
+    """Return the number of a code that is given by name or number; 0 if it is not an error code."""
     number = CODES.get(chosen, 0) if isinstance(chosen, str) else int(chosen)
     return number if number in CODES.values() else 0
 
 
 def _clean(text: str) -> str:
-    """Without lone surrogates, which protobuf refuses."""
+    """Return the text without lone surrogates, which protobuf refuses."""
     return text.encode("utf-8", "backslashreplace").decode()

@@ -1,9 +1,9 @@
 """Raise CallTimeout in the code of an action, and nowhere else.
 
-A guard belongs to one thread and runs user code for it. `interrupt(call)`,
-from the thread that reads, raises in that code if it still serves this call.
-It raises at most once for each call: an action that swallows it is the
-arbiter's to kill.
+A guard belongs to one thread and runs user code on it. `interrupt(call)`, which
+the thread that reads calls, raises in that code if it still serves this call. It
+raises at most once for each call: if an action swallows the exception, the
+arbiter kills the worker.
 
 The main thread is interrupted by a signal, which also ends blocking system
 calls such as time.sleep. Other threads get an asynchronous exception, which
@@ -19,18 +19,18 @@ from typing import Any, Protocol
 from dirtyd.errors import CallTimeout
 from dirtyd.worker.running import Running
 
-# Ignored by default, so that one that arrives in a forked child does no harm.
+# By default a process ignores this signal, so that it does no harm in a forked child.
 SIGNAL = signal.SIGURG
 
 
 class Guard(Protocol):
-    """What runs user code of one thread."""
+    """Runs user code on one thread."""
 
     def run(self, call: Running, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Call `function`. An interrupt can surface until this returns or raises, not later."""
+        """Call `function`. An interrupt can take effect until this returns or raises, and not later."""
 
     def interrupt(self, call: Running) -> None:
-        """Raise CallTimeout in the code that `run` runs, if it is of this call."""
+        """Raise CallTimeout in the code that `run` runs, if that code serves this call."""
 
 
 class MainGuard:
@@ -44,12 +44,12 @@ class MainGuard:
     def run(self, call: Running, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         try:
             self._armed = call
-            # Armed first, then looked: one of the two sides sees the other.
+            # First arm, then look. Whoever cancels does it the other way round, so that one of the two sees the other.
             if call.timed_out:
                 self._raise_if_due(call)
             return function(*args, **kwargs)
         finally:
-            # Here too the signal may raise; the caller of run() catches it as if the action had.
+            # The signal may raise here too. The caller of run() catches that as if the action had raised.
             self._armed = None
 
     def interrupt(self, call: Running) -> None:
@@ -68,12 +68,12 @@ class MainGuard:
 
 
 class ThreadGuard:
-    """The guard of a thread of the pool; to be made in that thread."""
+    """The guard of a thread of the pool. That thread must make it."""
 
     def __init__(self) -> None:
         self._armed: Running | None = None
         self._thread = ctypes.c_ulong(threading.get_ident())
-        # Held while armed is read or changed, so that no exception is aimed at code that has just ended.
+        # Protects `_armed`, so that no exception hits code that runs after the action.
         self._lock = threading.Lock()
 
     def run(self, call: Running, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
@@ -87,7 +87,7 @@ class ThreadGuard:
             finally:
                 self._disarm()
         except CallTimeout:
-            # Perhaps it surfaced inside _disarm. There is only one, so this time nothing cuts it short.
+            # The exception may have been raised inside _disarm. There is only one, so that now nothing interrupts it.
             self._disarm()
             raise
 
@@ -100,6 +100,6 @@ class ThreadGuard:
     def _disarm(self) -> None:
         with self._lock:
             if self._armed is not None and self._armed.interrupted:
-                # Perhaps it has not surfaced yet: take it back.
+                # The exception may not have been raised yet: take it back.
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(self._thread, None)
             self._armed = None

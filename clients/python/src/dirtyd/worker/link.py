@@ -1,8 +1,8 @@
 """Frames on the socket to the arbiter.
 
-Any thread may send; one at a time may receive (see `turn`). A frame is four
-bytes of length, big-endian, and one encoded message. A payload of megabytes is
-read into a buffer of its own and written from where it lies.
+Any thread may send; only one thread at a time may receive (see `turn`). A frame
+is four bytes of length, big-endian, and one encoded message. A payload of
+megabytes is read into a buffer of its own, and is written without a copy.
 """
 
 import socket
@@ -16,29 +16,29 @@ from dirtyd.worker.wire import PlainRequest, read_request, request_of
 from dirtyd.worker.wire_values import Data, varint
 
 CAPACITY = 64 * 1024
-# Room for what surrounds a payload: names, metadata, the envelope.
+# The bytes that may surround a payload in its frame: names, metadata, the envelope.
 ENVELOPE = 1024 * 1024
-# Protobuf itself ends here.
+# The largest message of protobuf itself.
 LARGEST = 2**31 - 1
 
-# Tag bytes of the length-delimited fields that are written by hand.
+# The tag bytes of the fields that are written by hand. Both fields are length-delimited.
 RESPONSE = b"\x2a"  # WorkerFrame.response = 5
 CHUNK = b"\x32"  # WorkerFrame.chunk = 6
 
-# What `receive` gives: a Request without the frame around it.
+# What `receive` returns. A Request comes without the frame around it.
 Frame = ArbiterFrame | Request | PlainRequest
-# An encoded result or chunk in two parts. The second is empty, or megabytes that are sent from where they lie.
+# An encoded result or chunk in two parts. The second part is empty, or is megabytes that are sent without a copy.
 Payload = tuple[bytes, bytes]
 
 _LENGTH = struct.Struct(">I")
 
 
 class ProtocolError(Exception):
-    """The arbiter sent what is no frame. There is no way to find the next one."""
+    """The arbiter has broken the protocol. There is no way to find the next frame."""
 
 
 class Link:
-    """The socket with its two directions."""
+    """The socket, in both directions."""
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(True)
@@ -48,19 +48,19 @@ class Link:
         self._end = 0
         self.memory = Memory()
         self.limit = ENVELOPE
-        #: Where the main thread waits for something to receive, and where the watcher does.
+        #: Where the main thread and the watcher wait for something to receive.
         self.main, self.watcher = Waiter(sock), Waiter(sock)
 
     def close(self) -> None:
-        """Let go of the socket; for a child that user code forked: the arbiter must not mistake it for the worker."""
+        """Close the socket in a child that user code has forked. The arbiter must not take the child for the worker."""
         self._sock.close()
         self.main.close()
         self.watcher.close()
 
     def receive(self) -> list[Frame]:
-        """Read what a waiter found to be there, and return the frames that are complete.
+        """Read from the socket, where a waiter has found something, and return the complete frames.
 
-        Raises EOFError when the arbiter is gone, ProtocolError on a malformed frame.
+        Raises EOFError if the arbiter is gone, ProtocolError for a malformed frame.
         """
         try:
             if not self._end:
@@ -74,7 +74,7 @@ class Link:
         return self._frames()
 
     def _first(self, data: bytes) -> list[Frame]:
-        """What came while the buffer was empty: usually one whole frame, which needs no buffer."""
+        """Take what came while the buffer was empty. That is usually one whole frame, which needs no buffer."""
         if not data:
             raise EOFError
         if len(data) > 4 and _LENGTH.unpack_from(data)[0] == len(data) - 4 <= self.limit:
@@ -84,7 +84,7 @@ class Link:
         return self._frames()
 
     def _frames(self) -> list[Frame]:
-        """Take the complete frames out of the buffer, and make room for the next."""
+        """Take the complete frames out of the buffer, and make room for the next one."""
         frames: list[Frame] = []
         buffer, start, end, needed = self._buffer, 0, self._end, 4
         while end - start >= 4:
@@ -95,7 +95,7 @@ class Link:
             if end - start < needed:
                 break
             data = memoryview(buffer)[start + 4 : start + needed]
-            # A large frame has a buffer of its own (see `_make_room`), which is left to it: no copy.
+            # A large frame has a buffer of its own (see `_make_room`) and keeps it, which saves a copy.
             frames.append(_parse(data if needed > CAPACITY else bytes(data)))
             start, needed = start + needed, 4
         if start == end and len(buffer) == CAPACITY:
@@ -105,7 +105,7 @@ class Link:
         return frames
 
     def _make_room(self, start: int, needed: int) -> None:
-        """Move what is left to the front, in a buffer that holds the next frame: exactly that one, if it is large."""
+        """Move the rest to the front of a buffer that holds the next frame, and holds no more if that one is large."""
         left = self._end - start
         capacity = max(CAPACITY, needed)
         if capacity > CAPACITY:
@@ -115,11 +115,11 @@ class Link:
         self._buffer, self._end = target, left
 
     def send(self, frame: WorkerFrame) -> None:
-        """Send one frame. An arbiter that is gone is noticed by `receive`, not here."""
+        """Send one frame. If the arbiter is gone, `receive` notices it, not this method."""
         self._write(frame.SerializeToString())
 
     def send_payload(self, tag: bytes, call_id: int, payload: Payload) -> None:
-        """Send a Response or Chunk, whose payload is encoded already and may be large."""
+        """Send a Response or Chunk. Its payload is already encoded and may be large."""
         head, body = payload
         size = len(head) + len(body)
         inner = b"\x08" + varint(call_id) + b"\x7a" + varint(size)  # call_id = 1, payload = 15
@@ -144,9 +144,9 @@ def _parse(data: Data) -> Frame:
         return request
     data = bytes(data)
     try:
-        # Of a large one, to take it out of its frame would be a copy more.
+        # A large Request stays in its frame, because to take it out would be one more copy.
         if not large and (inner := request_of(data)):
             return Request.FromString(inner)
         return ArbiterFrame.FromString(data)
-    except Exception as error:  # protobuf's DecodeError, or RuntimeError from older runtimes.
+    except Exception as error:  # protobuf's DecodeError, or RuntimeError in its older runtimes.
         raise ProtocolError(f"a frame cannot be decoded: {error}") from None

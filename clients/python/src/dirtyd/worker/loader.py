@@ -1,4 +1,4 @@
-"""The apps of this worker: import, construct, init, close; and import afresh after a failure."""
+"""The apps of this worker: import, construct, init and close them, and import them afresh after a failure."""
 
 import importlib
 import importlib.util
@@ -13,14 +13,14 @@ from dirtyd.app import LIFE_CYCLE, DirtyApp
 from dirtyd.errors import ActionNotFound
 from dirtyd.worker.failures import type_name
 
-# Settles what an init() or close() returns, if that is a coroutine.
+# Waits for what an init() or close() returns, if that is a coroutine.
 Settle = Callable[[Any], Any]
 
 _INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
 class Apps:
-    """The apps by import path, and what each brought into sys.modules."""
+    """The apps by import path, and the modules that each has brought into sys.modules."""
 
     def __init__(self, settle: Settle) -> None:
         self._settle = settle
@@ -29,7 +29,7 @@ class Apps:
         self._modules: dict[str, set[str]] = {}
 
     def get(self, path: str) -> Callable[..., Any] | None:
-        """What to call for the actions of the app, or None if it is not loaded."""
+        """Return what to call for the actions of the app; None if it is not loaded."""
         return self._callables.get(path)
 
     def workers(self, path: str) -> int | None:
@@ -43,7 +43,7 @@ class Apps:
         return workers
 
     def load(self, path: str) -> None:
-        """Import, construct and init() the app. What a failed load imported is imported anew by the next."""
+        """Import and construct the app, and call its init(). After a failed load, the next one imports afresh."""
         if path in self._ready:
             return
         with self._tracking(path):
@@ -56,7 +56,7 @@ class Apps:
         self._ready[path], self._callables[path] = app, refusing_unknown(app)
 
     def close(self, failed: Callable[[str, BaseException], None]) -> None:
-        """close() every app, the latest first; failures go to `failed`."""
+        """Call close() of every app, in the reverse order of loading. Failures go to `failed`."""
         while self._ready:
             path, app = self._ready.popitem()
             try:
@@ -68,7 +68,7 @@ class Apps:
 
     @contextmanager
     def _tracking(self, path: str) -> Iterator[None]:
-        """Note which modules come in for an app, and drop them if that fails."""
+        """Note which modules an app imports, and drop them if it fails."""
         before = set(sys.modules)
         try:
             yield
@@ -79,7 +79,7 @@ class Apps:
         self._modules.setdefault(path, set()).update(set(sys.modules) - before)
 
     def _forget(self, path: str) -> None:
-        """Drop the modules of a failed app, so that a corrected source file is seen."""
+        """Drop the modules of a failed app, so that the next import reads a corrected source file."""
         module = path.partition(":")[0]
         kept = set[str]().union(*(self._modules.get(ready, set()) | _parents(ready) for ready in self._ready))
         for name in (self._modules.pop(path, set()) | {module}) - kept:
@@ -89,10 +89,10 @@ class Apps:
 
 
 def import_path(path: str) -> Any:
-    """Return what "module:name" names. Errors say which part is wrong."""
+    """Return what "module:name" names. An error says which part is wrong."""
     module, colon, attribute = path.partition(":")
     if not colon or not module or not attribute:
-        raise ValueError(f"{path!r} is no import path; expected module:Class, such as myapp.ml:MLApp")
+        raise ValueError(f"{path!r} is not an import path; expected module:Class, such as myapp.ml:MLApp")
     found = importlib.import_module(module)
     for name in attribute.split("."):
         try:
@@ -110,10 +110,11 @@ def _import_app(path: str) -> Any:
 
 
 def refusing_unknown(app: Any) -> Callable[..., Any]:
-    """The app, such that an action which it does not have raises ActionNotFound, where that can be told beforehand.
+    """Return a callable for the app that raises ActionNotFound for an action that the app does not have.
 
-    It can if `__call__` is that of DirtyApp, ours or gunicorn's: both call the
-    method of that name.
+    That can be known beforehand only if `__call__` is that of DirtyApp, ours or
+    gunicorn's, which calls the method of that name. Any other app is returned
+    as it is.
     """
     call = type(app).__call__
     own = call is DirtyApp.__call__
@@ -129,13 +130,13 @@ def refusing_unknown(app: Any) -> Callable[..., Any]:
 
 
 def _parents(path: str) -> set[str]:
-    """The module of a path and the packages around it."""
+    """Return the module of an import path and the packages around it."""
     parts = path.partition(":")[0].split(".")
     return {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
 
 
 def _is_source(name: str, root: str) -> bool:
-    """True for the user's Python files. Installed packages stay: many cannot be imported twice."""
+    """Return True for the user's Python files. Installed packages stay, because many cannot be imported twice."""
     spec = getattr(sys.modules.get(name), "__spec__", None)
     origin, package = (spec and spec.origin) or "", name.partition(".")[0]
     if not origin.endswith(".py") or package == __name__.partition(".")[0]:
@@ -149,7 +150,7 @@ def _drop(name: str) -> None:
     if parent in sys.modules:
         with suppress(AttributeError):
             delattr(sys.modules[parent], child)
-    # A bytecode file is trusted by the second and size of its source; a quick correction can keep both.
+    # Python trusts a bytecode file if the second and the size of its source match; a quick correction can keep both.
     if module.__spec__ and module.__spec__.origin:
         with suppress(OSError, NotImplementedError):
             os.unlink(importlib.util.cache_from_source(module.__spec__.origin))

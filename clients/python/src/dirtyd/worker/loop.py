@@ -1,7 +1,7 @@
 """Async actions on the one event loop of the worker, in a thread of its own.
 
-One loop for the whole process, so that an app can keep connections and other
-state that is bound to it, whichever of its methods is called.
+There is one loop for the whole process, so that an app can keep connections and
+other state that is bound to a loop, whichever of its methods is called.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ log = logging.getLogger("dirtyd.worker")
 
 
 class EventLoop:
-    """The loop; its thread starts with the first coroutine. `resume` gets generators that coroutines return."""
+    """The loop. Its thread starts with the first coroutine. `resume` takes the generators that coroutines return."""
 
     def __init__(self, codec: Codec, resume: Callable[[Running, Any], None]) -> None:
         self._codec, self._resume = codec, resume
@@ -30,11 +30,11 @@ class EventLoop:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def take(self, call: Running, result: Any) -> None:
-        """Follow `result` to the end of the call, in the present context; from any other thread."""
+        """Follow `result` to the end of the call, in the current context. For any thread but that of the loop."""
         self._running().call_soon_threadsafe(self._spawn, call, result)
 
     def settle(self, result: Any) -> Any:
-        """Wait on this thread for `result`, if it is a coroutine: an init() or close()."""
+        """Return what an init() or close() has returned; if that is a coroutine, wait for it on this thread."""
         if not hasattr(type(result), "__await__"):
             return result
         return asyncio.run_coroutine_threadsafe(_awaited(result), self._running()).result()
@@ -52,7 +52,7 @@ class EventLoop:
         while True:
             try:
                 loop.run_forever()
-            except BaseException:  # SystemExit in a task that an action started must not end the others.
+            except BaseException:  # A SystemExit in a task that an action has started must not end the other tasks.
                 log.exception("a task on the event loop tried to end it")
 
     def _spawn(self, call: Running, result: Any) -> None:
@@ -98,7 +98,7 @@ class EventLoop:
                 if call.cancelled:
                     raise asyncio.CancelledError
                 call.chunk(payload)
-                # A generator that never waits would keep everything else from the loop.
+                # A generator that never waits would otherwise keep the loop from everything else.
                 await asyncio.sleep(0)
         finally:
             await generator.aclose()

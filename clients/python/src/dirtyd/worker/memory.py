@@ -1,32 +1,32 @@
-"""What the C library does with the memory that large messages leave."""
+"""What the C library does with the memory of large messages that are gone."""
 
 import ctypes
 
-# Of glibc's mallopt. A block above the one is a mapping of its own, which goes when it is freed (32 MiB is the largest
-# value); so many bytes of freed memory stay with the process.
+# Parameters of glibc's mallopt, and their values in bytes. A block above the first threshold is a mapping of its own,
+# which is unmapped when it is freed; 32 MiB is the largest value. The second is the freed memory that a process keeps.
 _MMAP_THRESHOLD, _MAPPED = -3, 32 * 1024 * 1024
 _TRIM_THRESHOLD, _KEPT = -1, 64 * 1024 * 1024
 
 
 class Memory:
-    """Keeps freed memory from one large message to the next, once there was one.
+    """Keeps freed memory for the next large message, from the first large message on.
 
-    By default glibc gives the pages of a large block back at once, and the next one faults them in again, one by one:
-    most of what an argument of 1 MiB costs a worker. Other C libraries stay as they are.
+    By default glibc returns the pages of a large block at once, and the next block faults them in again, one by one.
+    That is most of the cost of an argument of 1 MiB. Other C libraries are left alone.
     """
 
     def __init__(self) -> None:
         self._keeps = False
 
     def keep_freed(self) -> None:
-        """Keep up to 64 MiB until `give_back`; from any thread."""
+        """Keep up to 64 MiB until `give_back`. For any thread."""
         if not self._keeps:
             self._keeps = True
             _call("mallopt", _MMAP_THRESHOLD, _MAPPED)
             _call("mallopt", _TRIM_THRESHOLD, _KEPT)
 
     def give_back(self) -> None:
-        """Give what is kept back to the system; from any thread."""
+        """Return the kept memory to the system. For any thread."""
         if self._keeps:
             _call("malloc_trim", 0)
 

@@ -1,4 +1,4 @@
-"""One call inside the worker: its state, how it is cancelled, and its one terminal frame."""
+"""One call inside the worker: its state, its cancellation, and its one terminal frame."""
 
 from __future__ import annotations
 
@@ -30,22 +30,23 @@ if TYPE_CHECKING:
 class Running:
     """A call from its Request to its terminal frame.
 
-    `guard` and `cancel_task` are set by whoever runs it: the thread that runs
-    its sync code, or the event loop that has its task.
+    The thread that runs the sync code of the call sets `guard`; the event loop
+    that runs its task sets `cancel_task`.
     """
 
     __slots__ = (
-        "_ended", "_link", "_on_end", "cancel_task", "credit", "guard", "id", "interrupted", "payload", "public",
-        "streams", "timed_out",
+        "_ended", "_link", "_on_end", "cancel_task", "credit", "guard", "id", "interrupted", "payload",
+        "payload_kind", "public", "streams", "timed_out",
     )  # fmt: skip
 
     def __init__(self, request: Request | PlainRequest, link: Link, on_end: Callable[[int], None]) -> None:
         self.id: int = request.call_id
         self.streams: bool = request.stream
         self.payload: Data = request.payload
+        self.payload_kind: int = request.payload_kind
         deadline = time.monotonic() + request.timeout_micros / 1e6
-        # Its app and action are known once the payload is decoded.
-        self.public = Call("", "", request.request_id, deadline, request.metadata)
+        # In version 1 app and action are empty here; the payload names them.
+        self.public = Call(request.app, request.action, request.request_id, deadline, request.metadata)
         self.credit = Credit(request.credit.chunks, request.credit.bytes) if self.streams else None
         self.guard: Guard | None = None
         self.cancel_task: Callable[[], None] | None = None
@@ -61,7 +62,7 @@ class Running:
         return self.public.cancelled
 
     def cancel(self, reason: CancelReason) -> None:
-        """Act on a Cancel frame; a second one may be harder than the first."""
+        """Act on a Cancel frame. A second one may be harder than the first."""
         if reason == CANCEL_REASON_TIMEOUT:
             self.timed_out = True
         self.public.cancel()
@@ -73,7 +74,7 @@ class Running:
             self.guard.interrupt(self)
 
     def chunk(self, payload: Payload) -> None:
-        """Send one chunk, for which the credit was taken."""
+        """Send one chunk. Its credit must have been taken."""
         self._link.send_payload(CHUNK, self.id, payload)
 
     def respond(self, payload: Payload) -> None:
@@ -81,11 +82,11 @@ class Running:
         self._finish(self._link.send_payload, RESPONSE, self.id, payload)
 
     def end(self) -> None:
-        """End the stream well."""
+        """End a stream that has succeeded."""
         self._finish(self._link.send, WorkerFrame(end=End(call_id=self.id)))
 
     def fail(self, kind: ErrorKind, failure: Failure) -> None:
-        """End the call badly."""
+        """End a call that has failed."""
         self._finish(self._link.send, WorkerFrame(error=Error(call_id=self.id, kind=kind, failure=failure)))
 
     def end_cancelled(self) -> None:
@@ -93,7 +94,7 @@ class Running:
         self.fail(ERROR_KIND_CANCELLED, Failure(message=f"{self.name} was cancelled".strip()))
 
     def _finish(self, send: Callable[..., None], *args: Any) -> None:
-        # Exactly one terminal frame, whatever went wrong on the way to it.
+        # There is exactly one terminal frame, whatever goes wrong before or after it.
         if not self._ended:
             self._ended = True
             try:

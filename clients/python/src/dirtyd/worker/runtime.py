@@ -1,4 +1,4 @@
-"""The life of a worker: what each frame asks for, and how it ends."""
+"""The life of a worker: what each frame asks for, and how the worker ends."""
 
 import logging
 import os
@@ -16,7 +16,6 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
     AppImported,
     AppReady,
     ArbiterFrame,
-    Hello,
     Pong,
     Welcome,
     WorkerFrame,
@@ -29,12 +28,12 @@ from dirtyd.worker.interrupt import Guard, MainGuard
 from dirtyd.worker.link import ENVELOPE, LARGEST, Frame, Link, ProtocolError
 from dirtyd.worker.loader import Apps, import_path
 from dirtyd.worker.loop import EventLoop
+from dirtyd.worker.protocol import LOWEST, Agreement, hello
 from dirtyd.worker.running import Running
 from dirtyd.worker.threads import Pool
 from dirtyd.worker.turn import Turn
 
-PROTOCOL_VERSION = 1
-# How long a worker without an arbiter may take to clean up, and one that has closed its apps to exit.
+# The seconds that a worker without an arbiter has to clean up, and that one has to exit after it has closed its apps.
 LINGER = 2.0
 
 log = logging.getLogger("dirtyd.worker")
@@ -42,7 +41,7 @@ log = logging.getLogger("dirtyd.worker")
 
 @dataclass(frozen=True)
 class Worker:
-    """What the hook `dirty_worker_init` gets."""
+    """The argument of the hook `dirty_worker_init`."""
 
     id: int
     pid: int
@@ -51,11 +50,13 @@ class Worker:
 
 
 class Runtime:
-    """One worker. To be made and run on the main thread."""
+    """One worker. The main thread makes it and runs it."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
         self._turn = Turn(link, self._dispatch, self._on_lost)
+        #: The agreement until Welcome says more: what every arbiter speaks.
+        self._agreed = Agreement(LOWEST)
         self._codec = Codec()
         self._loop = EventLoop(self._codec, self._resume)
         self._apps = Apps(self._loop.settle)
@@ -77,11 +78,10 @@ class Runtime:
         }
 
     def run(self) -> int:
-        """Serve until told to stop or left alone; return the exit status."""
+        """Serve until the arbiter says to stop or is gone. Return the exit status."""
         version = ".".join(map(str, sys.version_info[:3]))
         runtime = f"python {version} dirtyd {__version__}"
-        hello = Hello(protocol_version=PROTOCOL_VERSION, runtime=runtime, stack_dump_signal=signal.SIGQUIT)
-        self._link.send(WorkerFrame(hello=hello))
+        self._link.send(WorkerFrame(hello=hello(runtime, signal.SIGQUIT)))
         self._turn.serve(lambda: self._stopping and not self._calls)
         if self._lost and self._calls:
             self._quiet.wait(LINGER / 2)
@@ -91,7 +91,7 @@ class Runtime:
         return status
 
     def stop(self) -> None:
-        """Finish the calls, then end. Safe in a signal handler."""
+        """Finish the calls, then end. A signal handler may call this."""
         self._stopping = True
         self._link.main.wake()
 
@@ -100,23 +100,23 @@ class Runtime:
             return self._on_request(frame)
         kind = frame.WhichOneof("kind")
         if kind is None:
-            raise ProtocolError("a frame of a kind that protocol version 1 does not have")
+            raise ProtocolError("the arbiter sent a frame of an unknown kind")
         return self._handlers[kind](getattr(frame, kind))
 
     def _on_lost(self, error: Exception) -> None:
-        """The socket is of no more use: interrupt what runs, and never linger."""
+        """Interrupt what runs, because the socket is of no more use, and exit soon."""
         self._lost = error
         if not isinstance(error, EOFError):
             log.error("failed to read from the arbiter: %s", error, exc_info=not isinstance(error, ProtocolError))
         elif not self._stopping:
-            log.warning("the arbiter is gone; exiting")
+            log.warning("the arbiter is gone; this worker exits")
         exit_within(LINGER, 0 if isinstance(error, EOFError) else 1)
         for call in list(self._calls.values()):
             call.cancel(CANCEL_REASON_TIMEOUT)
 
     def _on_welcome(self, welcome: Welcome) -> None:
-        if welcome.protocol_version != PROTOCOL_VERSION:
-            raise ProtocolError(f"the arbiter speaks version {welcome.protocol_version} of the protocol, this worker 1")
+        self._agreed = Agreement.of(welcome)
+        self._codec.version = self._agreed.version
         if welcome.max_message_size:
             self._codec.limit = welcome.max_message_size
         self._link.limit = min(self._codec.limit + ENVELOPE, LARGEST)
@@ -181,7 +181,7 @@ class Runtime:
 
 
 def exit_within(seconds: float, status: int) -> None:
-    """End the process after so long, whatever hangs in it: threads, atexit functions, native code."""
+    """End the process after some seconds, whatever hangs in it: threads, atexit functions, native code."""
     timer = threading.Timer(seconds, os._exit, (status,))
     timer.daemon = True
     timer.start()

@@ -12,7 +12,7 @@ Job = Callable[[SyncRunner], None]
 
 
 class Pool:
-    """`count` threads, each with a runner of its own. The arbiter sees to it that no more calls come at once."""
+    """`count` threads, each with a runner of its own. The arbiter never sends more calls at a time."""
 
     def __init__(self, count: int, runner: Callable[[Guard, Callable[[Credit], None]], SyncRunner]) -> None:
         self._jobs: SimpleQueue[Job] = SimpleQueue()

@@ -1,17 +1,18 @@
-"""Whose turn it is to read the socket, when the main thread both reads and runs calls.
+"""Which thread reads the socket, where the main thread both reads and runs calls.
 
-An idle worker waits in one place: the main thread, in `Turn._read`. It runs
-what it reads itself, so that a short call costs no hand-over between threads.
+An idle worker waits in one place: in `Turn._read`, on the main thread. The main
+thread itself runs what it reads, so that a short call costs no hand-over between
+threads.
 
     reader = MAIN     the main thread reads: idle, or waiting for credit
     reader = NOBODY   the main thread runs a job; frames wait in the socket
-    reader = WATCHER  the job has run for a tick or two: the watcher reads, so
-                      that Cancel, Credit, Ping and the end of file are noticed
+    reader = WATCHER  the job has run for a tick or two; the watcher reads, so
+                      that it notices Cancel, Credit, Ping and the end of file
 
-The main thread takes its turn back at the end of the job, at once: it waits for
-the watcher only in the middle of a read. The watcher ticks only while there is
-traffic, and then gives back the memory that large messages left; an idle worker
-never wakes up.
+The main thread takes its turn back at the end of the job, at once; it waits only
+if the watcher is in the middle of a read. The watcher ticks only while there is
+traffic. When traffic ends, it returns the memory of large messages to the system.
+An idle worker never wakes up.
 """
 
 import threading
@@ -23,10 +24,10 @@ from dirtyd.worker.credit import Credit
 from dirtyd.worker.link import Frame, Link
 
 TICK = 0.005
-# While it finds the main thread waiting, jobs are short, and the ticks grow to this: with many workers on few cores,
-# ticks of all of them would cost more than the jobs.
+# While the watcher finds the main thread waiting, jobs are short, and its ticks grow to this: with many workers on few
+# cores, short ticks of all of them would cost more than the jobs.
 LONGEST_TICK = 0.02
-# So long without a new job sends the watcher to sleep.
+# The watcher goes to sleep after this time without a new job.
 QUIET = 0.1
 
 NOBODY, MAIN, WATCHER = range(3)
@@ -35,34 +36,34 @@ Job = Callable[[], None]
 
 
 class Turn:
-    """The read side of the worker. `dispatch` gets each frame, in order, on the thread that reads.
+    """The read side of the worker. It calls `dispatch` with each frame, in order, on the thread that reads.
 
-    `lost` gets the exception that ended the reading: EOFError when the arbiter
-    is gone, anything else for a fault.
+    It calls `lost` with the exception that has ended the reading: EOFError if the
+    arbiter is gone, any other for a fault.
     """
 
     def __init__(self, link: Link, dispatch: Callable[[Frame], None], lost: Callable[[Exception], None]) -> None:
         self._link, self._dispatch, self._lost = link, dispatch, lost
-        #: What the main thread is to do next. `dispatch` appends; other threads use `post`.
+        #: What the main thread does next. `dispatch` appends to it; other threads use `post`.
         self.jobs: deque[Job] = deque()
         self._ended = False
         self._reader = MAIN
-        # The watcher has found something and reads it.
+        # True while the watcher reads what it has found.
         self._reading = False
         self._serial = 0
         self._lock = threading.Lock()
-        # To wait with. Whoever only needs the lock takes it itself, which is four times faster.
+        # Only for waiting. To take the lock itself is four times faster.
         self._changed = threading.Condition(self._lock)
         self._awake = threading.Event()
         threading.Thread(target=self._watch, name="dirtyd-watcher", daemon=True).start()
 
     def post(self, job: Job) -> None:
-        """Let the main thread run `job`; from any thread."""
+        """Let the main thread run `job`. For any thread."""
         self.jobs.append(job)
         self._link.main.wake()
 
     def serve(self, done: Callable[[], bool]) -> None:
-        """Read and run jobs on the main thread until `done()`, or until the arbiter is gone."""
+        """Read, and run jobs on the main thread, until `done()` or until the arbiter is gone."""
         while not self._ended:
             if self.jobs:
                 self.run(self.jobs.popleft())
@@ -83,11 +84,13 @@ class Turn:
         """Block inside a job until there is credit or the call is cancelled."""
         while not credit.ready():
             self._return()
-            self._read()
+            # The watcher may have read the credit before it gave the turn back; from here on only this thread reads.
+            if not credit.ready():
+                self._read()
             self._leave()
 
     def _leave(self) -> None:
-        """The main thread stops reading."""
+        """Note that the main thread stops reading."""
         with self._lock:
             self._reader = NOBODY
             self._serial += 1
@@ -95,7 +98,7 @@ class Turn:
             self._awake.set()
 
     def _return(self) -> None:
-        """The main thread reads again."""
+        """Give the turn back to the main thread."""
         with self._lock:
             while self._reading:
                 self._changed.wait()
@@ -105,7 +108,7 @@ class Turn:
             self._link.watcher.wake()
 
     def _read(self) -> None:
-        """Wait for frames, or to be woken, and dispatch what there is."""
+        """Wait for frames, or for a wake, and dispatch the frames that came."""
         if self._link.main.wait():
             self._receive()
 
@@ -124,7 +127,7 @@ class Turn:
             self._link.memory.give_back()
             self._awake.clear()
             with self._lock:
-                # A job that began just now saw the flag still set, and relies on this look.
+                # A job that has just begun saw the flag still set, and relies on this check.
                 if self._reader == NOBODY:
                     self._awake.set()
 

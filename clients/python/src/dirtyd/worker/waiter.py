@@ -1,4 +1,4 @@
-"""Waiting for bytes on a socket, such that another thread can end the wait."""
+"""A wait for bytes on a socket that another thread can end."""
 
 import os
 import select
@@ -6,21 +6,23 @@ import socket
 from contextlib import suppress
 from time import perf_counter
 
-# A look takes so long at most if nobody else wants the core or the interpreter lock.
+# The longest time that a look takes while nobody else wants the core or the interpreter lock.
 NOBODY = 20e-6
-# Who keeps it for so long computes. Who sleeps would be let in before it, who offers his core is not: so nobody looks
-# then, for the first of these times, and twice as long whenever it happens again, up to the second.
+# A process that keeps the core for LONG computes. The scheduler lets a process that sleeps in before it, but not one
+# that offers its core. So the waiter then does not look for PAUSE, and for twice as long whenever that happens again,
+# up to LONGEST_PAUSE.
 LONG = 500e-6
 PAUSE, LONGEST_PAUSE = 0.02, 10.0
 
 
 class Waiter:
-    """Where one thread waits for a socket; any other, or a signal handler, wakes it.
+    """Where one thread waits for a socket. Any other thread, or a signal handler, can wake it.
 
-    Told to, it waits with open eyes: after a wait that was shorter than the
-    window it looks again and again for so long before it sleeps, because to be
-    woken takes longer than a small call. It stops looking when a wait was longer
-    (so an idle worker sleeps), or when others want the core.
+    With a window (`look_for`) the waiter waits with open eyes: after a wait that
+    was shorter than the window, it looks again and again, for as long as the
+    window, before it sleeps, because a wake takes longer than a small call. It
+    does not look after a longer wait, so that an idle worker sleeps, nor when
+    others want the core.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -35,11 +37,11 @@ class Waiter:
         self._crowded_until = self._pause = 0.0
 
     def look_for(self, seconds: float) -> None:
-        """Look for so long before sleeping; 0 for not at all."""
+        """Look for `seconds` before sleeping; 0 for not at all."""
         self._window = seconds
 
     def wait(self) -> bool:
-        """True as soon as there is something to read, be it the end of the file; False if woken."""
+        """Return True as soon as there is something to read, perhaps the end of file; False after a wake."""
         began = perf_counter()
         found = self._look(began) if self._looks else []
         if not found:
@@ -53,7 +55,7 @@ class Waiter:
         return True
 
     def _look(self, began: float) -> list[tuple[int, int]]:
-        """What there is within the window, if anything."""
+        """Return what becomes ready within the window, perhaps nothing."""
         poll, end = self._poll.poll, began + self._window
         last = began
         while not (found := poll(0)):
@@ -72,11 +74,11 @@ class Waiter:
         self._crowded_until = now + self._pause
 
     def wake(self) -> None:
-        """End the running wait, or the next one. Safe in a signal handler."""
-        with suppress(BlockingIOError):  # The pipe is full of reasons to wake already.
+        """End the running wait, or the next one. A signal handler may call this."""
+        with suppress(BlockingIOError):  # The pipe is already full of wakes.
             os.write(self._wake, b"\0")
 
     def close(self) -> None:
-        """Let go of the pipe; for a child that user code forked."""
+        """Close the pipe, in a child that user code has forked."""
         os.close(self._woken)
         os.close(self._wake)

@@ -1,12 +1,12 @@
-"""Values straight from and to their bytes, where that is simple; for the rest there is `dirtyd.values`.
+"""Values read straight from their bytes and written straight to them, where that is simple.
 
-Protobuf makes an object for each Value, each list and each map, and Python
-asks it for every field by name: that was half of what a small call cost a
-worker. These functions know only the shape that encoders really write: one
-kind in each Value, a key before its value, nothing unknown. Whatever else they
-meet, well-formed or not, they raise Unusual, and the caller of the function
-asks protobuf, which also words the errors. So they can be slower than needed
-for odd input, never wrong; tests/test_wire.py compares the two.
+The rest is left to `dirtyd.values`. Protobuf makes an object for each Value, each
+list and each map, and Python asks for every field by name, which was half of the
+cost of a small call. These functions know only the shape that encoders really
+write: one kind in each Value, a key before its value, nothing unknown. If they
+meet anything else, well-formed or not, they raise Unusual, and their caller asks
+protobuf, which also words the errors. So odd input can make them slow, but never
+wrong; tests/test_wire.py compares the two.
 """
 
 import struct
@@ -15,9 +15,9 @@ from typing import Any
 
 from dirtyd.values import MAX_DEPTH
 
-# Tags of dirty.v1.Value, which are its first byte.
+# The tags of the fields of dirty.v1.Value. One of them is the first byte of a Value.
 NULL, BOOL, INT, DOUBLE, STRING, BYTES, LIST, MAP = b"\x08\x10\x18\x21\x2a\x32\x3a\x42"
-# ListValue.values and MapValue.entries; then key and value in the entry of a map.
+# The tags of ListValue.values and MapValue.entries, and of key and value in the entry of a map.
 ITEM, KEY, VALUE = b"\x0a\x0a\x12"
 
 _DOUBLE = struct.Struct("<d")
@@ -28,11 +28,11 @@ Data = bytes | memoryview
 
 
 class Unusual(Exception):
-    """Not what these functions know. It says nothing about the input."""
+    """The input is not what these functions know. It may be well-formed all the same."""
 
 
 def varint(number: int) -> bytes:
-    """Encode a number as protobuf does."""
+    """Return a number below 2**64 as protobuf encodes it."""
     if number < 0x80:
         return _SHORT[number]
     if number < 0x4000:
@@ -46,11 +46,11 @@ def varint(number: int) -> bytes:
 
 
 def read_varint(data: Data, at: int) -> tuple[int, int]:
-    """The number at `at`, and where it ends. IndexError if it does not."""
+    """Return the number at `at`, and where it ends. Raises Unusual, or IndexError if the number does not end."""
     number = data[at]
     if number < 0x80:
         return number, at + 1
-    # The continuation bits are summed up with the rest and subtracted at the end: half the steps of masking each.
+    # Each continuation bit is added with its byte and then subtracted, which takes half the steps of masking it out.
     byte = data[at + 1]
     number += (byte << 7) - 0x80
     if byte < 0x80:
@@ -68,7 +68,7 @@ def read_varint(data: Data, at: int) -> tuple[int, int]:
         if byte < 0x80:
             break
         shift += 7
-        if shift > 63:  # Longer than any valid one; without this, megabytes of 0xff would be one number.
+        if shift > 63:  # No valid number is longer. Without this check, megabytes of 0xff would be one number.
             raise Unusual
     if number >> 64:
         raise Unusual
@@ -76,7 +76,7 @@ def read_varint(data: Data, at: int) -> tuple[int, int]:
 
 
 def read_value(data: Data, at: int, end: int, depth: int = MAX_DEPTH) -> Any:
-    """The Value that lies between `at` and `end`. Raises Unusual, IndexError or UnicodeDecodeError."""
+    """Return the Value between `at` and `end`. Raises Unusual, IndexError or UnicodeDecodeError."""
     kind = data[at]
     if kind in _PLAIN:
         size, start = data[at + 1], at + 2
@@ -136,7 +136,7 @@ def _read_map(data: Data, at: int, end: int, depth: int) -> dict[str, Any]:
 
 
 def read_entry(data: Data, at: int, end: int, into: dict[str, Any], depth: int = MAX_DEPTH) -> None:
-    """Add the entry of a map that lies between `at` and `end`."""
+    """Add the entry of a map between `at` and `end` to the dict `into`. Raises what `read_value` raises."""
     if data[at] != KEY:
         raise Unusual
     size, start = read_varint(data, at + 1)
@@ -151,7 +151,7 @@ def read_entry(data: Data, at: int, end: int, into: dict[str, Any], depth: int =
 
 
 def write_value(value: Any, depth: int = MAX_DEPTH) -> bytes:
-    """Encode `value` as a Value. Raises Unusual, or UnicodeEncodeError."""
+    """Return `value` encoded as a Value. Raises Unusual or UnicodeEncodeError."""
     write = _WRITERS.get(type(value))
     if write is None:
         raise Unusual

@@ -24,15 +24,15 @@ const (
 // ExecuteRequest names an app, one of its actions, and the arguments.
 //
 // The arbiter reads `app` and `action` and forwards the message as it came.
-// Encoders write fields in the order of their numbers, so that those two come
-// first; an arbiter accepts any order.
+// Encoders should write the fields in the order of their numbers, so that these
+// two come first. The arbiter accepts any order.
 type ExecuteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The app's import path as the operator configured it, such as
+	// The import path of the app as the operator has configured it, such as
 	// "myapp.ml:MLApp". At most 255 bytes.
 	App string `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
-	// The name of the action. Names that start with an underscore are private
-	// and answered with UNIMPLEMENTED. At most 255 bytes.
+	// The name of the action. A name that starts with an underscore is private
+	// and is answered with UNIMPLEMENTED. At most 255 bytes.
 	Action string `protobuf:"bytes,2,opt,name=action,proto3" json:"action,omitempty"`
 	// Positional arguments.
 	Args []*Value `protobuf:"bytes,3,rep,name=args,proto3" json:"args,omitempty"`

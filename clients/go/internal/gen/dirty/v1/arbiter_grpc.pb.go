@@ -30,21 +30,21 @@ const (
 // Arbiter runs actions of apps in pooled worker processes.
 //
 // Every error carries a google.rpc.ErrorInfo with the domain "dirty.v1" and a
-// `reason`; docs/errors.md lists them with what each asks of the caller. The
-// gRPC deadline of a call, if earlier than the timeout that the operator
-// configured, bounds the call.
+// `reason`; docs/errors.md lists the reasons and says what the caller should do.
+// The timeout that the operator has configured bounds a call, and so does its
+// gRPC deadline, if that is earlier.
 //
 // buf:lint:ignore SERVICE_SUFFIX
 type ArbiterClient interface {
-	// Execute runs one action and returns its result. An action that streams is
-	// refused with FAILED_PRECONDITION, reason ACTION_STREAMS.
+	// Execute runs one action and returns its result. It refuses an action that
+	// streams with FAILED_PRECONDITION, reason ACTION_STREAMS.
 	//
 	// buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
 	Execute(ctx context.Context, in *ExecuteRequest, opts ...grpc.CallOption) (*ExecuteResponse, error)
 	// ExecuteStream runs one action and sends each chunk as soon as the action
-	// produces it. A reader that stops reading stops the action; a caller that
-	// cancels closes it. An action that does not stream yields its result as a
-	// single chunk.
+	// produces it. The action pauses while the caller does not read, and is closed
+	// when the caller cancels. The result of an action that does not stream is
+	// sent as a single chunk.
 	//
 	// buf:lint:ignore RPC_REQUEST_STANDARD_NAME
 	// buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
@@ -95,21 +95,21 @@ type Arbiter_ExecuteStreamClient = grpc.ServerStreamingClient[ExecuteStreamRespo
 // Arbiter runs actions of apps in pooled worker processes.
 //
 // Every error carries a google.rpc.ErrorInfo with the domain "dirty.v1" and a
-// `reason`; docs/errors.md lists them with what each asks of the caller. The
-// gRPC deadline of a call, if earlier than the timeout that the operator
-// configured, bounds the call.
+// `reason`; docs/errors.md lists the reasons and says what the caller should do.
+// The timeout that the operator has configured bounds a call, and so does its
+// gRPC deadline, if that is earlier.
 //
 // buf:lint:ignore SERVICE_SUFFIX
 type ArbiterServer interface {
-	// Execute runs one action and returns its result. An action that streams is
-	// refused with FAILED_PRECONDITION, reason ACTION_STREAMS.
+	// Execute runs one action and returns its result. It refuses an action that
+	// streams with FAILED_PRECONDITION, reason ACTION_STREAMS.
 	//
 	// buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
 	Execute(context.Context, *ExecuteRequest) (*ExecuteResponse, error)
 	// ExecuteStream runs one action and sends each chunk as soon as the action
-	// produces it. A reader that stops reading stops the action; a caller that
-	// cancels closes it. An action that does not stream yields its result as a
-	// single chunk.
+	// produces it. The action pauses while the caller does not read, and is closed
+	// when the caller cancels. The result of an action that does not stream is
+	// sent as a single chunk.
 	//
 	// buf:lint:ignore RPC_REQUEST_STANDARD_NAME
 	// buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE

@@ -26,8 +26,8 @@ const (
 // stays an integer, bytes stay bytes, and an array keeps its dtype and shape.
 //
 // A Value in which no kind is set is malformed; use `null_value` for "nothing".
-// Lists and maps nest at most 32 levels deep, so that every decoder's limit on
-// nested messages is kept.
+// Lists and maps may nest at most 32 levels deep, which is within the limit of
+// every decoder on nested messages.
 type Value struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The one kind of data that this value holds.
@@ -181,18 +181,18 @@ type Value_BoolValue struct {
 }
 
 type Value_IntValue struct {
-	// A signed integer of 64 bits. A larger one cannot be carried and is
-	// refused by the side that tries to send it.
+	// A signed integer of 64 bits. A larger one has no form; the side that tries
+	// to send it refuses it.
 	IntValue int64 `protobuf:"varint,3,opt,name=int_value,json=intValue,proto3,oneof"`
 }
 
 type Value_DoubleValue struct {
-	// An IEEE 754 double, NaN and infinities included.
+	// An IEEE 754 double, including NaN and the infinities.
 	DoubleValue float64 `protobuf:"fixed64,4,opt,name=double_value,json=doubleValue,proto3,oneof"`
 }
 
 type Value_StringValue struct {
-	// Text: any Unicode except lone surrogates.
+	// Text: any Unicode without lone surrogates.
 	StringValue string `protobuf:"bytes,5,opt,name=string_value,json=stringValue,proto3,oneof"`
 }
 

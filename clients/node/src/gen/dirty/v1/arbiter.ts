@@ -16,18 +16,18 @@ export const protobufFileName = "dirty/v1/arbiter.proto";
  * ExecuteRequest names an app, one of its actions, and the arguments.
  *
  * The arbiter reads `app` and `action` and forwards the message as it came.
- * Encoders write fields in the order of their numbers, so that those two come
- * first; an arbiter accepts any order.
+ * Encoders should write the fields in the order of their numbers, so that these
+ * two come first. The arbiter accepts any order.
  */
 export interface ExecuteRequest {
   /**
-   * The app's import path as the operator configured it, such as
+   * The import path of the app as the operator has configured it, such as
    * "myapp.ml:MLApp". At most 255 bytes.
    */
   app: string;
   /**
-   * The name of the action. Names that start with an underscore are private
-   * and answered with UNIMPLEMENTED. At most 255 bytes.
+   * The name of the action. A name that starts with an underscore is private
+   * and is answered with UNIMPLEMENTED. At most 255 bytes.
    */
   action: string;
   /** Positional arguments. */

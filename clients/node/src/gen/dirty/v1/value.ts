@@ -17,8 +17,8 @@ export const protobufFileName = "dirty/v1/value.proto";
  * stays an integer, bytes stay bytes, and an array keeps its dtype and shape.
  *
  * A Value in which no kind is set is malformed; use `null_value` for "nothing".
- * Lists and maps nest at most 32 levels deep, so that every decoder's limit on
- * nested messages is kept.
+ * Lists and maps may nest at most 32 levels deep, which is within the limit of
+ * every decoder on nested messages.
  */
 export interface Value {
   /** The one kind of data that this value holds. */
@@ -31,15 +31,15 @@ export interface Value {
     { $case: "boolValue"; value: boolean }
     | //
     /**
-     * A signed integer of 64 bits. A larger one cannot be carried and is
-     * refused by the side that tries to send it.
+     * A signed integer of 64 bits. A larger one has no form; the side that tries
+     * to send it refuses it.
      */
     { $case: "intValue"; value: bigint }
     | //
-    /** An IEEE 754 double, NaN and infinities included. */
+    /** An IEEE 754 double, including NaN and the infinities. */
     { $case: "doubleValue"; value: number }
     | //
-    /** Text: any Unicode except lone surrogates. */
+    /** Text: any Unicode without lone surrogates. */
     { $case: "stringValue"; value: string }
     | //
     /** Uninterpreted bytes. */

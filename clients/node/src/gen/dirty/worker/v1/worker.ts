@@ -11,20 +11,40 @@ export const protobufPackage = "dirty.worker.v1";
 
 export const protobufFileName = "dirty/worker/v1/worker.proto";
 
-/** CancelReason says why a call is to end. */
+/**
+ * PayloadKind says how the payloads of a call are encoded: that of its Request,
+ * and those of its Response or Chunks. An arbiter sends a kind other than
+ * EXECUTE_REQUEST only if Welcome has the capability for it.
+ */
+export enum PayloadKind {
+  /** PAYLOAD_KIND_UNSPECIFIED - Not a kind; what a Request of version 1 has. */
+  PAYLOAD_KIND_UNSPECIFIED = 0,
+  /**
+   * PAYLOAD_KIND_EXECUTE_REQUEST - A dirty.v1.ExecuteRequest, answered with dirty.v1.ExecuteResponse or
+   * dirty.v1.ExecuteStreamResponse.
+   */
+  PAYLOAD_KIND_EXECUTE_REQUEST = 1,
+  UNRECOGNIZED = -1,
+}
+
+/** CancelReason says why a call should end. */
 export enum CancelReason {
   /** CANCEL_REASON_UNSPECIFIED - Not a reason. */
   CANCEL_REASON_UNSPECIFIED = 0,
   /**
-   * CANCEL_REASON_CALLER_GONE - Nobody waits for the answer: close the generator, cancel the task, set
-   * the flag. The code of the action is not interrupted.
+   * CANCEL_REASON_CALLER_GONE - Nobody waits for the answer. The worker closes the generator, cancels the
+   * task and sets the flag that the action can read. It does not interrupt the
+   * code of the action.
    */
   CANCEL_REASON_CALLER_GONE = 1,
-  /** CANCEL_REASON_DEADLINE - The caller's deadline has passed; otherwise like CALLER_GONE. */
+  /**
+   * CANCEL_REASON_DEADLINE - The caller's deadline has passed. The worker does the same as for
+   * CALLER_GONE.
+   */
   CANCEL_REASON_DEADLINE = 2,
   /**
-   * CANCEL_REASON_TIMEOUT - The call has run for its whole timeout: interrupt it by raising in it. The
-   * worker is killed soon if the call does not end.
+   * CANCEL_REASON_TIMEOUT - The call has run for its whole timeout. The worker interrupts the action by
+   * raising in it. If the call does not end, the arbiter soon kills the worker.
    */
   CANCEL_REASON_TIMEOUT = 3,
   UNRECOGNIZED = -1,
@@ -38,11 +58,14 @@ export enum ErrorKind {
   ERROR_KIND_APP = 1,
   /** ERROR_KIND_ACTION_NOT_FOUND - The app has no such action. */
   ERROR_KIND_ACTION_NOT_FOUND = 2,
-  /** ERROR_KIND_ACTION_STREAMS - Execute on an action that streams. */
+  /** ERROR_KIND_ACTION_STREAMS - The caller used Execute for an action that streams. */
   ERROR_KIND_ACTION_STREAMS = 3,
   /** ERROR_KIND_RESULT_NOT_SERIALIZABLE - The result or a chunk has no form as a Value. */
   ERROR_KIND_RESULT_NOT_SERIALIZABLE = 4,
-  /** ERROR_KIND_INVALID_REQUEST - The request is malformed: it cannot be decoded, or a Value is invalid. */
+  /**
+   * ERROR_KIND_INVALID_REQUEST - The worker cannot read the request: its payload is malformed or of an
+   * unknown kind, a Value in it is invalid, or the app is not loaded.
+   */
   ERROR_KIND_INVALID_REQUEST = 5,
   /** ERROR_KIND_MESSAGE_TOO_LARGE - The result or a chunk is larger than max_message_size. */
   ERROR_KIND_MESSAGE_TOO_LARGE = 6,
@@ -59,25 +82,25 @@ export interface ArbiterFrame {
     /** Answers Hello. */
     { $case: "welcome"; value: Welcome }
     | //
-    /** Asks to import an app and to report its class attributes. */
+    /** Asks the worker to import an app and to report its class attributes. */
     { $case: "importApp"; value: ImportApp }
     | //
-    /** Asks to load an app: import it, construct it, call init(). */
+    /** Asks the worker to load an app: to import it, construct it, call init(). */
     { $case: "initApp"; value: InitApp }
     | //
     /** Starts a call. */
     { $case: "request"; value: Request }
     | //
-    /** Asks to end a call. */
+    /** Asks the worker to end a call early. */
     { $case: "cancel"; value: Cancel }
     | //
-    /** Allows more chunks of a stream. */
+    /** Lets a stream send more chunks. */
     { $case: "credit"; value: Credit }
     | //
-    /** Asks for a sign of life. */
+    /** Asks the worker for a sign of life. */
     { $case: "ping"; value: Ping }
     | //
-    /** Asks to finish and exit. */
+    /** Asks the worker to finish its calls and to exit. */
     { $case: "shutdown"; value: Shutdown }
     | undefined;
 }
@@ -99,16 +122,16 @@ export interface WorkerFrame {
     /** An app could not be loaded. */
     { $case: "appFailed"; value: AppFailed }
     | //
-    /** The result of a call; ends it. */
+    /** The result of a call, which ends it. */
     { $case: "response"; value: Response }
     | //
-    /** One chunk of a streaming call. */
+    /** One chunk of a stream. */
     { $case: "chunk"; value: Chunk }
     | //
-    /** The end of a streaming call; ends it. */
+    /** The end of a stream, which ends its call. */
     { $case: "end"; value: End }
     | //
-    /** The failure of a call; ends it. */
+    /** The failure of a call, which ends it. */
     { $case: "error"; value: Error }
     | //
     /** Answers Ping. */
@@ -118,50 +141,73 @@ export interface WorkerFrame {
 
 /** Hello introduces a worker. */
 export interface Hello {
-  /** The version of this protocol that the worker speaks: 1. */
+  /**
+   * The lowest version of this protocol that the worker speaks: 1 or 2. An
+   * arbiter of version 1 reads no other field about versions.
+   */
   protocolVersion: number;
-  /** What runs the worker, for logs, such as "python 3.11.7 dirtyd 0.1.0". */
+  /** The worker's runtime, for logs, such as "python 3.11.7 dirtyd 0.1.0". */
   runtime: string;
   /**
    * The signal on which the worker writes the stacks of its threads to stderr
-   * without ending, even while native code runs; 0 if it has none.
+   * and goes on, even while native code runs; 0 if there is no such signal.
    */
   stackDumpSignal: number;
+  /**
+   * The highest version of this protocol that the worker speaks; 0 if that is
+   * `protocol_version`.
+   */
+  latestProtocolVersion: number;
+  /**
+   * What the worker can do beyond its versions, by name. The arbiter ignores
+   * names that it does not know. No capability exists yet.
+   */
+  capabilities: string[];
 }
 
-/** Welcome gives a worker its settings. */
+/** Welcome answers Hello: it settles the version and carries the settings. */
 export interface Welcome {
-  /** The version of this protocol that both sides speak from here on. */
+  /**
+   * The version of this protocol that both sides speak from here on: the
+   * highest version that both know.
+   */
   protocolVersion: number;
   /** The arbiter's number for this worker. */
   workerId: bigint;
   /**
-   * How many calls the arbiter gives it at once, at least 1. With 1 an action
-   * runs on the main thread.
+   * The number of calls that the worker may have to run at a time, at least 1.
+   * With 1, an action runs on the main thread.
    */
   threads: number;
   /**
-   * The largest serialized response or chunk in bytes. A larger one is to be
-   * answered with ERROR_KIND_MESSAGE_TOO_LARGE.
+   * The largest encoded response or chunk, in bytes. In place of a larger one
+   * the worker sends ERROR_KIND_MESSAGE_TOO_LARGE.
    */
   maxMessageSize: bigint;
   /**
-   * An import path "module:function" to call once before the first app is
-   * loaded, with an object that has the attributes `id`, `pid`, `pool` and
-   * `threads`; empty if there is none. A failure is logged, no more.
+   * The import path "module:function" of a function that the worker calls once,
+   * before it loads the first app, with an object that has the attributes `id`,
+   * `pid`, `pool` and `threads`; empty if there is no such function. If it
+   * fails, the worker logs that and goes on.
    */
   workerInitHook: string;
   /** The name of the worker's pool. */
   pool: string;
   /**
-   * For how many microseconds an idle worker may look for the next frame before
-   * it sleeps, if the last one came within that time; 0 for not at all. A
-   * runtime that cannot look without sleeping ignores it.
+   * The microseconds for which an idle worker may look for the next frame before
+   * it sleeps, if the last frame came within that time; 0 if it should sleep at
+   * once. A runtime that cannot look without sleeping ignores this.
    */
   busyWaitMicros: number;
+  /**
+   * The capabilities from Hello that the arbiter knows and may use, and
+   * capabilities of its own. The worker ignores names that it does not know. A
+   * side uses no capability that is missing here.
+   */
+  capabilities: string[];
 }
 
-/** ImportApp asks to import an app without constructing it. */
+/** ImportApp asks the worker to import an app without constructing it. */
 export interface ImportApp {
   /** The import path "module:Class". */
   app: string;
@@ -172,16 +218,16 @@ export interface AppImported {
   /** The import path from ImportApp. */
   app: string;
   /**
-   * The class attribute `workers`: how many workers shall load the app. Unset
-   * if the class has none or None.
+   * The class attribute `workers`: the number of workers that should load the
+   * app. Unset if the class has no such attribute, or if it is None.
    */
   workers?: number | undefined;
 }
 
 /**
- * InitApp asks to import, construct and init() an app. The arbiter sends it
- * while the worker boots, and again, in a free slot, for an app that had
- * failed. Modules of an app that failed are to be imported afresh.
+ * InitApp asks the worker to import an app, construct it and call its init().
+ * The arbiter sends it while the worker boots, and again, in a free slot, for an
+ * app that has failed. The worker imports the modules of such an app afresh.
  */
 export interface InitApp {
   /** The import path "module:Class". */
@@ -195,11 +241,11 @@ export interface AppReady {
 }
 
 /**
- * AppFailed says that an app could not be imported, constructed or
- * initialised. It answers ImportApp or InitApp.
+ * AppFailed says that the worker could not import, construct or initialise an
+ * app. It answers ImportApp or InitApp.
  */
 export interface AppFailed {
-  /** The import path. */
+  /** The import path from ImportApp or InitApp. */
   app: string;
   /** What went wrong. */
   failure: Failure | undefined;
@@ -207,19 +253,19 @@ export interface AppFailed {
 
 /** Request starts a call. */
 export interface Request {
-  /** Names the call in every later frame. Never used twice in a worker's life. */
+  /**
+   * The number that names the call in every later frame, below 2^53. No other
+   * call has it, not even one of another arbiter on the same machine.
+   */
   callId: bigint;
   /**
-   * True for ExecuteStream: chunks are welcome. False for Execute: an action
-   * that streams is to be answered with ERROR_KIND_ACTION_STREAMS.
+   * True for ExecuteStream: the caller takes chunks. False for Execute: the
+   * worker answers with ERROR_KIND_ACTION_STREAMS if the action streams.
    */
   stream: boolean;
-  /**
-   * Microseconds until the call's deadline, counted from the arrival of this
-   * frame.
-   */
+  /** The microseconds from the arrival of this frame to the call's deadline. */
   timeoutMicros: bigint;
-  /** The credit that a stream starts with. */
+  /** The credit with which a stream starts. */
   credit:
     | Credit
     | undefined;
@@ -228,8 +274,22 @@ export interface Request {
   /** The caller's gRPC metadata, without the fields of the protocol itself. */
   metadata: Metadata[];
   /**
-   * The dirty.v1.ExecuteRequest, as the caller encoded it. It is declared as
-   * bytes because the arbiter does not open it.
+   * The import path of the app. In version 1 it is unset, and the worker reads
+   * the app from the payload. From version 2 on this field counts, whatever the
+   * payload says.
+   */
+  app: string;
+  /** The name of the action. What `app` says of versions holds here too. */
+  action: string;
+  /**
+   * The kind of the payload. In version 1 it is unset, and the payload is an
+   * ExecuteRequest. From version 2 on the worker answers a kind that it does not
+   * know with ERROR_KIND_INVALID_REQUEST.
+   */
+  payloadKind: PayloadKind;
+  /**
+   * The request as the caller encoded it. The type is bytes because the arbiter
+   * does not open it.
    */
   payload: Uint8Array;
 }
@@ -238,43 +298,44 @@ export interface Request {
 export interface Metadata {
   /** The key, in lower case. */
   key: string;
-  /** The value: text, or the decoded bytes of a "-bin" key. */
+  /** The value: text, or decoded bytes if the key ends with "-bin". */
   value: Uint8Array;
 }
 
 /**
- * Cancel asks to end a call. The call is over only when the worker says so,
- * with Response, End or Error; an answer that crosses the Cancel is fine.
+ * Cancel asks the worker to end a call early. The call is over only when the
+ * worker says so, with Response, End or Error. An answer that crosses the Cancel
+ * is fine.
  */
 export interface Cancel {
   /** The call. */
   callId: bigint;
-  /** Why, which also says how hard to try. */
+  /** Why, and thereby how hard the worker should try. */
   reason: CancelReason;
 }
 
 /**
  * Credit lets a stream send. A worker may send a chunk while both counts are
- * above zero; the chunk takes 1 from `chunks` and the size of its payload from
- * `bytes`, which may fall below zero by that. Later Credits add to both.
+ * above zero. The chunk takes 1 from `chunks` and the length of its payload from
+ * `bytes`, which may thereby fall below zero. Each further Credit adds to both.
  */
 export interface Credit {
   /** The call; unset inside Request. */
   callId: bigint;
-  /** So many chunks more. */
+  /** The number of chunks to add. */
   chunks: number;
-  /** So many bytes of payload more. */
+  /** The number of bytes of payload to add. */
   bytes: bigint;
 }
 
 /**
- * Response ends a call with its result. It also answers ExecuteStream of an
- * action that does not stream.
+ * Response ends a call with its result. It also answers an ExecuteStream whose
+ * action does not stream.
  */
 export interface Response {
   /** The call. */
   callId: bigint;
-  /** The dirty.v1.ExecuteResponse, encoded. */
+  /** The encoded dirty.v1.ExecuteResponse. */
   payload: Uint8Array;
 }
 
@@ -282,17 +343,17 @@ export interface Response {
 export interface Chunk {
   /** The call. */
   callId: bigint;
-  /** The dirty.v1.ExecuteStreamResponse, encoded. */
+  /** The encoded dirty.v1.ExecuteStreamResponse. */
   payload: Uint8Array;
 }
 
-/** End ends a streaming call well. */
+/** End ends a stream that has succeeded. */
 export interface End {
   /** The call. */
   callId: bigint;
 }
 
-/** Error ends a call badly. */
+/** Error ends a call that has failed. */
 export interface Error {
   /** The call. */
   callId: bigint;
@@ -305,17 +366,20 @@ export interface Error {
 /** Failure describes an error or exception. */
 export interface Failure {
   /**
-   * The full name of the exception's type, such as "ValueError" or
+   * The full name of the type of the exception, such as "ValueError" or
    * "myapp.ml.ModelMissing".
    */
   exceptionType: string;
-  /** Its message, for a person. */
+  /** The message of the exception, for a person. */
   message: string;
-  /** The traceback, empty if there is none. */
+  /** The traceback; empty if there is none. */
   traceback: string;
-  /** The google.rpc.Code that the app chose for its caller; 0 if it chose none. */
+  /**
+   * The google.rpc.Code that the app has chosen for its caller; 0 if it has not
+   * chosen one.
+   */
   code: number;
-  /** Further facts that the app chose for its caller. */
+  /** Facts that the app has added for its caller. */
   metadata: Map<string, string>;
 }
 
@@ -324,9 +388,9 @@ export interface Failure_MetadataEntry {
   value: string;
 }
 
-/** Ping asks for a Pong. */
+/** Ping asks the worker for a Pong. */
 export interface Ping {
-  /** Returned in the Pong. */
+  /** A number that the Pong repeats. */
   nonce: bigint;
 }
 
@@ -341,7 +405,7 @@ export interface Pong {
 
 /**
  * Shutdown asks a worker to finish its calls, to close() its apps and to exit
- * with status 0. No further Request follows.
+ * with status 0. No Request follows it.
  */
 export interface Shutdown {
 }
@@ -608,7 +672,7 @@ export const WorkerFrame: MessageFns<WorkerFrame> = {
 };
 
 function createBaseHello(): Hello {
-  return { protocolVersion: 0, runtime: "", stackDumpSignal: 0 };
+  return { protocolVersion: 0, runtime: "", stackDumpSignal: 0, latestProtocolVersion: 0, capabilities: [] };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -621,6 +685,12 @@ export const Hello: MessageFns<Hello> = {
     }
     if (message.stackDumpSignal !== 0) {
       writer.uint32(24).int32(message.stackDumpSignal);
+    }
+    if (message.latestProtocolVersion !== 0) {
+      writer.uint32(32).uint32(message.latestProtocolVersion);
+    }
+    for (const v of message.capabilities) {
+      writer.uint32(42).string(v!);
     }
     return writer;
   },
@@ -662,6 +732,22 @@ export const Hello: MessageFns<Hello> = {
             message.stackDumpSignal = reader.int32();
             continue;
           }
+          case 4: {
+            if (tag !== 32) {
+              break;
+            }
+
+            message.latestProtocolVersion = reader.uint32();
+            continue;
+          }
+          case 5: {
+            if (tag !== 42) {
+              break;
+            }
+
+            message.capabilities.push(reader.string());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -684,6 +770,7 @@ function createBaseWelcome(): Welcome {
     workerInitHook: "",
     pool: "",
     busyWaitMicros: 0,
+    capabilities: [],
   };
 }
 
@@ -715,6 +802,9 @@ export const Welcome: MessageFns<Welcome> = {
     }
     if (message.busyWaitMicros !== 0) {
       writer.uint32(56).uint32(message.busyWaitMicros);
+    }
+    for (const v of message.capabilities) {
+      writer.uint32(66).string(v!);
     }
     return writer;
   },
@@ -786,6 +876,14 @@ export const Welcome: MessageFns<Welcome> = {
             }
 
             message.busyWaitMicros = reader.uint32();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.capabilities.push(reader.string());
             continue;
           }
         }
@@ -1061,6 +1159,9 @@ function createBaseRequest(): Request {
     credit: undefined,
     requestId: "",
     metadata: [],
+    app: "",
+    action: "",
+    payloadKind: 0,
     payload: new Uint8Array(0),
   };
 }
@@ -1090,6 +1191,15 @@ export const Request: MessageFns<Request> = {
     }
     for (const v of message.metadata) {
       Metadata.encode(v!, writer.uint32(50).fork()).join();
+    }
+    if (message.app !== "") {
+      writer.uint32(58).string(message.app);
+    }
+    if (message.action !== "") {
+      writer.uint32(66).string(message.action);
+    }
+    if (message.payloadKind !== 0) {
+      writer.uint32(72).int32(message.payloadKind);
     }
     if (message.payload.length !== 0) {
       writer.uint32(122).bytes(message.payload);
@@ -1156,6 +1266,30 @@ export const Request: MessageFns<Request> = {
             }
 
             message.metadata.push(Metadata.decode(reader, reader.uint32()));
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.app = reader.string();
+            continue;
+          }
+          case 8: {
+            if (tag !== 66) {
+              break;
+            }
+
+            message.action = reader.string();
+            continue;
+          }
+          case 9: {
+            if (tag !== 72) {
+              break;
+            }
+
+            message.payloadKind = reader.int32() as any;
             continue;
           }
           case 15: {

@@ -6,6 +6,11 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class PayloadKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PAYLOAD_KIND_UNSPECIFIED: _ClassVar[PayloadKind]
+    PAYLOAD_KIND_EXECUTE_REQUEST: _ClassVar[PayloadKind]
+
 class CancelReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CANCEL_REASON_UNSPECIFIED: _ClassVar[CancelReason]
@@ -23,6 +28,8 @@ class ErrorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_KIND_INVALID_REQUEST: _ClassVar[ErrorKind]
     ERROR_KIND_MESSAGE_TOO_LARGE: _ClassVar[ErrorKind]
     ERROR_KIND_CANCELLED: _ClassVar[ErrorKind]
+PAYLOAD_KIND_UNSPECIFIED: PayloadKind
+PAYLOAD_KIND_EXECUTE_REQUEST: PayloadKind
 CANCEL_REASON_UNSPECIFIED: CancelReason
 CANCEL_REASON_CALLER_GONE: CancelReason
 CANCEL_REASON_DEADLINE: CancelReason
@@ -79,17 +86,21 @@ class WorkerFrame(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., app_imported: _Optional[_Union[AppImported, _Mapping]] = ..., app_ready: _Optional[_Union[AppReady, _Mapping]] = ..., app_failed: _Optional[_Union[AppFailed, _Mapping]] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("protocol_version", "runtime", "stack_dump_signal")
+    __slots__ = ("protocol_version", "runtime", "stack_dump_signal", "latest_protocol_version", "capabilities")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
     STACK_DUMP_SIGNAL_FIELD_NUMBER: _ClassVar[int]
+    LATEST_PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     runtime: str
     stack_dump_signal: int
-    def __init__(self, protocol_version: _Optional[int] = ..., runtime: _Optional[str] = ..., stack_dump_signal: _Optional[int] = ...) -> None: ...
+    latest_protocol_version: int
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, protocol_version: _Optional[int] = ..., runtime: _Optional[str] = ..., stack_dump_signal: _Optional[int] = ..., latest_protocol_version: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("protocol_version", "worker_id", "threads", "max_message_size", "worker_init_hook", "pool", "busy_wait_micros")
+    __slots__ = ("protocol_version", "worker_id", "threads", "max_message_size", "worker_init_hook", "pool", "busy_wait_micros", "capabilities")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     WORKER_ID_FIELD_NUMBER: _ClassVar[int]
     THREADS_FIELD_NUMBER: _ClassVar[int]
@@ -97,6 +108,7 @@ class Welcome(_message.Message):
     WORKER_INIT_HOOK_FIELD_NUMBER: _ClassVar[int]
     POOL_FIELD_NUMBER: _ClassVar[int]
     BUSY_WAIT_MICROS_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     worker_id: int
     threads: int
@@ -104,7 +116,8 @@ class Welcome(_message.Message):
     worker_init_hook: str
     pool: str
     busy_wait_micros: int
-    def __init__(self, protocol_version: _Optional[int] = ..., worker_id: _Optional[int] = ..., threads: _Optional[int] = ..., max_message_size: _Optional[int] = ..., worker_init_hook: _Optional[str] = ..., pool: _Optional[str] = ..., busy_wait_micros: _Optional[int] = ...) -> None: ...
+    capabilities: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, protocol_version: _Optional[int] = ..., worker_id: _Optional[int] = ..., threads: _Optional[int] = ..., max_message_size: _Optional[int] = ..., worker_init_hook: _Optional[str] = ..., pool: _Optional[str] = ..., busy_wait_micros: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ImportApp(_message.Message):
     __slots__ = ("app",)
@@ -141,13 +154,16 @@ class AppFailed(_message.Message):
     def __init__(self, app: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("call_id", "stream", "timeout_micros", "credit", "request_id", "metadata", "payload")
+    __slots__ = ("call_id", "stream", "timeout_micros", "credit", "request_id", "metadata", "app", "action", "payload_kind", "payload")
     CALL_ID_FIELD_NUMBER: _ClassVar[int]
     STREAM_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MICROS_FIELD_NUMBER: _ClassVar[int]
     CREDIT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    APP_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_KIND_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     call_id: int
     stream: bool
@@ -155,8 +171,11 @@ class Request(_message.Message):
     credit: Credit
     request_id: str
     metadata: _containers.RepeatedCompositeFieldContainer[Metadata]
+    app: str
+    action: str
+    payload_kind: PayloadKind
     payload: bytes
-    def __init__(self, call_id: _Optional[int] = ..., stream: bool = ..., timeout_micros: _Optional[int] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., request_id: _Optional[str] = ..., metadata: _Optional[_Iterable[_Union[Metadata, _Mapping]]] = ..., payload: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, call_id: _Optional[int] = ..., stream: bool = ..., timeout_micros: _Optional[int] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., request_id: _Optional[str] = ..., metadata: _Optional[_Iterable[_Union[Metadata, _Mapping]]] = ..., app: _Optional[str] = ..., action: _Optional[str] = ..., payload_kind: _Optional[_Union[PayloadKind, str]] = ..., payload: _Optional[bytes] = ...) -> None: ...
 
 class Metadata(_message.Message):
     __slots__ = ("key", "value")

@@ -6,9 +6,9 @@ import static io.grpc.MethodDescriptor.generateFullMethodName;
  * <pre>
  * Arbiter runs actions of apps in pooled worker processes.
  * Every error carries a google.rpc.ErrorInfo with the domain "dirty.v1" and a
- * `reason`; docs/errors.md lists them with what each asks of the caller. The
- * gRPC deadline of a call, if earlier than the timeout that the operator
- * configured, bounds the call.
+ * `reason`; docs/errors.md lists the reasons and says what the caller should do.
+ * The timeout that the operator has configured bounds a call, and so does its
+ * gRPC deadline, if that is earlier.
  * buf:lint:ignore SERVICE_SUFFIX
  * </pre>
  */
@@ -145,9 +145,9 @@ public final class ArbiterGrpc {
    * <pre>
    * Arbiter runs actions of apps in pooled worker processes.
    * Every error carries a google.rpc.ErrorInfo with the domain "dirty.v1" and a
-   * `reason`; docs/errors.md lists them with what each asks of the caller. The
-   * gRPC deadline of a call, if earlier than the timeout that the operator
-   * configured, bounds the call.
+   * `reason`; docs/errors.md lists the reasons and says what the caller should do.
+   * The timeout that the operator has configured bounds a call, and so does its
+   * gRPC deadline, if that is earlier.
    * buf:lint:ignore SERVICE_SUFFIX
    * </pre>
    */
@@ -155,8 +155,8 @@ public final class ArbiterGrpc {
 
     /**
      * <pre>
-     * Execute runs one action and returns its result. An action that streams is
-     * refused with FAILED_PRECONDITION, reason ACTION_STREAMS.
+     * Execute runs one action and returns its result. It refuses an action that
+     * streams with FAILED_PRECONDITION, reason ACTION_STREAMS.
      * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
      * </pre>
      */
@@ -168,9 +168,9 @@ public final class ArbiterGrpc {
     /**
      * <pre>
      * ExecuteStream runs one action and sends each chunk as soon as the action
-     * produces it. A reader that stops reading stops the action; a caller that
-     * cancels closes it. An action that does not stream yields its result as a
-     * single chunk.
+     * produces it. The action pauses while the caller does not read, and is closed
+     * when the caller cancels. The result of an action that does not stream is
+     * sent as a single chunk.
      * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
      * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
      * </pre>
@@ -186,9 +186,9 @@ public final class ArbiterGrpc {
    * <pre>
    * Arbiter runs actions of apps in pooled worker processes.
    * Every error carries a google.rpc.ErrorInfo with the domain "dirty.v1" and a
-   * `reason`; docs/errors.md lists them with what each asks of the caller. The
-   * gRPC deadline of a call, if earlier than the timeout that the operator
-   * configured, bounds the call.
+   * `reason`; docs/errors.md lists the reasons and says what the caller should do.
+   * The timeout that the operator has configured bounds a call, and so does its
+   * gRPC deadline, if that is earlier.
    * buf:lint:ignore SERVICE_SUFFIX
    * </pre>
    */
@@ -205,9 +205,9 @@ public final class ArbiterGrpc {
    * <pre>
    * Arbiter runs actions of apps in pooled worker processes.
    * Every error carries a google.rpc.ErrorInfo with the domain "dirty.v1" and a
-   * `reason`; docs/errors.md lists them with what each asks of the caller. The
-   * gRPC deadline of a call, if earlier than the timeout that the operator
-   * configured, bounds the call.
+   * `reason`; docs/errors.md lists the reasons and says what the caller should do.
+   * The timeout that the operator has configured bounds a call, and so does its
+   * gRPC deadline, if that is earlier.
    * buf:lint:ignore SERVICE_SUFFIX
    * </pre>
    */
@@ -226,8 +226,8 @@ public final class ArbiterGrpc {
 
     /**
      * <pre>
-     * Execute runs one action and returns its result. An action that streams is
-     * refused with FAILED_PRECONDITION, reason ACTION_STREAMS.
+     * Execute runs one action and returns its result. It refuses an action that
+     * streams with FAILED_PRECONDITION, reason ACTION_STREAMS.
      * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
      * </pre>
      */
@@ -240,9 +240,9 @@ public final class ArbiterGrpc {
     /**
      * <pre>
      * ExecuteStream runs one action and sends each chunk as soon as the action
-     * produces it. A reader that stops reading stops the action; a caller that
-     * cancels closes it. An action that does not stream yields its result as a
-     * single chunk.
+     * produces it. The action pauses while the caller does not read, and is closed
+     * when the caller cancels. The result of an action that does not stream is
+     * sent as a single chunk.
      * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
      * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
      * </pre>
@@ -259,9 +259,9 @@ public final class ArbiterGrpc {
    * <pre>
    * Arbiter runs actions of apps in pooled worker processes.
    * Every error carries a google.rpc.ErrorInfo with the domain "dirty.v1" and a
-   * `reason`; docs/errors.md lists them with what each asks of the caller. The
-   * gRPC deadline of a call, if earlier than the timeout that the operator
-   * configured, bounds the call.
+   * `reason`; docs/errors.md lists the reasons and says what the caller should do.
+   * The timeout that the operator has configured bounds a call, and so does its
+   * gRPC deadline, if that is earlier.
    * buf:lint:ignore SERVICE_SUFFIX
    * </pre>
    */
@@ -280,8 +280,8 @@ public final class ArbiterGrpc {
 
     /**
      * <pre>
-     * Execute runs one action and returns its result. An action that streams is
-     * refused with FAILED_PRECONDITION, reason ACTION_STREAMS.
+     * Execute runs one action and returns its result. It refuses an action that
+     * streams with FAILED_PRECONDITION, reason ACTION_STREAMS.
      * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
      * </pre>
      */
@@ -293,9 +293,9 @@ public final class ArbiterGrpc {
     /**
      * <pre>
      * ExecuteStream runs one action and sends each chunk as soon as the action
-     * produces it. A reader that stops reading stops the action; a caller that
-     * cancels closes it. An action that does not stream yields its result as a
-     * single chunk.
+     * produces it. The action pauses while the caller does not read, and is closed
+     * when the caller cancels. The result of an action that does not stream is
+     * sent as a single chunk.
      * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
      * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
      * </pre>
@@ -313,9 +313,9 @@ public final class ArbiterGrpc {
    * <pre>
    * Arbiter runs actions of apps in pooled worker processes.
    * Every error carries a google.rpc.ErrorInfo with the domain "dirty.v1" and a
-   * `reason`; docs/errors.md lists them with what each asks of the caller. The
-   * gRPC deadline of a call, if earlier than the timeout that the operator
-   * configured, bounds the call.
+   * `reason`; docs/errors.md lists the reasons and says what the caller should do.
+   * The timeout that the operator has configured bounds a call, and so does its
+   * gRPC deadline, if that is earlier.
    * buf:lint:ignore SERVICE_SUFFIX
    * </pre>
    */
@@ -334,8 +334,8 @@ public final class ArbiterGrpc {
 
     /**
      * <pre>
-     * Execute runs one action and returns its result. An action that streams is
-     * refused with FAILED_PRECONDITION, reason ACTION_STREAMS.
+     * Execute runs one action and returns its result. It refuses an action that
+     * streams with FAILED_PRECONDITION, reason ACTION_STREAMS.
      * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
      * </pre>
      */
@@ -347,9 +347,9 @@ public final class ArbiterGrpc {
     /**
      * <pre>
      * ExecuteStream runs one action and sends each chunk as soon as the action
-     * produces it. A reader that stops reading stops the action; a caller that
-     * cancels closes it. An action that does not stream yields its result as a
-     * single chunk.
+     * produces it. The action pauses while the caller does not read, and is closed
+     * when the caller cancels. The result of an action that does not stream is
+     * sent as a single chunk.
      * buf:lint:ignore RPC_REQUEST_STANDARD_NAME
      * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
      * </pre>
@@ -366,9 +366,9 @@ public final class ArbiterGrpc {
    * <pre>
    * Arbiter runs actions of apps in pooled worker processes.
    * Every error carries a google.rpc.ErrorInfo with the domain "dirty.v1" and a
-   * `reason`; docs/errors.md lists them with what each asks of the caller. The
-   * gRPC deadline of a call, if earlier than the timeout that the operator
-   * configured, bounds the call.
+   * `reason`; docs/errors.md lists the reasons and says what the caller should do.
+   * The timeout that the operator has configured bounds a call, and so does its
+   * gRPC deadline, if that is earlier.
    * buf:lint:ignore SERVICE_SUFFIX
    * </pre>
    */
@@ -387,8 +387,8 @@ public final class ArbiterGrpc {
 
     /**
      * <pre>
-     * Execute runs one action and returns its result. An action that streams is
-     * refused with FAILED_PRECONDITION, reason ACTION_STREAMS.
+     * Execute runs one action and returns its result. It refuses an action that
+     * streams with FAILED_PRECONDITION, reason ACTION_STREAMS.
      * buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
      * </pre>
      */

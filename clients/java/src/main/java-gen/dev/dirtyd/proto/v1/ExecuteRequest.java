@@ -9,8 +9,8 @@ package dev.dirtyd.proto.v1;
  * ExecuteRequest names an app, one of its actions, and the arguments.
  *
  * The arbiter reads `app` and `action` and forwards the message as it came.
- * Encoders write fields in the order of their numbers, so that those two come
- * first; an arbiter accepts any order.
+ * Encoders should write the fields in the order of their numbers, so that these
+ * two come first. The arbiter accepts any order.
  * </pre>
  *
  * Protobuf type {@code dirty.v1.ExecuteRequest}
@@ -67,7 +67,7 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object app_ = "";
   /**
    * <pre>
-   * The app's import path as the operator configured it, such as
+   * The import path of the app as the operator has configured it, such as
    * "myapp.ml:MLApp". At most 255 bytes.
    * </pre>
    *
@@ -89,7 +89,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The app's import path as the operator configured it, such as
+   * The import path of the app as the operator has configured it, such as
    * "myapp.ml:MLApp". At most 255 bytes.
    * </pre>
    *
@@ -116,8 +116,8 @@ private static final long serialVersionUID = 0L;
   private volatile java.lang.Object action_ = "";
   /**
    * <pre>
-   * The name of the action. Names that start with an underscore are private
-   * and answered with UNIMPLEMENTED. At most 255 bytes.
+   * The name of the action. A name that starts with an underscore is private
+   * and is answered with UNIMPLEMENTED. At most 255 bytes.
    * </pre>
    *
    * <code>string action = 2;</code>
@@ -138,8 +138,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * The name of the action. Names that start with an underscore are private
-   * and answered with UNIMPLEMENTED. At most 255 bytes.
+   * The name of the action. A name that starts with an underscore is private
+   * and is answered with UNIMPLEMENTED. At most 255 bytes.
    * </pre>
    *
    * <code>string action = 2;</code>
@@ -522,8 +522,8 @@ dev.dirtyd.proto.v1.Value defaultValue) {
    * ExecuteRequest names an app, one of its actions, and the arguments.
    *
    * The arbiter reads `app` and `action` and forwards the message as it came.
-   * Encoders write fields in the order of their numbers, so that those two come
-   * first; an arbiter accepts any order.
+   * Encoders should write the fields in the order of their numbers, so that these
+   * two come first. The arbiter accepts any order.
    * </pre>
    *
    * Protobuf type {@code dirty.v1.ExecuteRequest}
@@ -809,7 +809,7 @@ dev.dirtyd.proto.v1.Value defaultValue) {
     private java.lang.Object app_ = "";
     /**
      * <pre>
-     * The app's import path as the operator configured it, such as
+     * The import path of the app as the operator has configured it, such as
      * "myapp.ml:MLApp". At most 255 bytes.
      * </pre>
      *
@@ -830,7 +830,7 @@ dev.dirtyd.proto.v1.Value defaultValue) {
     }
     /**
      * <pre>
-     * The app's import path as the operator configured it, such as
+     * The import path of the app as the operator has configured it, such as
      * "myapp.ml:MLApp". At most 255 bytes.
      * </pre>
      *
@@ -852,7 +852,7 @@ dev.dirtyd.proto.v1.Value defaultValue) {
     }
     /**
      * <pre>
-     * The app's import path as the operator configured it, such as
+     * The import path of the app as the operator has configured it, such as
      * "myapp.ml:MLApp". At most 255 bytes.
      * </pre>
      *
@@ -870,7 +870,7 @@ dev.dirtyd.proto.v1.Value defaultValue) {
     }
     /**
      * <pre>
-     * The app's import path as the operator configured it, such as
+     * The import path of the app as the operator has configured it, such as
      * "myapp.ml:MLApp". At most 255 bytes.
      * </pre>
      *
@@ -885,7 +885,7 @@ dev.dirtyd.proto.v1.Value defaultValue) {
     }
     /**
      * <pre>
-     * The app's import path as the operator configured it, such as
+     * The import path of the app as the operator has configured it, such as
      * "myapp.ml:MLApp". At most 255 bytes.
      * </pre>
      *
@@ -906,8 +906,8 @@ dev.dirtyd.proto.v1.Value defaultValue) {
     private java.lang.Object action_ = "";
     /**
      * <pre>
-     * The name of the action. Names that start with an underscore are private
-     * and answered with UNIMPLEMENTED. At most 255 bytes.
+     * The name of the action. A name that starts with an underscore is private
+     * and is answered with UNIMPLEMENTED. At most 255 bytes.
      * </pre>
      *
      * <code>string action = 2;</code>
@@ -927,8 +927,8 @@ dev.dirtyd.proto.v1.Value defaultValue) {
     }
     /**
      * <pre>
-     * The name of the action. Names that start with an underscore are private
-     * and answered with UNIMPLEMENTED. At most 255 bytes.
+     * The name of the action. A name that starts with an underscore is private
+     * and is answered with UNIMPLEMENTED. At most 255 bytes.
      * </pre>
      *
      * <code>string action = 2;</code>
@@ -949,8 +949,8 @@ dev.dirtyd.proto.v1.Value defaultValue) {
     }
     /**
      * <pre>
-     * The name of the action. Names that start with an underscore are private
-     * and answered with UNIMPLEMENTED. At most 255 bytes.
+     * The name of the action. A name that starts with an underscore is private
+     * and is answered with UNIMPLEMENTED. At most 255 bytes.
      * </pre>
      *
      * <code>string action = 2;</code>
@@ -967,8 +967,8 @@ dev.dirtyd.proto.v1.Value defaultValue) {
     }
     /**
      * <pre>
-     * The name of the action. Names that start with an underscore are private
-     * and answered with UNIMPLEMENTED. At most 255 bytes.
+     * The name of the action. A name that starts with an underscore is private
+     * and is answered with UNIMPLEMENTED. At most 255 bytes.
      * </pre>
      *
      * <code>string action = 2;</code>
@@ -982,8 +982,8 @@ dev.dirtyd.proto.v1.Value defaultValue) {
     }
     /**
      * <pre>
-     * The name of the action. Names that start with an underscore are private
-     * and answered with UNIMPLEMENTED. At most 255 bytes.
+     * The name of the action. A name that starts with an underscore is private
+     * and is answered with UNIMPLEMENTED. At most 255 bytes.
      * </pre>
      *
      * <code>string action = 2;</code>

@@ -10,7 +10,7 @@ public interface ExecuteRequestOrBuilder extends
 
   /**
    * <pre>
-   * The app's import path as the operator configured it, such as
+   * The import path of the app as the operator has configured it, such as
    * "myapp.ml:MLApp". At most 255 bytes.
    * </pre>
    *
@@ -20,7 +20,7 @@ public interface ExecuteRequestOrBuilder extends
   java.lang.String getApp();
   /**
    * <pre>
-   * The app's import path as the operator configured it, such as
+   * The import path of the app as the operator has configured it, such as
    * "myapp.ml:MLApp". At most 255 bytes.
    * </pre>
    *
@@ -32,8 +32,8 @@ public interface ExecuteRequestOrBuilder extends
 
   /**
    * <pre>
-   * The name of the action. Names that start with an underscore are private
-   * and answered with UNIMPLEMENTED. At most 255 bytes.
+   * The name of the action. A name that starts with an underscore is private
+   * and is answered with UNIMPLEMENTED. At most 255 bytes.
    * </pre>
    *
    * <code>string action = 2;</code>
@@ -42,8 +42,8 @@ public interface ExecuteRequestOrBuilder extends
   java.lang.String getAction();
   /**
    * <pre>
-   * The name of the action. Names that start with an underscore are private
-   * and answered with UNIMPLEMENTED. At most 255 bytes.
+   * The name of the action. A name that starts with an underscore is private
+   * and is answered with UNIMPLEMENTED. At most 255 bytes.
    * </pre>
    *
    * <code>string action = 2;</code>

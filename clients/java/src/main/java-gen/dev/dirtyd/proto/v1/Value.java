@@ -10,8 +10,8 @@ package dev.dirtyd.proto.v1;
  * stays an integer, bytes stay bytes, and an array keeps its dtype and shape.
  *
  * A Value in which no kind is set is malformed; use `null_value` for "nothing".
- * Lists and maps nest at most 32 levels deep, so that every decoder's limit on
- * nested messages is kept.
+ * Lists and maps may nest at most 32 levels deep, which is within the limit of
+ * every decoder on nested messages.
  * </pre>
  *
  * Protobuf type {@code dirty.v1.Value}
@@ -179,8 +179,8 @@ private static final long serialVersionUID = 0L;
   public static final int INT_VALUE_FIELD_NUMBER = 3;
   /**
    * <pre>
-   * A signed integer of 64 bits. A larger one cannot be carried and is
-   * refused by the side that tries to send it.
+   * A signed integer of 64 bits. A larger one has no form; the side that tries
+   * to send it refuses it.
    * </pre>
    *
    * <code>int64 int_value = 3;</code>
@@ -192,8 +192,8 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * A signed integer of 64 bits. A larger one cannot be carried and is
-   * refused by the side that tries to send it.
+   * A signed integer of 64 bits. A larger one has no form; the side that tries
+   * to send it refuses it.
    * </pre>
    *
    * <code>int64 int_value = 3;</code>
@@ -210,7 +210,7 @@ private static final long serialVersionUID = 0L;
   public static final int DOUBLE_VALUE_FIELD_NUMBER = 4;
   /**
    * <pre>
-   * An IEEE 754 double, NaN and infinities included.
+   * An IEEE 754 double, including NaN and the infinities.
    * </pre>
    *
    * <code>double double_value = 4;</code>
@@ -222,7 +222,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * An IEEE 754 double, NaN and infinities included.
+   * An IEEE 754 double, including NaN and the infinities.
    * </pre>
    *
    * <code>double double_value = 4;</code>
@@ -239,7 +239,7 @@ private static final long serialVersionUID = 0L;
   public static final int STRING_VALUE_FIELD_NUMBER = 5;
   /**
    * <pre>
-   * Text: any Unicode except lone surrogates.
+   * Text: any Unicode without lone surrogates.
    * </pre>
    *
    * <code>string string_value = 5;</code>
@@ -250,7 +250,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Text: any Unicode except lone surrogates.
+   * Text: any Unicode without lone surrogates.
    * </pre>
    *
    * <code>string string_value = 5;</code>
@@ -275,7 +275,7 @@ private static final long serialVersionUID = 0L;
   }
   /**
    * <pre>
-   * Text: any Unicode except lone surrogates.
+   * Text: any Unicode without lone surrogates.
    * </pre>
    *
    * <code>string string_value = 5;</code>
@@ -765,8 +765,8 @@ private static final long serialVersionUID = 0L;
    * stays an integer, bytes stay bytes, and an array keeps its dtype and shape.
    *
    * A Value in which no kind is set is malformed; use `null_value` for "nothing".
-   * Lists and maps nest at most 32 levels deep, so that every decoder's limit on
-   * nested messages is kept.
+   * Lists and maps may nest at most 32 levels deep, which is within the limit of
+   * every decoder on nested messages.
    * </pre>
    *
    * Protobuf type {@code dirty.v1.Value}
@@ -1218,8 +1218,8 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * A signed integer of 64 bits. A larger one cannot be carried and is
-     * refused by the side that tries to send it.
+     * A signed integer of 64 bits. A larger one has no form; the side that tries
+     * to send it refuses it.
      * </pre>
      *
      * <code>int64 int_value = 3;</code>
@@ -1230,8 +1230,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A signed integer of 64 bits. A larger one cannot be carried and is
-     * refused by the side that tries to send it.
+     * A signed integer of 64 bits. A larger one has no form; the side that tries
+     * to send it refuses it.
      * </pre>
      *
      * <code>int64 int_value = 3;</code>
@@ -1245,8 +1245,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A signed integer of 64 bits. A larger one cannot be carried and is
-     * refused by the side that tries to send it.
+     * A signed integer of 64 bits. A larger one has no form; the side that tries
+     * to send it refuses it.
      * </pre>
      *
      * <code>int64 int_value = 3;</code>
@@ -1262,8 +1262,8 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * A signed integer of 64 bits. A larger one cannot be carried and is
-     * refused by the side that tries to send it.
+     * A signed integer of 64 bits. A larger one has no form; the side that tries
+     * to send it refuses it.
      * </pre>
      *
      * <code>int64 int_value = 3;</code>
@@ -1280,7 +1280,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * An IEEE 754 double, NaN and infinities included.
+     * An IEEE 754 double, including NaN and the infinities.
      * </pre>
      *
      * <code>double double_value = 4;</code>
@@ -1291,7 +1291,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * An IEEE 754 double, NaN and infinities included.
+     * An IEEE 754 double, including NaN and the infinities.
      * </pre>
      *
      * <code>double double_value = 4;</code>
@@ -1305,7 +1305,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * An IEEE 754 double, NaN and infinities included.
+     * An IEEE 754 double, including NaN and the infinities.
      * </pre>
      *
      * <code>double double_value = 4;</code>
@@ -1321,7 +1321,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * An IEEE 754 double, NaN and infinities included.
+     * An IEEE 754 double, including NaN and the infinities.
      * </pre>
      *
      * <code>double double_value = 4;</code>
@@ -1338,7 +1338,7 @@ private static final long serialVersionUID = 0L;
 
     /**
      * <pre>
-     * Text: any Unicode except lone surrogates.
+     * Text: any Unicode without lone surrogates.
      * </pre>
      *
      * <code>string string_value = 5;</code>
@@ -1350,7 +1350,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Text: any Unicode except lone surrogates.
+     * Text: any Unicode without lone surrogates.
      * </pre>
      *
      * <code>string string_value = 5;</code>
@@ -1376,7 +1376,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Text: any Unicode except lone surrogates.
+     * Text: any Unicode without lone surrogates.
      * </pre>
      *
      * <code>string string_value = 5;</code>
@@ -1403,7 +1403,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Text: any Unicode except lone surrogates.
+     * Text: any Unicode without lone surrogates.
      * </pre>
      *
      * <code>string string_value = 5;</code>
@@ -1420,7 +1420,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Text: any Unicode except lone surrogates.
+     * Text: any Unicode without lone surrogates.
      * </pre>
      *
      * <code>string string_value = 5;</code>
@@ -1436,7 +1436,7 @@ private static final long serialVersionUID = 0L;
     }
     /**
      * <pre>
-     * Text: any Unicode except lone surrogates.
+     * Text: any Unicode without lone surrogates.
      * </pre>
      *
      * <code>string string_value = 5;</code>

@@ -57,8 +57,8 @@ public interface ValueOrBuilder extends
 
   /**
    * <pre>
-   * A signed integer of 64 bits. A larger one cannot be carried and is
-   * refused by the side that tries to send it.
+   * A signed integer of 64 bits. A larger one has no form; the side that tries
+   * to send it refuses it.
    * </pre>
    *
    * <code>int64 int_value = 3;</code>
@@ -67,8 +67,8 @@ public interface ValueOrBuilder extends
   boolean hasIntValue();
   /**
    * <pre>
-   * A signed integer of 64 bits. A larger one cannot be carried and is
-   * refused by the side that tries to send it.
+   * A signed integer of 64 bits. A larger one has no form; the side that tries
+   * to send it refuses it.
    * </pre>
    *
    * <code>int64 int_value = 3;</code>
@@ -78,7 +78,7 @@ public interface ValueOrBuilder extends
 
   /**
    * <pre>
-   * An IEEE 754 double, NaN and infinities included.
+   * An IEEE 754 double, including NaN and the infinities.
    * </pre>
    *
    * <code>double double_value = 4;</code>
@@ -87,7 +87,7 @@ public interface ValueOrBuilder extends
   boolean hasDoubleValue();
   /**
    * <pre>
-   * An IEEE 754 double, NaN and infinities included.
+   * An IEEE 754 double, including NaN and the infinities.
    * </pre>
    *
    * <code>double double_value = 4;</code>
@@ -97,7 +97,7 @@ public interface ValueOrBuilder extends
 
   /**
    * <pre>
-   * Text: any Unicode except lone surrogates.
+   * Text: any Unicode without lone surrogates.
    * </pre>
    *
    * <code>string string_value = 5;</code>
@@ -106,7 +106,7 @@ public interface ValueOrBuilder extends
   boolean hasStringValue();
   /**
    * <pre>
-   * Text: any Unicode except lone surrogates.
+   * Text: any Unicode without lone surrogates.
    * </pre>
    *
    * <code>string string_value = 5;</code>
@@ -115,7 +115,7 @@ public interface ValueOrBuilder extends
   java.lang.String getStringValue();
   /**
    * <pre>
-   * Text: any Unicode except lone surrogates.
+   * Text: any Unicode without lone surrogates.
    * </pre>
    *
    * <code>string string_value = 5;</code>

@@ -1,0 +1,58 @@
+/**
+ * What this worker speaks, and what it has agreed on with its arbiter: the
+ * version and the capabilities. A feature that not every arbiter knows asks the
+ * Agreement before it is used.
+ */
+
+import type { Hello, Welcome } from "../gen/dirty/worker/v1/worker.js";
+import { ProtocolError } from "./link.js";
+
+/** The versions of the protocol that this worker speaks, both included. */
+const LOWEST = 1;
+const LATEST = 2;
+/** From this version on a Request names its app, its action and the kind of its payload. */
+const NAMES_IN_FRAME = 2;
+/** What this worker can do beyond its versions, by name: nothing yet. */
+const CAPABILITIES: ReadonlySet<string> = new Set();
+
+/** What both sides speak from Welcome on. */
+export class Agreement {
+  /** What every arbiter speaks: the agreement until Welcome says more. */
+  static readonly lowest = new Agreement(LOWEST, []);
+
+  readonly #version: number;
+  /** Holds no name that this worker does not know. */
+  readonly capabilities: ReadonlySet<string>;
+
+  private constructor(version: number, capabilities: readonly string[]) {
+    this.#version = version;
+    this.capabilities = new Set(capabilities.filter((name) => CAPABILITIES.has(name)));
+  }
+
+  /** Return what a Welcome settles. Throws ProtocolError if its version is none of this worker's. */
+  static of({ protocolVersion: version, capabilities }: Welcome): Agreement {
+    if (version < LOWEST || version > LATEST) {
+      throw new ProtocolError(
+        `the arbiter chose version ${version} of the worker protocol, this worker speaks ${LOWEST} to ${LATEST}; ` +
+          "install the same version of dirtyd for both",
+      );
+    }
+    return new Agreement(version, capabilities);
+  }
+
+  /** Whether a Request names its app, its action and the kind of its payload. */
+  get namesInFrame(): boolean {
+    return this.#version >= NAMES_IN_FRAME;
+  }
+}
+
+/** Return the Hello of this worker. Node has no signal that prints its stack. */
+export function hello(runtime: string): Hello {
+  return {
+    protocolVersion: LOWEST,
+    latestProtocolVersion: LATEST,
+    runtime,
+    stackDumpSignal: 0,
+    capabilities: [...CAPABILITIES].sort(),
+  };
+}
