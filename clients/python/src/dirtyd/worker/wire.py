@@ -8,6 +8,7 @@ it is large: then protobuf's copy is what costs.
 
 from typing import Any
 
+from dirtyd._proto.dirty.worker.v1.worker_pb2 import Credit
 from dirtyd.worker.wire_values import Data, Unusual, read_entry, read_value, read_varint
 
 # ArbiterFrame.request = 4; fields of dirty.worker.v1.Request; fields of dirty.v1.ExecuteRequest.
@@ -22,6 +23,7 @@ class PlainRequest:
     __slots__ = ("call_id", "payload", "request_id", "timeout_micros")
 
     stream = False
+    credit = Credit()
     metadata = ()
 
     def __init__(self, call_id: int, timeout_micros: int, request_id: str, payload: Data) -> None:
