@@ -1,9 +1,11 @@
-//! The parts that `benches/micro` measures alone. They are here only with the
-//! feature `internals`, which nothing but the benchmarks turns on: no promise
-//! goes with them, and the crate's public face stays as it is.
+//! The parts that `benches/micro` measures alone and `tests/fuzz` feeds with
+//! bytes. They are here only with the feature `internals`, which only
+//! benchmarks and tests turn on. They are not part of the crate's public face
+//! and may change at any time.
 
 pub use crate::{
     call::CallId,
+    cli::json::{parse as parse_json, render as render_json},
     frames::{FrameReader, FrameWriter},
     pool::{
         ids::{AppId, WorkerId},

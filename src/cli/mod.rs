@@ -4,7 +4,7 @@ mod call;
 mod check;
 mod connect;
 mod events;
-mod json;
+pub(crate) mod json;
 mod reload;
 mod scale;
 mod serve;
