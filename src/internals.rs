@@ -1,10 +1,11 @@
-//! The parts that `benches/micro` measures alone, and the simulations. They are
-//! here only with the feature `internals`, which nothing but the benchmarks and
-//! `make sim` turns on: no promise goes with them, and the crate's public face
-//! stays as it is.
+//! The parts that `benches/micro` measures alone, that `tests/fuzz` feeds with
+//! bytes, and the simulations. They are here only with the feature `internals`,
+//! which only benchmarks, tests and `make sim` turn on. They are not part of the
+//! crate's public face and may change at any time.
 
 pub use crate::{
     call::CallId,
+    cli::json::{parse as parse_json, render as render_json},
     pool::machine::{
         ids::{AppId, WorkerId},
         scheduler::{Scheduler, Taken, Verdict},

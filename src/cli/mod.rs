@@ -5,7 +5,7 @@ mod check;
 mod config_flags;
 mod connect;
 mod events;
-mod json;
+pub(crate) mod json;
 mod reload;
 mod scale;
 mod serve;

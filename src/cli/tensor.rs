@@ -7,22 +7,40 @@ use serde_json::{Value as Json, json};
 
 use super::json::double;
 
-/// Nested lists; complex numbers are pairs.
+/// The most dimensions that are printed or typed: as many as numpy has.
+const MAX_DIMENSIONS: usize = 64;
+/// The most empty lists that are printed. Few bytes can state a shape with a great many of them.
+const MAX_EMPTY_LISTS: usize = 1 << 16;
+
+/// The dtypes that a person types.
+const TYPED: [&str; 6] = ["float32", "float64", "int64", "int32", "uint8", "bool"];
+
+/// Returns dtype, shape and nested lists; complex numbers are pairs. The lists are null if the
+/// tensor is malformed, or its shape too large to be printed.
 pub fn to_json(tensor: &Tensor) -> Json {
-    let shape: Vec<usize> = tensor.shape.iter().map(|n| usize::try_from(*n).unwrap_or(0)).collect();
-    let values = match tensor.element_size() {
-        Some(size) if tensor.data.len() == shape.iter().product::<usize>() * size => {
-            nested(&tensor.dtype, &shape, size, &tensor.data)
-        }
-        _ => Json::Null, // malformed: what there is to say is dtype and shape
-    };
-    json!({ "dtype": tensor.dtype, "shape": shape, "values": values })
+    let values = dimensions(tensor).map(|shape| nested(&tensor.dtype, &shape, &tensor.data));
+    json!({ "dtype": tensor.dtype, "shape": tensor.shape, "values": values })
 }
 
-fn nested(dtype: &str, shape: &[usize], size: usize, data: &[u8]) -> Json {
+/// Returns the length of each dimension, unless data and shape disagree or there are too many.
+fn dimensions(tensor: &Tensor) -> Option<Vec<usize>> {
+    let shape: Option<Vec<usize>> = tensor.shape.iter().map(|n| (*n).try_into().ok()).collect();
+    let shape = shape.filter(|shape| shape.len() <= MAX_DIMENSIONS)?;
+    let mut before_empty = shape.iter().take_while(|n| **n > 0);
+    let lists = before_empty.try_fold(1, |product: usize, n| product.checked_mul(*n))?;
+    let size = tensor.element_size()?;
+    let fits = if shape.contains(&0) {
+        lists <= MAX_EMPTY_LISTS && tensor.data.is_empty()
+    } else {
+        lists.checked_mul(size) == Some(tensor.data.len())
+    };
+    fits.then_some(shape)
+}
+
+fn nested(dtype: &str, shape: &[usize], data: &[u8]) -> Json {
     let Some((count, rest)) = shape.split_first() else { return number(dtype, data) };
-    let stride = rest.iter().product::<usize>() * size;
-    (0..*count).map(|i| nested(dtype, rest, size, &data[i * stride..(i + 1) * stride])).collect()
+    let stride = data.len().checked_div(*count).unwrap_or(0);
+    (0..*count).map(|i| nested(dtype, rest, &data[i * stride..(i + 1) * stride])).collect()
 }
 
 fn number(dtype: &str, bytes: &[u8]) -> Json {
@@ -59,14 +77,23 @@ fn half(bits: u16) -> f64 {
     }
 }
 
-/// Reads `{"dtype", "shape", "values"}` with a real dtype of 32 or 64 bits, or
-/// of 8 bits: what a person types.
+/// Reads `{"dtype", "shape", "values"}` with one of the dtypes in `TYPED`.
 ///
 /// # Errors
-/// The object is incomplete, or values and shape disagree.
+/// The object is incomplete, has another dtype or too many dimensions, or values and shape disagree.
 pub fn from_json(json: &Json) -> anyhow::Result<Tensor> {
     let dtype = json["dtype"].as_str().context("$tensor: `dtype` is missing")?;
+    ensure!(
+        TYPED.contains(&dtype),
+        "$tensor: dtype `{dtype}` cannot be typed here; use one of {}",
+        TYPED.join(", ")
+    );
     let shape = json["shape"].as_array().context("$tensor: `shape` is missing")?;
+    ensure!(
+        shape.len() <= MAX_DIMENSIONS,
+        "$tensor: `shape` has {} dimensions, the limit is {MAX_DIMENSIONS}",
+        shape.len()
+    );
     let shape = shape
         .iter()
         .map(|n| n.as_i64().filter(|n| *n >= 0).context("$tensor: `shape` holds counts"))
@@ -88,20 +115,28 @@ fn fill(dtype: &str, shape: &[i64], values: &Json, data: &mut Vec<u8>) -> anyhow
 }
 
 fn push(dtype: &str, value: &Json, data: &mut Vec<u8>) -> anyhow::Result<()> {
-    let bad = || format!("$tensor: {value} is no {dtype}");
+    let bad = || format!("$tensor: {value} is not a {dtype}");
     let integer = || value.as_i64().with_context(bad);
+    let float = || float(value).with_context(bad);
     match dtype {
-        "float32" => data.extend((value.as_f64().with_context(bad)? as f32).to_le_bytes()),
-        "float64" => data.extend(value.as_f64().with_context(bad)?.to_le_bytes()),
+        "float32" => {
+            let (wide, narrow) = (float()?, float()? as f32);
+            ensure!(narrow.is_finite() || !wide.is_finite(), "{}", bad());
+            data.extend(narrow.to_le_bytes());
+        }
+        "float64" => data.extend(float()?.to_le_bytes()),
         "int64" => data.extend(integer()?.to_le_bytes()),
         "int32" => data.extend(i32::try_from(integer()?).with_context(bad)?.to_le_bytes()),
         "uint8" => data.extend(u8::try_from(integer()?).with_context(bad)?.to_le_bytes()),
         "bool" => data.push(value.as_bool().with_context(bad)?.into()),
-        _ => bail!(
-            "$tensor: dtype `{dtype}` cannot be typed here; use float32, float64, int32, int64, uint8 or bool"
-        ),
+        _ => bail!("{}", bad()),
     }
     Ok(())
+}
+
+/// Reads a number, or what `double` writes for one that is not finite.
+fn float(value: &Json) -> Option<f64> {
+    value.as_f64().or_else(|| value["$double"].as_str()?.parse().ok())
 }
 
 #[cfg(test)]
@@ -115,6 +150,8 @@ mod tests {
             r#"{"dtype":"int64","shape":[],"values":-7}"#,
             r#"{"dtype":"uint8","shape":[0],"values":[]}"#,
             r#"{"dtype":"bool","shape":[2],"values":[true,false]}"#,
+            r#"{"dtype":"float64","shape":[2],"values":[{"$double":"NaN"},{"$double":"-inf"}]}"#,
+            r#"{"dtype":"int32","shape":[2,0,3],"values":[[],[]]}"#,
         ] {
             let json: Json = serde_json::from_str(text).expect("json");
             let tensor = from_json(&json).expect("tensor");
@@ -134,5 +171,31 @@ mod tests {
         let pair: Vec<u8> = [1f32, -2.0].iter().flat_map(|x| x.to_le_bytes()).collect();
         assert_eq!(to_json(&tensor("complex64", &pair))["values"], json!([1.0, -2.0]));
         assert_eq!(to_json(&tensor("float32", &[0]))["values"], Json::Null, "malformed");
+    }
+    #[test]
+    fn what_cannot_be_a_tensor_is_refused() {
+        for (text, message) in [
+            (r#"{"dtype":"float32","shape":[],"values":1e300}"#, "is not a float32"),
+            (r#"{"dtype":"object","shape":[0],"values":[]}"#, "use one of float32"),
+            (r#"{"dtype":"bool","shape":[2],"values":[true]}"#, "1 values where `shape` says 2"),
+            (r#"{"dtype":"bool","shape":[-1],"values":[]}"#, "holds counts"),
+        ] {
+            let json: Json = serde_json::from_str(text).expect("json");
+            let error = from_json(&json).expect_err(text).to_string();
+            assert!(error.contains(message), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_shape_that_is_larger_than_its_data_is_not_printed() {
+        let dtype = || "int8".to_owned();
+        for shape in
+            [vec![i64::MAX, i64::MAX], vec![1 << 32, 1 << 32], vec![i64::MAX, 0], vec![1; 9999]]
+        {
+            let json = to_json(&Tensor { dtype: dtype(), shape, data: Bytes::from_static(&[]) });
+            assert_eq!(json["values"], Json::Null);
+        }
+        let one = Tensor { dtype: dtype(), shape: vec![1; 9999], data: Bytes::from_static(&[7]) };
+        assert_eq!(to_json(&one)["values"], Json::Null, "too deep");
     }
 }

@@ -8,6 +8,7 @@ metadata, and only if it is large, because there protobuf's copy is the cost.
 
 from typing import Any
 
+from dirtyd._proto.dirty.worker.v1.worker_pb2 import Credit
 from dirtyd.worker.wire_values import Data, Unusual, read_entry, read_value, read_varint
 
 # ArbiterFrame.request = 4; fields of dirty.worker.v1.Request; fields of dirty.v1.ExecuteRequest.
@@ -25,6 +26,7 @@ class PlainRequest:
     __slots__ = ("action", "app", "call_id", "payload", "payload_kind", "request_id", "timeout_micros")
 
     stream = False
+    credit = Credit()
     metadata = ()
 
     def __init__(

@@ -174,7 +174,7 @@ def _write_str(value: str, _depth: int) -> bytes:
 def _write_list(value: list[Any], depth: int) -> bytes:
     if not depth:
         raise Unusual
-    parts = []
+    parts: list[bytes] = []
     for item in value:
         data = write_value(item, depth - 1)
         parts += (b"\x0a", varint(len(data)), data)
@@ -185,7 +185,7 @@ def _write_list(value: list[Any], depth: int) -> bytes:
 def _write_map(value: dict[Any, Any], depth: int) -> bytes:
     if not depth:
         raise Unusual
-    parts = []
+    parts: list[bytes] = []
     for key, item in value.items():
         if type(key) is not str:
             raise Unusual
