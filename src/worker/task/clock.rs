@@ -110,7 +110,7 @@ impl Task {
             }
             Step::Raise => {
                 let message = format!("{action} ran for its whole timeout of {timeout:?}");
-                let peer = call.request.peer;
+                let peer = call.request.peer.clone();
                 self.answer_timeout(id, format!("{message}; it is interrupted"), now);
                 self.push_cancel(id, CancelReason::Timeout);
                 let grace = self.spec.pool.kill_grace;
