@@ -13,7 +13,7 @@ pub use crate::{
     server::{
         authority::AuthorityRepair,
         envelope::Envelope,
-        message::{Message, read as read_message},
+        grpc::{UnaryBody, read as read_message},
     },
 };
 

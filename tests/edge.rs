@@ -16,7 +16,7 @@ use tonic_health::pb::{
 };
 use tonic_reflection::pb::{v1, v1alpha};
 
-use crate::support::{Daemon, bare, execute_with, failure};
+use crate::support::{Daemon, LIMIT, bare, execute_with, failure};
 
 const APP: &str = "[[app]]\npath = \"lab:Lab\"";
 
@@ -157,6 +157,39 @@ async fn garbage_ends_its_connection_and_nothing_else() {
         let _ = closed.await.expect("the connection is closed");
         daemon.client().execute("lab:Lab", "echo", args![]).await.expect("others are served");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_of_http_1_reads_what_the_socket_speaks() {
+    let daemon = Daemon::start(APP).await;
+    let body = "x".repeat(50_000);
+    for request in ["GET / HTTP/1.1\r\nHost: d\r\n\r\n", &format!("POST / HTTP/1.1\r\n\r\n{body}")]
+    {
+        let mut stream = UnixStream::connect(daemon.socket()).await.expect("connect");
+        stream.write_all(request.as_bytes()).await.expect("write");
+        let mut answer = String::new();
+        let read = tokio::time::timeout(LIMIT, stream.read_to_string(&mut answer)).await;
+        read.expect("the connection is closed").expect("and not reset");
+        assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
+        assert!(answer.contains("gRPC") && answer.contains("grpcurl"), "{answer}");
+    }
+    daemon.client().execute("lab:Lab", "echo", args![]).await.expect("others are served");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preface_may_come_byte_by_byte() {
+    let daemon = Daemon::start(APP).await;
+    let mut stream = UnixStream::connect(daemon.socket()).await.expect("connect");
+    // The preface, then SETTINGS without any.
+    for byte in b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0" {
+        stream.write_all(&[*byte]).await.expect("write");
+        stream.flush().await.expect("flush");
+        tokio::task::yield_now().await;
+    }
+    let mut head = [0; 9];
+    let read = tokio::time::timeout(LIMIT, stream.read_exact(&mut head)).await;
+    read.expect("an answer").expect("open");
+    assert_eq!(head[3], 4, "SETTINGS: {head:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::{convert::Infallible, hint::black_box, os::unix::net::UnixStream};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use criterion::{BatchSize, BenchmarkId, Criterion};
-use dirtyd::internals::{Envelope, Message, read_message};
+use dirtyd::internals::{Envelope, UnaryBody, read_message};
 use dirtyd_client::{
     frames::FrameWriter,
     proto::{
@@ -68,7 +68,7 @@ pub fn unopened(criterion: &mut Criterion) {
 
         group.bench_function(BenchmarkId::new("answer to body", name), |bencher| {
             bencher.iter(|| {
-                let mut body = Message::new(message.clone());
+                let mut body = UnaryBody::new(message.clone());
                 runtime.block_on(async {
                     while let Some(frame) = body.frame().await {
                         black_box(frame.expect("a frame"));

@@ -2,8 +2,10 @@
 
 use std::fmt;
 
-/// The other end of a connection, as the kernel or the handshake vouches for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// The other end of a connection, as the kernel or a handshake vouches for it.
+/// Cloned for each call, so a variant must be cheap to clone: a name belongs in
+/// an `Arc<str>`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Peer {
     /// A process on this machine, by SO_PEERCRED.
     Process {
@@ -11,7 +13,7 @@ pub enum Peer {
         uid: u32,
         /// Its effective group.
         gid: u32,
-        /// Its process id, if the kernel told it.
+        /// Its process id, if the kernel knows it.
         pid: Option<i32>,
     },
     /// Nobody vouches for it.
@@ -20,9 +22,9 @@ pub enum Peer {
 
 impl Peer {
     /// Its user id, if it has one.
-    pub fn uid(self) -> Option<u32> {
+    pub fn uid(&self) -> Option<u32> {
         match self {
-            Self::Process { uid, .. } => Some(uid),
+            Self::Process { uid, .. } => Some(*uid),
             Self::Unknown => None,
         }
     }

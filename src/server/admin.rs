@@ -1,4 +1,5 @@
-//! The service `dirty.v1.Admin`: pictures of the pool, and the levers.
+//! The service `dirty.v1.Admin`: what operators see of the pool, and what they
+//! can do to it.
 
 use std::{
     pin::Pin,
@@ -11,7 +12,7 @@ use futures_util::Stream;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tonic::{Request, Response, Status};
 
-use super::{listener::EdgeStats, status};
+use super::{counter::Counter, status};
 use crate::{
     config::{Config, ConfigError},
     pool::{
@@ -28,21 +29,22 @@ pub type ReloadConfig = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Syn
 #[derive(Clone)]
 pub struct AdminService {
     pool: PoolHandle,
-    edge: Arc<EdgeStats>,
+    connections: Counter,
     reload: ReloadConfig,
     started: SystemTime,
     proc_name: String,
 }
 
 impl AdminService {
-    /// A service over a pool and an edge.
+    /// A service over a pool. `connections` counts those of the edge, `reload`
+    /// reads the configuration again, and `proc_name` names the instance.
     pub fn new(
         pool: PoolHandle,
-        edge: Arc<EdgeStats>,
+        connections: Counter,
         reload: ReloadConfig,
         proc_name: String,
     ) -> Self {
-        Self { pool, edge, reload, started: SystemTime::now(), proc_name }
+        Self { pool, connections, reload, started: SystemTime::now(), proc_name }
     }
 
     fn arbiter(&self, snapshot: &Snapshot) -> v1::ArbiterStatus {
@@ -52,7 +54,7 @@ impl AdminService {
             pid,
             started_at: Some(self.started.into()),
             draining: snapshot.draining,
-            connections: self.edge.connections(),
+            connections: self.connections.count(),
             calls: snapshot.calls as u32,
             late_frames: snapshot.late_frames,
             memory_bytes: resident_bytes(pid).unwrap_or(0),
@@ -104,11 +106,13 @@ impl Admin for AdminService {
         &self,
         _: Request<v1::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
-        Ok(Response::new(Box::pin(watch(self.pool.events()))))
+        Ok(Response::new(Box::pin(responses(self.pool.events()))))
     }
 }
 
-fn watch(events: Receiver<Event>) -> impl Stream<Item = Result<v1::WatchEventsResponse, Status>> {
+fn responses(
+    events: Receiver<Event>,
+) -> impl Stream<Item = Result<v1::WatchEventsResponse, Status>> {
     futures_util::stream::unfold(events, |mut events| async move {
         let event = match events.recv().await {
             Ok(event) => event_response(event),

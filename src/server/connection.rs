@@ -1,75 +1,126 @@
-//! One connection: HTTP/2 over a repaired Unix stream.
+//! One connection, from its arrival to its end.
+//!
+//! ```text
+//!   arrival ─identify─> peer ─admission─> preface ─┬─ HTTP/2 ─> router
+//!                                                  ├─ HTTP/1 ─> an answer in words
+//!                                                  └─ else   ─> closed
+//! ```
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use dirtyd_client::system::Socket;
-use http::Request;
-use hyper::{body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::Watcher,
+use hyper_util::server::graceful::Watcher;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
 };
-use tonic::Status;
 
 use super::{
-    authority::AuthorityRepair,
-    router::{Router, refusal},
+    admission::{Admission, Refusal},
+    counter::Counted,
+    http1::Notice,
+    http2,
+    listener::Arrival,
+    preface::{self, Opening, Protocol},
+    router::Router,
 };
 use crate::{call::Peer, config::Limits};
 
-/// Flow-control windows: large enough that a payload of some MiB needs few
-/// round trips, small enough to bound what a connection may hold.
-const STREAM_WINDOW: u32 = 1024 * 1024;
-const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-/// Frames about as large as what a Unix socket takes at once: with HTTP/2's
-/// default of 16 KiB, a payload of 1 MiB would take 64 writes and reads.
-const FRAME: u32 = 256 * 1024;
+/// How long a connection may take until it is clear who connects and which
+/// protocol it speaks; each of the two has this time.
+const OPENING: Duration = Duration::from_secs(10);
 /// How long a refused client may take to read why.
 const REFUSAL: Duration = Duration::from_secs(5);
 
-/// Serves a connection until its client leaves or `watcher` asks it to end.
-pub async fn serve(
-    stream: Socket,
-    peer: Peer,
-    router: Arc<Router>,
-    limits: Limits,
+/// What all connections share.
+pub struct Shared {
+    /// Who may connect.
+    pub admission: Admission,
+    /// What answers requests.
+    pub router: Arc<Router>,
+    /// The limits of a connection.
+    pub limits: Limits,
+}
+
+/// Serves a connection, or tells its client why not, until it ends. `place` is
+/// what [`Admission::enter`] returned when it arrived.
+pub async fn run(
+    arrival: impl Arrival,
+    place: Result<Counted, Refusal>,
+    shared: Arc<Shared>,
     watcher: Watcher,
 ) {
-    let io = TokioIo::new(AuthorityRepair::new(stream));
-    let service = service_fn(move |request| {
-        let router = Arc::clone(&router);
-        // Boxed, because hyper moves it several times on its way into a task.
-        Box::pin(async move { router.serve(request, peer).await })
-    });
-    let connection = builder(limits).serve_connection(io, service);
-    if let Err(error) = watcher.watch(connection).await {
-        // A client that vanishes is no fault; one that speaks no HTTP/2 is its own.
-        tracing::debug!("connection ended: {error}");
+    let (stream, peer) = match in_time(arrival.identify()).await {
+        Ok(identified) => identified,
+        Err(error) => {
+            return tracing::warn!(
+                "a connection is closed before it is known who connected: {error}"
+            );
+        }
+    };
+    // A peer that may not connect at all learns that first.
+    match shared.admission.check(&peer).and(place) {
+        Ok(_counted) => serve(stream, peer, &shared, watcher).await,
+        Err(refusal) => {
+            drop(watcher);
+            tracing::warn!("refusing a connection of {peer}: {refusal}");
+            if let Some(_counted) = shared.admission.enter_refused() {
+                // A client that does not read why has had the time to.
+                let _ = timeout(REFUSAL, refuse(stream, &refusal, shared.limits)).await;
+            }
+        }
     }
 }
 
-/// Answers whatever a client asks with `status`, for a while.
-pub async fn refuse(stream: Socket, status: Status, limits: Limits) {
-    let service = service_fn(move |_: Request<Incoming>| {
-        std::future::ready(Ok::<_, Infallible>(refusal(status.clone())))
-    });
-    let io = TokioIo::new(AuthorityRepair::new(stream));
-    let connection = builder(limits).serve_connection(io, service);
-    let _ = tokio::time::timeout(REFUSAL, connection).await;
+async fn serve<S>(mut stream: S, peer: Peer, shared: &Shared, watcher: Watcher)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Opening { protocol, bytes } = match in_time(preface::read(&mut stream)).await {
+        Ok(opening) => opening,
+        Err(error) => {
+            return tracing::debug!("{peer} connected and sent no complete preface: {error}");
+        }
+    };
+    match protocol {
+        Protocol::Http2 => {
+            let router = Arc::clone(&shared.router);
+            let served = http2::serve(stream, bytes, peer.clone(), router, shared.limits, watcher);
+            if let Err(error) = served.await {
+                // A client that vanishes is no fault of the arbiter's, nor is one
+                // that breaks the protocol.
+                tracing::debug!("a connection of {peer} broke: {error}");
+            }
+        }
+        Protocol::Http1 => {
+            tracing::debug!("{peer} speaks HTTP/1 and is told to use HTTP/2");
+            // A client that does not take the answer cannot be told.
+            let _ = in_time(Notice::wrong_protocol().send(&bytes, stream)).await;
+        }
+        Protocol::Unknown => tracing::debug!(
+            "a connection of {peer} is closed, because its first bytes belong to no protocol that \
+             is spoken here: {}",
+            bytes[..bytes.len().min(24)].escape_ascii()
+        ),
+    }
 }
 
-fn builder(limits: Limits) -> http2::Builder<TokioExecutor> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(limits.max_concurrent_streams)
-        // Callers may cancel all their calls at once; the default of 20 would
-        // take such a burst for an attack and drop the connection.
-        .max_pending_accept_reset_streams(limits.max_concurrent_streams as usize)
-        .max_header_list_size(limits.max_header_size)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME)
-        .auto_date_header(false);
-    builder
+async fn refuse<S>(mut stream: S, refusal: &Refusal, limits: Limits)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Ok(Opening { protocol, bytes }) = preface::read(&mut stream).await else { return };
+    // It is refused already; how its connection ends does not matter.
+    match protocol {
+        Protocol::Http2 => drop(http2::refuse(stream, bytes, refusal, limits).await),
+        Protocol::Http1 => drop(Notice::refused(refusal).send(&bytes, stream).await),
+        Protocol::Unknown => {}
+    }
+}
+
+/// Bounds a step of the opening.
+async fn in_time<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    timeout(OPENING, step).await.unwrap_or_else(|_| {
+        let late = format!("it took more than {} s", OPENING.as_secs());
+        Err(io::Error::new(io::ErrorKind::TimedOut, late))
+    })
 }

@@ -1,20 +1,23 @@
-//! The caller's deadline: the `grpc-timeout` header. The edge reads it itself,
-//! because tonic's own layer would answer CANCELLED.
+//! The caller's deadline, from the `grpc-timeout` header. The edge reads it
+//! itself, because tonic's own layer would answer CANCELLED.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tonic::metadata::MetadataMap;
 
-/// The time that the caller gives the call, if it says.
+use crate::clock::Deadline;
+
+/// The deadline that the caller sets a call that arrived at `arrived`; it is
+/// [`Deadline::Never`] without a header, or beyond what the clock can count.
 ///
 /// # Errors
-/// The header is malformed.
-pub fn caller_timeout(metadata: &MetadataMap) -> Result<Option<Duration>, String> {
-    let Some(value) = metadata.get("grpc-timeout") else { return Ok(None) };
-    value.to_str().ok().and_then(parse).map(Some).ok_or_else(|| {
-        "the grpc-timeout header is malformed: it is up to 8 digits and one of H M S m u n"
-            .to_owned()
-    })
+/// The header is malformed; the text tells the caller.
+pub fn of_caller(metadata: &MetadataMap, arrived: Instant) -> Result<Deadline, String> {
+    let Some(value) = metadata.get("grpc-timeout") else { return Ok(Deadline::Never) };
+    let timeout = value.to_str().ok().and_then(parse).ok_or(
+        "the grpc-timeout header is malformed; write up to 8 digits and one of H M S m u n",
+    )?;
+    Ok(Deadline::after(arrived, timeout))
 }
 
 fn parse(text: &str) -> Option<Duration> {
@@ -46,5 +49,17 @@ mod tests {
         for bad in ["", "5", "m", "123456789S", "-1S", "1x", "1é", " 1S"] {
             assert_eq!(parse(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_deadline_counts_from_the_arrival_and_is_never_without_a_header() {
+        let arrived = Instant::now();
+        let mut metadata = MetadataMap::new();
+        assert_eq!(of_caller(&metadata, arrived), Ok(Deadline::Never));
+        metadata.insert("grpc-timeout", "3S".parse().expect("metadata"));
+        let due = Deadline::At(arrived + Duration::from_secs(3));
+        assert_eq!(of_caller(&metadata, arrived), Ok(due));
+        metadata.insert("grpc-timeout", "soon".parse().expect("metadata"));
+        assert!(of_caller(&metadata, arrived).is_err());
     }
 }

@@ -13,21 +13,22 @@ use tonic::{
 };
 
 use super::{
-    deadline::caller_timeout,
+    chunks::{self, EncodedChunks},
+    deadline,
     envelope::Envelope,
-    message::{self, Message, Messages},
-    status::{self, Context},
-    stream::{ChunkStream, Chunked},
+    grpc::{self, StreamingBody, UnaryBody},
+    status::{self, CallFacts},
 };
 use crate::{
     call::{CallError, CallRequest, Peer, reply_channel, stream_channel},
-    clock::Deadline,
     config::Window,
     pool::PoolHandle,
 };
 
 /// The metadata key of a caller's own request id.
 const REQUEST_ID: &str = "x-request-id";
+/// The longest request id in characters; what follows is cut.
+const MAX_REQUEST_ID: usize = 128;
 
 /// The service `dirty.v1.Arbiter`.
 #[derive(Debug)]
@@ -38,8 +39,8 @@ pub struct ArbiterService {
 }
 
 impl ArbiterService {
-    /// A service that submits to `pool` requests of up to `max_message_size`
-    /// bytes; streams hold up to `window` chunks.
+    /// A service that submits requests of up to `max_message_size` bytes to
+    /// `pool`. A stream runs ahead of its reader by up to `window`.
     pub fn new(pool: PoolHandle, window: Window, max_message_size: usize) -> Self {
         Self { pool, window, max_message_size }
     }
@@ -47,44 +48,49 @@ impl ArbiterService {
     /// Execute. Dropping the future cancels the call.
     ///
     /// # Errors
-    /// What became of the call, if not a result.
-    pub async fn execute(&self, request: Request<Incoming>, peer: Peer) -> Result<Message, Status> {
-        let (call, mut context) = self.read(request, peer).await?;
+    /// Why the call has no result.
+    pub async fn execute(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> Result<UnaryBody, Status> {
+        let (call, mut facts) = self.read(request, peer).await?;
         let (reply, answer) = reply_channel();
         let ticket = self.pool.submit(call, reply).await;
-        context.name_request(&ticket);
+        facts.name_request(&ticket);
         let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
         ticket.done();
         match outcome {
-            Ok(payload) => Ok(Message::new(payload)),
-            Err((error, worker)) => Err(status::of_call(error, worker, &context)),
+            Ok(payload) => Ok(UnaryBody::new(payload)),
+            Err((error, worker)) => Err(status::of_call(error, worker, &facts)),
         }
     }
 
-    /// ExecuteStream. Dropping the messages cancels the call.
+    /// ExecuteStream. Dropping the body cancels the call.
     ///
     /// # Errors
-    /// The request is malformed; what becomes of the call is told by the stream.
+    /// The request is malformed. The end of the stream tells what became of the
+    /// call.
     pub async fn execute_stream(
         &self,
         request: Request<Incoming>,
         peer: Peer,
-    ) -> Result<Messages<Chunked>, Status> {
-        let (call, mut context) = self.read(request, peer).await?;
+    ) -> Result<StreamingBody<EncodedChunks>, Status> {
+        let (call, mut facts) = self.read(request, peer).await?;
         let (reply, chunks) = stream_channel(self.window.chunks);
         let ticket = self.pool.submit(call, reply).await;
-        context.name_request(&ticket);
-        let chunks = ChunkStream::new(chunks, ticket, self.window, context).into_stream();
-        Ok(Messages::new(chunks).begun().await)
+        facts.name_request(&ticket);
+        let chunks = chunks::encoded(chunks, ticket, self.window, facts);
+        Ok(StreamingBody::new(chunks).begun().await)
     }
 
     async fn read(
         &self,
         request: Request<Incoming>,
         peer: Peer,
-    ) -> Result<(CallRequest, Context), Status> {
+    ) -> Result<(CallRequest, CallFacts), Status> {
         let (head, body) = request.into_parts();
-        let message = message::read(body, self.max_message_size).await?;
+        let message = grpc::read(body, self.max_message_size).await?;
         let envelope = Envelope::read(message).map_err(status::invalid_request)?;
         call(MetadataMap::from_headers(head.headers), envelope, peer)
     }
@@ -94,23 +100,23 @@ fn call(
     metadata: MetadataMap,
     envelope: Envelope,
     peer: Peer,
-) -> Result<(CallRequest, Context), Status> {
+) -> Result<(CallRequest, CallFacts), Status> {
     let arrived = Instant::now();
     let request_id = metadata
         .get(REQUEST_ID)
         .and_then(|value| value.to_str().ok())
-        .map(|id| id.chars().take(128).collect::<String>())
+        .map(|id| id.chars().take(MAX_REQUEST_ID).collect::<String>())
         .unwrap_or_default();
     let Envelope { app, action, payload } = envelope;
-    let context =
-        Context { app: app.clone(), action: action.clone(), request_id: request_id.clone() };
-    let refuse = |error| status::of_call(error, None, &context);
+    let facts =
+        CallFacts { app: app.clone(), action: action.clone(), request_id: request_id.clone() };
+    let refuse = |error| status::of_call(error, None, &facts);
     if action.starts_with('_') {
         let message =
             format!("action `{action}` is private: names that start with `_` cannot be called");
         return Err(refuse(CallError::ActionNotFound { message }));
     }
-    let timeout = caller_timeout(&metadata)
+    let caller_deadline = deadline::of_caller(&metadata, arrived)
         .map_err(|message| refuse(CallError::InvalidRequest { message }))?;
     let call = CallRequest {
         app,
@@ -118,15 +124,14 @@ fn call(
         payload,
         arrived,
         peer,
-        caller_deadline: timeout
-            .map_or(Deadline::Never, |timeout| Deadline::after(arrived, timeout)),
+        caller_deadline,
         request_id,
         metadata: forwarded(&metadata),
     };
-    Ok((call, context))
+    Ok((call, facts))
 }
 
-/// The caller's own metadata: all but what belongs to HTTP/2 and gRPC.
+/// The caller's own metadata: everything that does not belong to HTTP or gRPC.
 fn forwarded(metadata: &MetadataMap) -> Vec<Metadata> {
     let is_own = |key: &str| {
         !key.starts_with("grpc-") && !matches!(key, "te" | "content-type" | "user-agent")

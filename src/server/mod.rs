@@ -1,25 +1,34 @@
-//! The edge: gRPC on a Unix socket. It reads envelopes and deadlines, enforces
-//! limits, submits calls to the pool and maps what comes back. It decodes no
-//! arguments and owns no state of a call.
+//! The edge: gRPC on a listening socket. It reads envelopes and deadlines,
+//! enforces limits, submits calls to the pool and maps what comes back. It
+//! decodes no arguments and owns no state of a call.
 //!
 //! ```text
-//!   UnixListener -> peer check -> authority repair -> hyper HTTP/2
+//!   listener -> connection: admission -> preface -> authority repair -> HTTP/2
 //!     -> router -> Arbiter (raw bytes) | Admin, health, reflection
 //! ```
 
 mod admin;
+mod admission;
+mod answer;
 pub(crate) mod authority;
+mod chunks;
 mod connection;
+mod counter;
 mod deadline;
+mod edge;
 pub(crate) mod envelope;
 mod execute;
+pub(crate) mod grpc;
 mod health;
+mod http1;
+mod http2;
 mod listener;
-pub(crate) mod message;
+mod outstanding;
+mod preface;
 mod router;
+mod services;
 mod status;
-mod stream;
-mod watch;
+mod until_drain;
 
 pub use admin::ReloadConfig;
-pub use listener::Edge;
+pub use edge::Edge;

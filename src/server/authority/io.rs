@@ -31,7 +31,15 @@ pub struct AuthorityRepair<IO> {
 impl<IO> AuthorityRepair<IO> {
     /// Wraps a connection on which no byte has been read yet.
     pub fn new(io: IO) -> Self {
-        Self { io, frames: Frames::default(), ready: BytesMut::new(), held: BytesMut::new() }
+        Self::resume(io, BytesMut::new())
+    }
+
+    /// Wraps a connection of which the first bytes, `read`, have been read already.
+    pub fn resume(io: IO, mut read: BytesMut) -> Self {
+        let mut frames = Frames::default();
+        let settled = frames.walk(&mut read, 0);
+        let held = read.split_off(settled);
+        Self { io, frames, ready: read, held }
     }
 }
 
@@ -84,6 +92,10 @@ impl<IO: AsyncRead + Unpin> AsyncRead for AuthorityRepair<IO> {
                 let part = this.ready.len().min(buf.remaining());
                 buf.put_slice(&this.ready[..part]);
                 this.ready.advance(part);
+                if this.ready.is_empty() {
+                    // A connection at rest should hold no buffer.
+                    this.ready = BytesMut::new();
+                }
                 return Poll::Ready(Ok(()));
             }
             if !this.held.is_empty() {

@@ -52,7 +52,7 @@ pub fn carry_out(
             let message = format!("{action} ran for its whole timeout of {timeout:?}");
             answer(slot, format!("{message}; it is interrupted"), turn);
             turn.send_cancel(id, CancelReason::Timeout);
-            let peer = slot.request.peer;
+            let peer = slot.request.peer.clone();
             turn.report(Report::TimedOut(
                 id,
                 format!(

@@ -1,7 +1,7 @@
 //! The end of the arbiter: what is queued and running is finished, within the
 //! time that there is; then the workers close and exit.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{
     super::{
@@ -12,11 +12,7 @@ use super::{
     },
     Phase,
 };
-use crate::{call::CallError, clock::Deadline, pool::journal::EventKind};
-
-/// How long the workers may take to close after the last call, if the deadline
-/// is nearer: they have state to save.
-const CLOSE: Duration = Duration::from_secs(1);
+use crate::{call::CallError, clock::Deadline, patience::WORKERS_CLOSE, pool::journal::EventKind};
 
 /// Why a worker with calls is killed.
 const OVER: &str = "graceful_timeout passed";
@@ -76,7 +72,7 @@ impl Machine {
             return;
         }
         drain.step = Step::Goodbye;
-        drain.deadline = drain.deadline.max(turn.now + CLOSE);
+        drain.deadline = drain.deadline.max(turn.now + WORKERS_CLOSE);
         turn.arm(drain.deadline);
         for id in self.fleet.workers_that(|_| true) {
             self.send_away(id, "the arbiter ends", turn);
@@ -101,7 +97,7 @@ impl Machine {
             return;
         }
         drain.step = Step::Goodbye;
-        drain.deadline = turn.now + CLOSE;
+        drain.deadline = turn.now + WORKERS_CLOSE;
         turn.arm(drain.deadline);
         let apps: Vec<AppId> = self.fleet.apps().map(|(id, _)| id).collect();
         for app in apps {

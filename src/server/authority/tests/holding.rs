@@ -2,6 +2,7 @@
 
 use std::io::IoSlice;
 
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt, duplex};
 
 use super::super::frames::MAX_HELD;
@@ -73,4 +74,15 @@ async fn writes_pass_straight_through() {
     let mut came = Vec::new();
     client.read_to_end(&mut came).await.unwrap();
     assert_eq!(came, b"/a%:authority");
+}
+
+#[tokio::test]
+async fn what_was_read_before_is_read_again_and_repaired() {
+    let sent = Connection::new().request(&Form::Indexing.indexed(1, &coded("/run/x.sock"))).bytes;
+    for cut in 0..=sent.len() {
+        let mut server = AuthorityRepair::resume(&sent[cut..], BytesMut::from(&sent[..cut]));
+        let mut came = Vec::new();
+        server.read_to_end(&mut came).await.unwrap();
+        assert_eq!(came, whole(&sent), "cut at {cut}");
+    }
 }

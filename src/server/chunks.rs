@@ -1,5 +1,5 @@
 //! The way of a stream's chunks to its reader. HTTP/2 asks for the next chunk
-//! only when the reader has room, and only chunks that are asked for return
+//! only when the reader has room, and only chunks that were asked for return
 //! credit to the worker: that is how a slow reader stops the generator.
 
 use std::pin::Pin;
@@ -8,40 +8,37 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tonic::Status;
 
-use super::status::{self, Context};
+use super::status::{self, CallFacts};
 use crate::{
     call::{CallError, Chunks, Credit, StreamItem, Ticket},
     config::Window,
 };
 
-/// The encoded messages of a stream.
-pub type Chunked = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
+/// The encoded messages of a stream. Dropping it cancels the call.
+pub type EncodedChunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
 
-/// A stream that is being read. Dropping it cancels the call.
-pub struct ChunkStream {
+/// The encoded messages of a call whose chunks come from its worker's task.
+pub fn encoded(chunks: Chunks, ticket: Ticket, window: Window, facts: CallFacts) -> EncodedChunks {
+    let unreturned = Credit::default();
+    let reading = Reading { chunks, ticket: Some(ticket), window, facts, unreturned };
+    Box::pin(futures_util::stream::unfold(reading, |mut reading| async move {
+        let item = reading.next().await?;
+        Some((item, reading))
+    }))
+}
+
+/// A stream that is being read.
+struct Reading {
     chunks: Chunks,
     /// Gone once the stream has ended by itself.
     ticket: Option<Ticket>,
     window: Window,
-    context: Context,
+    facts: CallFacts,
     /// What was read and not yet returned as credit.
     unreturned: Credit,
 }
 
-impl ChunkStream {
-    /// A stream over what the worker's task sends.
-    pub fn new(chunks: Chunks, ticket: Ticket, window: Window, context: Context) -> Self {
-        Self { chunks, ticket: Some(ticket), window, context, unreturned: Credit::default() }
-    }
-
-    /// The stream of encoded messages.
-    pub fn into_stream(self) -> Chunked {
-        Box::pin(futures_util::stream::unfold(self, |mut this| async move {
-            let item = this.next().await?;
-            Some((item, this))
-        }))
-    }
-
+impl Reading {
     async fn next(&mut self) -> Option<Result<Bytes, Status>> {
         self.ticket.as_ref()?;
         let lost = StreamItem::Failed(CallError::Lost, None);
@@ -56,13 +53,13 @@ impl ChunkStream {
             }
             StreamItem::Failed(error, worker) => {
                 self.ticket.take()?.done();
-                Some(Err(status::of_call(error, worker, &self.context)))
+                Some(Err(status::of_call(error, worker, &self.facts)))
             }
         }
     }
 
-    /// Returns credit in halves of the window: often enough that the worker
-    /// need not stop, seldom enough that it costs little.
+    /// Returns credit in halves of the window: often enough that the worker does
+    /// not have to stop, seldom enough that it costs little.
     async fn return_credit(&mut self, size: usize) {
         let Credit { chunks, bytes } = &mut self.unreturned;
         *chunks += 1;

@@ -1,10 +1,23 @@
-use std::collections::VecDeque;
+//! Messages in bodies, in both directions.
 
+use std::{
+    collections::VecDeque,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame};
 use http_body_util::StreamBody;
 use proptest::prelude::*;
-use tonic::Code;
+use tonic::{Code, Status};
 
-use super::*;
+use super::{
+    super::status,
+    StreamingBody, UnaryBody,
+    frame::{HEAD, SMALL},
+};
 
 const LIMIT: usize = 64 * 1024;
 
@@ -22,6 +35,7 @@ fn body(pieces: Vec<Bytes>) -> impl Body<Data = Bytes, Error = Status> + Unpin {
     ))
 }
 
+/// The output of a future that waits for nothing.
 fn now<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
     match future.as_mut().poll(&mut Context::from_waker(std::task::Waker::noop())) {
@@ -48,21 +62,21 @@ fn sent(
 #[test]
 fn a_large_message_in_one_piece_is_not_copied() {
     let whole = Bytes::from(framed(&[7; 2 * SMALL]));
-    let read = now(read(body(vec![whole.clone()]), LIMIT)).expect("a message");
+    let read = now(super::read(body(vec![whole.clone()]), LIMIT)).expect("a message");
     assert_eq!(read.as_ptr(), whole[HEAD..].as_ptr());
     let small = Bytes::from(framed(&[7; SMALL]));
-    let read = now(self::read(body(vec![small.clone()]), LIMIT)).expect("a message");
+    let read = now(super::read(body(vec![small.clone()]), LIMIT)).expect("a message");
     assert_ne!(read.as_ptr(), small[HEAD..].as_ptr(), "it keeps no buffer alive");
 
     let payload = Bytes::from(vec![7; 2 * SMALL]);
-    let (data, trailers) = sent(&mut Message::new(payload.clone()));
+    let (data, trailers) = sent(&mut UnaryBody::new(payload.clone()));
     assert_eq!(data[1].as_ptr(), payload.as_ptr());
     assert_eq!(trailers.expect("trailers")["grpc-status"], "0");
 }
 
 #[test]
 fn faults_of_a_request() {
-    let refused = |pieces: Vec<Bytes>| now(read(body(pieces), LIMIT)).expect_err("refused");
+    let refused = |pieces: Vec<Bytes>| now(super::read(body(pieces), LIMIT)).expect_err("refused");
     let cut = Bytes::from(framed(b"abc")).slice(..6);
     let twice = Bytes::from([framed(b"abc"), framed(b"abc")].concat());
     let compressed = Bytes::from_static(b"\x01\0\0\0\x01a");
@@ -90,10 +104,10 @@ fn ready_chunks_leave_together_and_none_waits_for_the_next() {
         Poll::Ready(Some(Ok(Bytes::from_static(b"c")))),
         Poll::Ready(Some(Err(status::draining()))),
     ]);
-    let mut messages = Messages::new(futures_util::stream::poll_fn(move |_| {
+    let mut body = StreamingBody::new(futures_util::stream::poll_fn(move |_| {
         script.pop_front().expect("nothing is asked for after the end")
     }));
-    let (data, trailers) = sent(&mut messages);
+    let (data, trailers) = sent(&mut body);
     // The second poll finds nothing ready, as at the end of a burst.
     assert_eq!(data, [[framed(b"a"), framed(b"b")].concat(), framed(b"c")]);
     let trailers = trailers.expect("trailers");
@@ -101,7 +115,7 @@ fn ready_chunks_leave_together_and_none_waits_for_the_next() {
     assert!(trailers.contains_key("grpc-status-details-bin"));
 }
 
-/// So many different bytes, cheaper than random ones.
+/// Bytes that differ, cheaper than random ones.
 fn bytes(size: usize) -> Vec<u8> {
     (0..size).map(|at| at as u8).collect()
 }
@@ -118,7 +132,7 @@ proptest! {
         let ends = cuts.iter().copied().chain([framed.len()]);
         let starts = [0].into_iter().chain(cuts.iter().copied());
         let pieces = starts.zip(ends).map(|(from, to)| framed.slice(from..to)).collect();
-        prop_assert_eq!(now(read(body(pieces), LIMIT)).expect("a message"), message);
+        prop_assert_eq!(now(super::read(body(pieces), LIMIT)).expect("a message"), message);
     }
 
     #[test]
@@ -126,8 +140,8 @@ proptest! {
         chunks in proptest::collection::vec((0..2 * SMALL).prop_map(bytes), 0..20),
     ) {
         let given: Vec<Bytes> = chunks.iter().cloned().map(Bytes::from).collect();
-        let mut messages = Messages::new(futures_util::stream::iter(given.into_iter().map(Ok)));
-        let (data, trailers) = sent(&mut messages);
+        let mut body = StreamingBody::new(futures_util::stream::iter(given.into_iter().map(Ok)));
+        let (data, trailers) = sent(&mut body);
         prop_assert_eq!(&trailers.expect("trailers")["grpc-status"], "0");
         let wanted: Vec<u8> = chunks.iter().flat_map(|chunk| framed(chunk)).collect();
         prop_assert_eq!(data.concat(), wanted);
@@ -137,12 +151,13 @@ proptest! {
 #[tokio::test]
 async fn what_is_there_at_the_beginning_is_sent_first_and_what_is_not_is_not_waited_for() {
     let chunk = Bytes::from_static(b"first");
-    let ready = Messages::new(futures_util::stream::iter([Ok(chunk.clone()), Ok(chunk.clone())]));
+    let ready =
+        StreamingBody::new(futures_util::stream::iter([Ok(chunk.clone()), Ok(chunk.clone())]));
     let (data, trailers) = sent(&mut now(ready.begun()));
     assert_eq!(data.concat(), [framed(b"first"), framed(b"first")].concat());
     assert_eq!(trailers.expect("the end")["grpc-status"], "0");
 
-    let pending = Messages::new(futures_util::stream::pending());
+    let pending = StreamingBody::new(futures_util::stream::pending());
     let (data, trailers) = sent(&mut pending.begun().await);
     assert!(data.is_empty() && trailers.is_none(), "it goes on without");
 }

@@ -1,0 +1,69 @@
+//! The body of any answer of the edge.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::{Body, Frame};
+use pin_project_lite::pin_project;
+use tonic::Status;
+
+use super::{
+    chunks::EncodedChunks,
+    grpc::{StreamingBody, UnaryBody},
+    outstanding::OutstandingAnswer,
+    until_drain::UntilDrain,
+};
+
+pin_project! {
+    /// The body of an answer.
+    #[project = Projected]
+    pub enum Answer {
+        /// Of Execute.
+        Unary { #[pin] body: UnaryBody, outstanding: OutstandingAnswer },
+        /// Of ExecuteStream.
+        Streaming { #[pin] body: StreamingBody<EncodedChunks>, outstanding: OutstandingAnswer },
+        /// Of another service.
+        Other { #[pin] body: UntilDrain },
+        /// An error.
+        Error { #[pin] body: tonic::body::Body },
+    }
+}
+
+/// An answer that is an error from the start.
+pub fn refused(status: Status) -> Response<Answer> {
+    status.into_http::<tonic::body::Body>().map(|body| Answer::Error { body })
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        match self.project() {
+            Projected::Unary { body, outstanding } => {
+                body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
+            }
+            Projected::Streaming { body, outstanding } => {
+                body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
+            }
+            Projected::Other { body } => body.poll_frame(cx),
+            Projected::Error { body } => body.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Unary { body, .. } => body.is_end_stream(),
+            Self::Streaming { body, .. } => body.is_end_stream(),
+            Self::Other { body } => body.is_end_stream(),
+            Self::Error { body } => body.is_end_stream(),
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The edge as a whole: opening it, taking connections, closing it.
+
+use std::{
+    convert::Infallible, io, os::unix::net::UnixListener as StdListener, sync::Arc, time::Duration,
+};
+
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::sync::watch;
+
+use super::{
+    admin::{AdminService, ReloadConfig},
+    admission::Admission,
+    connection::{self, Shared},
+    execute::ArbiterService,
+    health,
+    listener::{Listener, UnixSocket},
+    router::Router,
+    services,
+};
+use crate::{config::Config, patience::CONNECTIONS_CLOSE, pool::PoolHandle};
+
+/// How long to wait after accept failed for want of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The edge, ready to serve.
+pub struct Edge<L = UnixSocket> {
+    listener: L,
+    shared: Arc<Shared>,
+    draining: watch::Sender<bool>,
+}
+
+impl Edge {
+    /// An edge on a bound Unix socket.
+    ///
+    /// # Errors
+    /// The socket cannot be used with the reactor.
+    pub fn new(
+        listener: StdListener,
+        config: &Config,
+        pool: &PoolHandle,
+        reload: ReloadConfig,
+    ) -> io::Result<Self> {
+        Self::on(UnixSocket::new(listener)?, config, pool, reload)
+    }
+}
+
+impl<L: Listener> Edge<L> {
+    /// An edge on a listener.
+    ///
+    /// # Errors
+    /// The descriptors of the services, which are compiled in, are broken.
+    pub fn on(
+        listener: L,
+        config: &Config,
+        pool: &PoolHandle,
+        reload: ReloadConfig,
+    ) -> io::Result<Self> {
+        let admission = Admission::new(config);
+        let (draining, drains) = watch::channel(false);
+        let (reporter, health_service) = health::pair();
+        tokio::spawn(health::report(reporter, pool.health(), drains.clone()));
+        let name = config.proc_name.clone();
+        let admin = AdminService::new(pool.clone(), admission.open().clone(), reload, name);
+        let others = services::beside_the_arbiter(admin, health_service)?;
+        let arbiter =
+            ArbiterService::new(pool.clone(), config.window, config.limits.max_message_size);
+        let router = Arc::new(Router::new(arbiter, others, drains));
+        let shared = Arc::new(Shared { admission, router, limits: config.limits });
+        Ok(Self { listener, shared, draining })
+    }
+
+    /// Takes connections once `admitted` resolves, and serves until `stop` does;
+    /// then takes no further connection, asks the open ones to end after their
+    /// calls, and returns when they have ended, or only such are left that wait
+    /// for no answer.
+    pub async fn serve(self, admitted: impl Future<Output = ()>, stop: impl Future<Output = ()>) {
+        let connections = GracefulShutdown::new();
+        tokio::select! {
+            () = stop => {}
+            never = async {
+                // Until then others may take them: the old arbiter of an upgrade.
+                admitted.await;
+                self.accept(&connections).await
+            } => match never {},
+        }
+        self.close(connections).await;
+    }
+
+    async fn accept(&self, connections: &GracefulShutdown) -> Infallible {
+        loop {
+            match self.listener.accept().await {
+                Ok(arrival) => {
+                    // Taken here, so that a burst cannot pass the limit.
+                    let place = self.shared.admission.enter();
+                    let (shared, watcher) = (Arc::clone(&self.shared), connections.watcher());
+                    tokio::spawn(connection::run(arrival, place, shared, watcher));
+                }
+                Err(error) => {
+                    tracing::warn!(
+                        "no connection can be accepted: {error}; the next try is in {ACCEPT_PAUSE:?}"
+                    );
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    async fn close(self, connections: GracefulShutdown) {
+        self.draining.send_replace(true);
+        drop(self.listener);
+        // A client that is stopped, or sends nothing, does not see that it is
+        // asked to end: without an outstanding answer, nobody waits for it.
+        tokio::select! {
+            () = connections.shutdown() => {}
+            () = self.shared.router.outstanding().none_for(CONNECTIONS_CLOSE) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "edge_tests.rs"]
+mod tests;

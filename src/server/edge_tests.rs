@@ -1,0 +1,171 @@
+//! The edge on a listener that is no Unix socket.
+
+use std::{future::pending, pin::Pin};
+
+use dirtyd_client::proto::v1::{StatusRequest, StatusResponse, admin_client::AdminClient};
+use hyper::{body::Incoming, client::conn::http2};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream, duplex},
+    sync::{Mutex, mpsc},
+    task::JoinHandle,
+    time::Instant,
+};
+use tonic::Code;
+
+use super::{super::listener::Arrival, *};
+use crate::{call::Peer, config::Raw, pool};
+
+/// A listener in memory.
+struct Wires(Mutex<mpsc::Receiver<Wire>>);
+
+/// Its connections.
+struct Wire {
+    stream: DuplexStream,
+    peer: Pin<Box<dyn Future<Output = Peer> + Send>>,
+}
+
+impl Listener for Wires {
+    type Arrival = Wire;
+
+    async fn accept(&self) -> io::Result<Wire> {
+        match self.0.lock().await.recv().await {
+            Some(wire) => Ok(wire),
+            None => pending().await,
+        }
+    }
+}
+
+impl Arrival for Wire {
+    type Stream = DuplexStream;
+
+    async fn identify(self) -> io::Result<(DuplexStream, Peer)> {
+        Ok((self.stream, self.peer.await))
+    }
+}
+
+/// A served edge.
+struct Served {
+    wires: mpsc::Sender<Wire>,
+    shared: Arc<Shared>,
+    stop: tokio::sync::oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Served {
+    fn start(change: impl FnOnce(&mut Config)) -> Self {
+        let apps = vec!["app:App".parse().expect("a path")];
+        let mut config = Config::from_raw(Raw::of_apps(apps)).expect("valid");
+        config.pools[0].workers = 0;
+        change(&mut config);
+        let (pool, _) = pool::start(&config);
+        let (wires, listener) = mpsc::channel(16);
+        let unchanged = config.clone();
+        let reload: ReloadConfig = Arc::new(move || Ok(unchanged.clone()));
+        let edge = Edge::on(Wires(Mutex::new(listener)), &config, &pool, reload).expect("an edge");
+        let shared = Arc::clone(&edge.shared);
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let task = tokio::spawn(edge.serve(async {}, async { drop(stopped.await) }));
+        Self { wires, shared, stop, task }
+    }
+
+    /// A client's end of a connection whose peer is known when `peer` resolves.
+    async fn connect(&self, peer: impl Future<Output = Peer> + Send + 'static) -> DuplexStream {
+        let (client, stream) = duplex(64 * 1024);
+        assert!(self.wires.send(Wire { stream, peer: Box::pin(peer) }).await.is_ok());
+        client
+    }
+
+    /// What a client gets that sends `bytes` and reads to the end.
+    async fn ask(&self, peer: Peer, bytes: &[u8]) -> String {
+        let mut client = self.connect(async { peer }).await;
+        client.write_all(bytes).await.expect("sent");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).await.expect("text");
+        answer
+    }
+
+    fn open(&self) -> u32 {
+        self.shared.admission.open().count()
+    }
+}
+
+fn user(uid: u32) -> Peer {
+    Peer::Process { uid, gid: uid, pid: None }
+}
+
+/// Asks for the status with a stock client of HTTP/2.
+async fn status(client: DuplexStream) -> Result<StatusResponse, tonic::Status> {
+    let (sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(client)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let service = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
+        let mut sender = sender.clone();
+        async move {
+            let response: Result<http::Response<Incoming>, _> = sender.send_request(request).await;
+            response
+        }
+    });
+    let origin = http::Uri::from_static("http://localhost");
+    let response = AdminClient::with_origin(service, origin).status(StatusRequest {}).await;
+    response.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn any_listener_is_served_and_closed() {
+    let served = Served::start(|_| {});
+    let client = served.connect(async { Peer::Unknown }).await;
+    let answer = status(client).await.expect("an answer");
+    assert_eq!(answer.arbiter.expect("the arbiter").connections, 1);
+    served.stop.send(()).expect("it serves");
+    served.task.await.expect("no panic");
+}
+
+#[tokio::test]
+async fn a_client_of_http_1_reads_what_the_socket_speaks() {
+    let served = Served::start(|_| {});
+    let answer = served.ask(user(7), b"GET /v1 HTTP/1.1\r\nHost: d\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 505 ") && answer.contains("gRPC"), "{answer}");
+    assert_eq!(served.ask(user(7), b"\x16\x03\x01\x02\x00").await, "", "closed");
+}
+
+#[tokio::test]
+async fn a_refused_peer_reads_why_in_its_protocol() {
+    let served = Served::start(|config| config.allowed_uids = Some(vec![33]));
+    let answer = served.ask(user(34), b"GET / HTTP/1.1\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("uid 34"), "{answer}");
+    let refused = status(served.connect(async { Peer::Unknown }).await).await.expect_err("refused");
+    assert_eq!(refused.code(), Code::PermissionDenied, "{refused}");
+    assert!(refused.message().contains("allowed_uids"), "{refused}");
+    status(served.connect(async { user(33) }).await).await.expect("one that is on the list");
+}
+
+#[tokio::test]
+async fn a_burst_of_connections_does_not_pass_the_limit() {
+    let served = Served::start(|config| config.limits.max_connections = 2);
+    let (_first, _second) = (
+        served.connect(async { Peer::Unknown }).await,
+        served.connect(async { Peer::Unknown }).await,
+    );
+    let answer = served.ask(Peer::Unknown, b"GET / HTTP/1.1\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("2 connections"), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_opening_without_end_does_not_hold_its_connection() {
+    let served = Served::start(|_| {});
+    let start = Instant::now();
+    let mut answers = tokio::task::JoinSet::new();
+    for sent in [&b""[..], b"PRI * HTTP/2.0\r\n", b"GE"] {
+        let mut client = served.connect(async { user(7) }).await;
+        client.write_all(sent).await.expect("sent");
+        answers.spawn(async move { client.read_to_end(&mut Vec::new()).await });
+    }
+    let mut nameless = served.connect(pending()).await;
+    answers.spawn(async move { nameless.read_to_end(&mut Vec::new()).await });
+    while let Some(read) = answers.join_next().await {
+        assert_eq!(read.expect("no panic").expect("closed"), 0);
+    }
+    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
+    assert_eq!(served.open(), 0, "the places are free again");
+}

@@ -1,0 +1,110 @@
+//! What a client of HTTP/1 gets: one answer in words, because a person with
+//! curl should read why nothing else comes.
+
+use std::{io, time::Duration};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+
+use super::admission::Refusal;
+
+/// How long, and for how many bytes, the rest of the request is read before the
+/// connection is closed: a close with unread bytes would take the answer away.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: u64 = 64 * 1024;
+
+/// An answer in words.
+#[derive(Debug)]
+pub struct Notice {
+    status: &'static str,
+    text: String,
+}
+
+impl Notice {
+    /// The socket does not speak HTTP/1.
+    pub fn wrong_protocol() -> Self {
+        let text = "This socket of dirtyd speaks gRPC, which is HTTP/2; the request is HTTP/1.\n\
+                    Use a gRPC client, `dirtyd call APP ACTION`, or `grpcurl -plaintext -unix SOCKET list`.\n";
+        Self { status: "505 HTTP Version Not Supported", text: text.to_owned() }
+    }
+
+    /// The connection is not served at all.
+    pub fn refused(refusal: &Refusal) -> Self {
+        let status = match refusal {
+            Refusal::PeerNotAllowed(_) => "403 Forbidden",
+            Refusal::TooManyConnections(_) => "503 Service Unavailable\r\nRetry-After: 1",
+        };
+        Self { status, text: format!("dirtyd refuses the connection: {refusal}.\n") }
+    }
+
+    /// Answers the request that begins with `request`, and closes. The answer
+    /// to HEAD has no body.
+    ///
+    /// # Errors
+    /// The client does not take the answer.
+    pub async fn send<S>(self, request: &[u8], mut stream: S) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Self { status, text } = self;
+        let mut answer = format!(
+            "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n",
+            text.len()
+        );
+        if !request.starts_with(b"HEAD ") {
+            answer.push_str(&text);
+        }
+        stream.write_all(answer.as_bytes()).await?;
+        stream.shutdown().await?;
+        let mut rest = stream.take(LINGER_BYTES);
+        let mut nowhere = tokio::io::sink();
+        // One who goes on sending has had the answer: the close is enough.
+        let _ = tokio::time::timeout(LINGER, tokio::io::copy(&mut rest, &mut nowhere)).await;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::call::Peer;
+
+    /// What a client gets that sends `request` and then waits for the answer.
+    async fn answer(notice: Notice, request: &[u8]) -> String {
+        let (mut client, server) = tokio::io::duplex(64);
+        let ask = async {
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).await.expect("text");
+            // Only now the rest of its request, which nobody wants.
+            client.write_all(&[b'x'; 1000]).await.expect("somebody still reads");
+            drop(client);
+            answer
+        };
+        let (answer, sent) = tokio::join!(ask, notice.send(request, server));
+        sent.expect("the client reads");
+        answer
+    }
+
+    #[tokio::test]
+    async fn a_request_is_answered_in_words() {
+        let answer = answer(Notice::wrong_protocol(), b"GET / HTTP/1.1\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
+        let (head, text) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.contains(&format!("Content-Length: {}", text.len())), "{head}");
+        assert!(text.contains("HTTP/2") && text.contains("grpcurl"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn the_answer_to_head_has_no_body() {
+        let answer = answer(Notice::wrong_protocol(), b"HEAD / HTTP/1.1\r\n").await;
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_has_its_status() {
+        let nobody = Notice::refused(&Refusal::PeerNotAllowed(Peer::Unknown));
+        assert!(answer(nobody, b"GET ").await.starts_with("HTTP/1.1 403 "));
+        let full = answer(Notice::refused(&Refusal::TooManyConnections(7)), b"GET ").await;
+        assert!(full.starts_with("HTTP/1.1 503 ") && full.contains("7 connections"), "{full}");
+    }
+}

@@ -1,0 +1,86 @@
+//! A connection of HTTP/2, over a stream whose `:authority` is repaired.
+
+use std::{convert::Infallible, sync::Arc};
+
+use bytes::BytesMut;
+use http::Request;
+use hyper::{body::Incoming, server::conn::http2, service::service_fn};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::graceful::Watcher,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::{admission::Refusal, answer, authority::AuthorityRepair, router::Router, status};
+use crate::{call::Peer, config::Limits};
+
+/// Flow-control windows in bytes: large enough that a payload of some MiB needs
+/// few round trips, small enough to bound what a connection may hold.
+const STREAM_WINDOW: u32 = 1024 * 1024;
+const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
+/// The largest frame in bytes, about what a Unix socket takes at once: with
+/// HTTP/2's default of 16 KiB, a payload of 1 MiB takes 64 writes and reads.
+const FRAME: u32 = 256 * 1024;
+
+/// Serves a connection that begins with the bytes `opening`, until its client
+/// leaves or `watcher` asks it to end.
+///
+/// # Errors
+/// The client vanished, or broke the protocol.
+pub async fn serve<S>(
+    stream: S,
+    opening: BytesMut,
+    peer: Peer,
+    router: Arc<Router>,
+    limits: Limits,
+    watcher: Watcher,
+) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let io = TokioIo::new(AuthorityRepair::resume(stream, opening));
+    let service = service_fn(move |request| {
+        let (router, peer) = (Arc::clone(&router), peer.clone());
+        // Boxed, because hyper moves it several times on its way into a task.
+        Box::pin(async move { router.serve(request, peer).await })
+    });
+    watcher.watch(builder(limits).serve_connection(io, service)).await
+}
+
+/// Answers every request of a connection with the refusal. The caller bounds the
+/// time.
+///
+/// # Errors
+/// The client vanished, or broke the protocol.
+pub async fn refuse<S>(
+    stream: S,
+    opening: BytesMut,
+    refusal: &Refusal,
+    limits: Limits,
+) -> hyper::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let io = TokioIo::new(AuthorityRepair::resume(stream, opening));
+    let status = status::of_refusal(refusal);
+    let service = service_fn(move |_: Request<Incoming>| {
+        std::future::ready(Ok::<_, Infallible>(answer::refused(status.clone())))
+    });
+    builder(limits).serve_connection(io, service).await
+}
+
+fn builder(limits: Limits) -> http2::Builder<TokioExecutor> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(limits.max_concurrent_streams)
+        // Callers may cancel all their calls at once; the default of 20 would
+        // take such a burst for an attack and drop the connection.
+        .max_pending_accept_reset_streams(limits.max_concurrent_streams as usize)
+        .max_header_list_size(limits.max_header_size)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_frame_size(FRAME)
+        .auto_date_header(false);
+    builder
+}

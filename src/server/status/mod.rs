@@ -1,0 +1,16 @@
+//! What gRPC says of an error: the one room that names [`tonic::Code`].
+//! docs/errors.md describes it.
+
+mod facts;
+mod of_call;
+mod of_edge;
+mod of_operator;
+mod room;
+
+pub use facts::CallFacts;
+pub use of_call::of_call;
+pub use of_edge::{compressed, draining, invalid_request, of_refusal, request_too_large};
+pub use of_operator::{of_config, of_reload, of_scale};
+
+/// The domain of every ErrorInfo.
+const DOMAIN: &str = "dirty.v1";

@@ -1,0 +1,53 @@
+//! Errors of the edge itself.
+
+use std::{collections::HashMap, time::Duration};
+
+use tonic::{Code, Status, metadata::MetadataValue};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+use super::{CallFacts, DOMAIN, of_call};
+use crate::{call::CallError, server::admission::Refusal};
+
+/// A request that cannot be understood.
+pub fn invalid_request(message: String) -> Status {
+    of_call(CallError::InvalidRequest { message }, None, &CallFacts::default())
+}
+
+/// A request above the limit, both in bytes.
+pub fn request_too_large(size: u64, limit: usize) -> Status {
+    let message = format!(
+        "the request has {size} bytes, the limit is {limit}; send less, or raise max_message_size"
+    );
+    of_call(CallError::MessageTooLarge { message }, None, &CallFacts::default())
+}
+
+/// A message that is compressed.
+pub fn compressed() -> Status {
+    let message = "the request is compressed, which dirtyd does not read, because on a Unix \
+                   socket it costs more than it saves; switch compression off in the client";
+    let details = ErrorDetails::with_error_info("INVALID_REQUEST", DOMAIN, HashMap::new());
+    let mut status = Status::with_error_details(Code::Unimplemented, message, details);
+    let identity = MetadataValue::from_static("identity");
+    status.metadata_mut().insert("grpc-accept-encoding", identity);
+    status
+}
+
+/// A connection that is not served.
+pub fn of_refusal(refusal: &Refusal) -> Status {
+    let (code, reason, retry_after) = match refusal {
+        Refusal::PeerNotAllowed(_) => (Code::PermissionDenied, "PEER_NOT_ALLOWED", None),
+        Refusal::TooManyConnections(_) => {
+            (Code::ResourceExhausted, "TOO_MANY_CONNECTIONS", Some(Duration::from_secs(1)))
+        }
+    };
+    let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+    if retry_after.is_some() {
+        details.set_retry_info(retry_after);
+    }
+    Status::with_error_details(code, refusal.to_string(), details)
+}
+
+/// The pool has ended.
+pub fn draining() -> Status {
+    of_call(CallError::Draining, None, &CallFacts::default())
+}
