@@ -95,11 +95,12 @@ impl Event {
     /// Whether it concerns one call and nothing else: neither who serves nor who
     /// is there can change by it.
     fn is_of_a_call(&self) -> bool {
-        match self {
-            Self::Submit(..) | Self::Caller(..) => true,
-            Self::Worker(_, Report::Finished(_) | Report::TimedOut(..) | Report::LateFrame) => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Submit(..)
+                | Self::Caller(..)
+                | Self::Worker(_, Report::Finished(_) | Report::TimedOut(..) | Report::LateFrame)
+        )
     }
 }
 

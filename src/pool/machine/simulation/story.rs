@@ -44,7 +44,7 @@ impl Failure {
         let mut world = World::new(&smallest);
         world.teller = Some(Teller::default());
         let (broken, lines) = match world.play() {
-            Err((broken, world)) => (broken, world.teller.unwrap_or_default().lines),
+            Err(end) => (end.0, end.1.teller.unwrap_or_default().lines),
             Ok(_) => (Broken::of("the same seed makes the same story", "it did not"), Vec::new()),
         };
         Self { seed: smallest.seed, broken, lines, steps: (all, smallest.steps.len()) }
@@ -53,7 +53,7 @@ impl Failure {
 
 /// Takes steps out as long as the same promise is broken.
 fn smallest(mut plan: Plan) -> Plan {
-    let breaks = |plan: &Plan| World::new(plan).play().err().map(|(broken, _)| broken.promise);
+    let breaks = |plan: &Plan| World::new(plan).play().err().map(|end| end.0.promise);
     let promise = breaks(&plan);
     let mut size = plan.steps.len().div_ceil(2);
     while size > 0 {

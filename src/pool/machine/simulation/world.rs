@@ -117,10 +117,10 @@ impl<'a> World<'a> {
     }
 
     /// Plays to the end.
-    pub fn play(mut self) -> Result<Stats, (Broken, Self)> {
+    pub fn play(mut self) -> Result<Stats, Box<(Broken, Self)>> {
         match self.run() {
             Ok(()) => Ok(self.stats),
-            Err(broken) => Err((broken, self)),
+            Err(broken) => Err(Box::new((broken, self))),
         }
     }
 
