@@ -77,6 +77,9 @@ impl World {
         for action in actions {
             self.judge_action(main, action)?;
         }
+        if !wakes(actions) {
+            return Err("a stopped process is woken to be told to end");
+        }
         let first = actions.first();
         let is_swept = match event {
             Event::DirtyExited(_) => first == Some(&Action::Sweep { all: true }),
@@ -296,4 +299,18 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// Whether each signal to end is followed by the one that a stopped process takes.
+fn wakes(actions: &[Action]) -> bool {
+    let is_end = |signal: &Signal| matches!(signal, Signal::SIGTERM | Signal::SIGQUIT);
+    actions.iter().enumerate().all(|(at, action)| match action {
+        Action::Signal(signal) if is_end(signal) => {
+            actions[at..].contains(&Action::Signal(Signal::SIGCONT))
+        }
+        Action::SignalSuccessor(signal) if is_end(signal) => {
+            actions[at..].contains(&Action::SignalSuccessor(Signal::SIGCONT))
+        }
+        _ => true,
+    })
 }

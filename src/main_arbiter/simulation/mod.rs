@@ -110,21 +110,21 @@ mod tests {
     #[test]
     fn every_promise_holds_in_thousands_of_stories() {
         let mut stats = Stats::default();
-        for seed in 0..5_000 {
+        for seed in 0..2_000 {
             match story(seed) {
                 Ok(more) => stats += more,
                 Err(failure) => panic!("{failure}"),
             }
         }
         // They are about something.
-        assert!(stats.starts > 5_000 && stats.kills > 200, "{stats:?}");
-        assert!(stats.upgrades > 1_000 && stats.upgraded > 500, "{stats:?}");
+        assert!(stats.starts > 2_000 && stats.kills > 60, "{stats:?}");
+        assert!(stats.upgrades > 500 && stats.upgraded > 200, "{stats:?}");
         assert!(stats.upgrades > stats.upgraded + 100, "some fail: {stats:?}");
     }
 
     #[test]
     fn a_seed_tells_the_same_story_again() {
-        for seed in 0..50 {
+        for seed in 0..20 {
             assert_eq!(story(seed), story(seed));
         }
     }
