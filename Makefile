@@ -61,7 +61,7 @@ export DIRTYD_CONFORMANCE_REPORT := $(CURDIR)/target/conformance
 test: no-reports test-rust test-workers test-python test-go test-node test-java test-examples test-stubs test-docs conformance-table ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
-	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked
+	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked --workspace
 
 test-workers: $(VENV) $(NODE_READY) # one protocol, every runtime: a table; and all of them in one daemon
 	cd clients/node && npm run build
@@ -142,8 +142,11 @@ bench-worker: $(VENV) ## instructions and CPU time of one call in the Python wor
 lint: lint-rust lint-python lint-go lint-node lint-java lint-proto lint-shell ## formats, warnings, licences, and that generated code is fresh
 
 lint-rust: $(DENY_READY)
-	cargo fmt --check
-	cargo clippy --locked --all-targets --all-features -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+	for features in '' client worker; do \
+	    cargo clippy --locked --package dirtyd-client --no-default-features --features "$$features" -- -D warnings; \
+	done
 	cargo deny --log-level error check bans licenses sources
 
 lint-python: $(VENV)
@@ -169,7 +172,7 @@ lint-shell: $(VENV)
 	git grep -lE '^#!.*\b(ba)?sh$$' | xargs shellcheck
 
 fmt: $(VENV) $(NPM_TOOLS) ## format everything
-	cargo fmt
+	cargo fmt --all
 	ruff check --fix
 	ruff format
 	gofmt -w clients/go tests/stubs/go

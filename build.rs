@@ -1,4 +1,5 @@
-//! Compiles `proto/` without protoc: protox parses, tonic-prost-build generates.
+//! Generates the server side of `proto/`, and its descriptors for reflection. The
+//! messages are those of `dirtyd-client`. No protoc: protox parses.
 
 use std::{env, error::Error, fs, path::PathBuf};
 
@@ -17,6 +18,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let descriptors = protox::compile(PROTOS, ["proto"])?;
     fs::write(out.join("dirty.bin"), descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .build_client(false)
+        .extern_path(".dirty.v1", "::dirtyd_client::proto::v1")
+        .extern_path(".dirty.worker.v1", "::dirtyd_client::proto::worker")
+        .compile_fds(descriptors)?;
     Ok(())
 }

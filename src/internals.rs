@@ -4,12 +4,10 @@
 
 pub use crate::{
     call::CallId,
-    frames::{FrameReader, FrameWriter},
     pool::{
         ids::{AppId, WorkerId},
         scheduler::{Scheduler, Taken, Verdict},
     },
-    process::{Socket, SocketReader, SocketWriter},
     server::{
         authority::AuthorityRepair,
         envelope::Envelope,

@@ -1,13 +1,11 @@
 //! dirtyd: a dirty arbiter. See `ARCHITECTURE.md` for the bird's-eye view.
 
-mod busy_wait;
 mod call;
 pub mod cli;
-pub mod client;
+mod clock;
 pub mod config;
 mod dirty_arbiter;
 pub mod embed;
-mod frames;
 pub mod hooks;
 #[cfg(feature = "internals")]
 pub mod internals;
@@ -17,7 +15,5 @@ mod main_arbiter;
 mod pool;
 mod process;
 pub mod proto;
-pub mod sdk;
 mod server;
-pub mod value;
 mod worker;

@@ -1,7 +1,7 @@
 //! Which workers load which apps.
 
-use dirtyd::{
-    client::args,
+use dirtyd_client::{
+    args,
     proto::v1::{ScaleRequest, StatusResponse},
 };
 use nix::sys::signal::Signal;

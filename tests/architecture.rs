@@ -7,6 +7,9 @@ use std::{
 
 use crate::support::repository;
 
+/// The sources of the client's crate, from `src`.
+const CLIENT: &str = "../clients/rust/src";
+
 /// The Rust files below a folder of `src`, with their code: no comments, and
 /// nothing from the unit tests on.
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
@@ -43,6 +46,37 @@ fn offenders(folder: &str, words: &[&str], except: &[&str]) -> Vec<String> {
         .collect()
 }
 
+/// The modules of the crate that some code names, such as `call` for
+/// `crate::call::Call` and for `crate::{call::Call, clock}`.
+fn modules_used(code: &str) -> Vec<&str> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let first_name = |text: &'_ str| text.find(|c| !is_name(c)).unwrap_or(text.len());
+    let mut modules = Vec::new();
+    for used in code.split("crate::").skip(1) {
+        let Some(list) = used.strip_prefix('{') else {
+            modules.push(&used[..first_name(used)]);
+            continue;
+        };
+        // The names at depth 0 of a list that may hold others.
+        let mut depth = 0;
+        let mut at_name = true;
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => at_name = true,
+                c if at_name && is_name(c) => {
+                    modules.push(&list[at..at + first_name(&list[at..])]);
+                    at_name = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    modules
+}
+
 #[test]
 fn the_pool_knows_no_grpc_and_no_server() {
     let words = ["tonic", "crate::server", "crate::cli", "hyper", "h2::"];
@@ -67,15 +101,17 @@ fn one_file_of_the_server_names_the_codes_of_grpc() {
 }
 
 #[test]
-fn unsafe_code_is_in_one_place_and_says_why() {
-    assert_eq!(
-        offenders("", &["unsafe {", "unsafe fn", "unsafe impl"], &[])
-            .iter()
-            .filter(|offender| !offender.contains("/src/process/"))
-            .collect::<Vec<_>>(),
-        [""; 0]
-    );
-    for (path, _) in sources("process") {
+fn unsafe_code_is_in_one_place_of_each_crate_and_says_why() {
+    for (sources, place) in [("", "/src/process/"), (CLIENT, "/src/system/")] {
+        assert_eq!(
+            offenders(sources, &["unsafe {", "unsafe fn", "unsafe impl"], &[])
+                .iter()
+                .filter(|offender| !offender.contains(place))
+                .collect::<Vec<_>>(),
+            [""; 0]
+        );
+    }
+    for (path, _) in [sources("process"), sources(&format!("{CLIENT}/system"))].concat() {
         let text = fs::read_to_string(&path).expect("source");
         let reasons = text.matches("// SAFETY:").count();
         let blocks = text.matches("unsafe {").count();
@@ -84,12 +120,29 @@ fn unsafe_code_is_in_one_place_and_says_why() {
 }
 
 #[test]
+fn what_the_client_shares_with_the_arbiter_are_leaves() {
+    let leaves = [
+        // The macro `args` names what its caller sees.
+        ("value", &["value", "proto", "Args", "Value"][..]),
+        ("system", &["system"]),
+        ("frames", &["frames", "system"]),
+    ];
+    for (leaf, allowed) in leaves {
+        for (path, code) in sources(&format!("{CLIENT}/{leaf}")) {
+            for module in modules_used(&code) {
+                assert!(allowed.contains(&module), "{} uses {module}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
 fn configuration_and_calls_are_leaves() {
-    for (leaf, allowed) in [("config", &["config"][..]), ("call", &["call", "proto"])] {
+    for (leaf, allowed) in
+        [("config", &["config"][..]), ("call", &["call", "clock"]), ("clock", &["clock"])]
+    {
         for (path, code) in sources(leaf) {
-            for used in code.split("crate::").skip(1) {
-                let module = used.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next();
-                let module = module.unwrap_or_default();
+            for module in modules_used(&code) {
                 assert!(allowed.contains(&module), "{} uses {module}", path.display());
             }
         }
@@ -98,8 +151,12 @@ fn configuration_and_calls_are_leaves() {
 
 #[test]
 fn files_are_short() {
-    let mut lengths: Vec<(usize, PathBuf)> =
-        sources("").into_iter().map(|(path, code)| (code.lines().count(), path)).collect();
+    let mut lengths: Vec<(usize, PathBuf)> = [sources(""), sources(CLIENT)]
+        .concat()
+        .into_iter()
+        .filter(|(path, _)| !path.to_str().is_some_and(|path| path.contains("/proto/dirty.")))
+        .map(|(path, code)| (code.lines().count(), path))
+        .collect();
     lengths.sort();
     let (median, _) = lengths[lengths.len() / 2];
     assert!(median < 150, "the median is {median} lines");

@@ -3,7 +3,7 @@
 
 use std::{fs, time::Duration};
 
-use dirtyd::client::{Client, Reason, Value, args};
+use dirtyd_client::{Client, Reason, Value, args};
 use tonic::Code;
 
 use crate::support::{Daemon, LIMIT, eventually, failure};
@@ -32,7 +32,7 @@ async fn stopped(daemon: &Daemon) -> u64 {
     .await
 }
 
-async fn flood(client: &Client) -> dirtyd::client::Stream {
+async fn flood(client: &Client) -> dirtyd_client::Stream {
     client.stream("lab:Lab", "flood", args!["f", CHUNK]).await.expect("stream")
 }
 

@@ -3,8 +3,8 @@
 
 use std::fs;
 
-use dirtyd::client::{Reason, Value, args};
-use dirtyd::proto::v1::WorkerState;
+use dirtyd_client::proto::v1::WorkerState;
+use dirtyd_client::{Reason, Value, args};
 use tonic::Code;
 
 use crate::support::{Daemon, app, failed_apps, failure, pids, python};

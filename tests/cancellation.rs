@@ -2,7 +2,7 @@
 
 use std::{io::Read as _, process::Stdio};
 
-use dirtyd::client::{Value, args};
+use dirtyd_client::{Value, args};
 
 use crate::support::{Daemon, app, pids};
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use dirtyd::client::{CallFailure, Reason, Value, args};
+use dirtyd_client::{CallFailure, Reason, Value, args};
 use nix::sys::signal::Signal;
 use tonic::Code;
 

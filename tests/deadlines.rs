@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dirtyd::client::{Error, Reason, args};
+use dirtyd_client::{Error, Reason, args};
 use tonic::Code;
 
 use crate::support::{Daemon, app, execute_with, failure, pids};

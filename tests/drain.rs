@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use dirtyd::{
-    client::{Error, Reason, Value, args},
+use dirtyd_client::{
+    Error, Reason, Value, args,
     proto::v1::{ExecuteRequest, WatchEventsRequest},
 };
 use http::Request;

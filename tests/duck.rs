@@ -1,6 +1,6 @@
 //! Apps that know nothing of dirtyd.
 
-use dirtyd::client::{Reason, Value, args};
+use dirtyd_client::{Reason, Value, args};
 use tonic::Code;
 
 use crate::support::{Daemon, LIMIT, eventually, failure};

@@ -2,8 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, time::Duration};
 
-use dirtyd::{
-    client::{Error, Reason, Value, args},
+use dirtyd_client::{
+    Error, Reason, Value, args,
     proto::v1::{ExecuteRequest, StatusRequest},
 };
 use tokio::{

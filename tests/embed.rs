@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command},
 };
 
-use dirtyd::client::{Client, args};
+use dirtyd_client::{Client, args};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 

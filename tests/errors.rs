@@ -2,7 +2,7 @@
 //! an operator needs. Rows that need a special daemon stand with their behaviour
 //! (`queue`, `boot`, `deadlines`, `crash`, `drain`).
 
-use dirtyd::client::{Args, CallFailure, Error, Reason, Value, args};
+use dirtyd_client::{Args, CallFailure, Error, Reason, Value, args};
 use tonic::Code;
 
 use crate::support::{Daemon, failure};

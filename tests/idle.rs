@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use dirtyd::client::args;
+use dirtyd_client::args;
 
 use crate::support::{Daemon, LIMIT, eventually, example, pids};
 

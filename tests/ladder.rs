@@ -1,7 +1,7 @@
 //! The timeout really ends the work: raise, show the stacks, kill, replace; and
 //! the caller is answered at its deadline, whatever becomes of the work.
 
-use dirtyd::client::{Reason, args};
+use dirtyd_client::{Reason, args};
 use tonic::Code;
 
 use crate::support::{Daemon, failure, pids};

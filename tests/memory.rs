@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use dirtyd::client::{Value, args};
+use dirtyd_client::{Value, args};
 
 use crate::support::{Daemon, LIMIT, eventually, pids};
 

@@ -1,7 +1,7 @@
 //! Workers that break the protocol: the caller gets its one outcome, the worker
 //! is replaced, the log says why, and the arbiter serves on.
 
-use dirtyd::client::{Client, Error, Reason, Stream, Value, args};
+use dirtyd_client::{Client, Error, Reason, Stream, Value, args};
 use nix::sys::signal::Signal;
 use tonic::Code;
 

@@ -3,10 +3,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use dirtyd::{
-    client::{Reason, Value, args},
-    proto::v1::StatusResponse,
-};
+use dirtyd_client::{Reason, Value, args, proto::v1::StatusResponse};
 use tonic::Code;
 
 use crate::support::{Daemon, failure, python};

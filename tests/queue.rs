@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dirtyd::client::{Client, Error, Reason, Value, args};
+use dirtyd_client::{Client, Error, Reason, Value, args};
 use tokio::task::JoinHandle;
 use tonic::Code;
 

@@ -1,6 +1,6 @@
 //! A Rust worker, the one of `examples/rust`, beside a Python worker.
 
-use dirtyd::client::{Reason, Tensor, Value, args};
+use dirtyd_client::{Reason, Tensor, Value, args};
 use tonic::Code;
 
 use crate::support::{Daemon, example, failure};
@@ -58,7 +58,7 @@ async fn its_errors_are_those_of_the_contract() {
 async fn a_timeout_ends_the_work_and_keeps_the_worker() {
     let daemon = daemon("timeout = \"300ms\"").await;
     let client = daemon.client();
-    let pid = |status: &dirtyd::proto::v1::StatusResponse| {
+    let pid = |status: &dirtyd_client::proto::v1::StatusResponse| {
         status.workers.iter().find(|worker| worker.pool == "rust").expect("it runs").pid
     };
     let before = pid(&daemon.status().await);

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, time::Instant};
 
-use dirtyd::client::args;
+use dirtyd_client::args;
 
 use crate::support::{Daemon, together};
 
@@ -31,7 +31,7 @@ async fn offered(clients: usize, calls_each: usize) -> Vec<u64> {
             for _ in 0..calls_each {
                 client.execute("lab:Lab", "sleep", args![0.01]).await?;
             }
-            Ok::<_, dirtyd::client::Error>(())
+            Ok::<_, dirtyd_client::Error>(())
         }
     }))
     .await

@@ -1,9 +1,6 @@
 //! Streams: live, in order, and ended with the one outcome of their call.
 
-use dirtyd::{
-    client::{Args, Client, Error, Reason, Value, args},
-    proto::v1::ExecuteRequest,
-};
+use dirtyd_client::{Args, Client, Error, Reason, Value, args, proto::v1::ExecuteRequest};
 use tonic::Code;
 
 use crate::support::{Daemon, bare, failure};

@@ -1,6 +1,6 @@
 //! `threads`: how many calls one worker runs at once.
 
-use dirtyd::client::{Value, args};
+use dirtyd_client::{Value, args};
 
 use crate::support::{Daemon, app, pids};
 

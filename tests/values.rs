@@ -2,7 +2,7 @@
 //! an error that costs nobody anything.
 
 use bytes::Bytes;
-use dirtyd::client::{Reason, Tensor, Value, args};
+use dirtyd_client::{Reason, Tensor, Value, args};
 use tonic::Code;
 
 use crate::support::{Daemon, failure};

@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use dirtyd::client::Value;
+use dirtyd_client::Value;
 use measure::Limit;
 use nix::{
     sys::signal::{Signal, kill},

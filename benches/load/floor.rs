@@ -13,10 +13,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dirtyd::proto::v1::{
-    ExecuteRequest, ExecuteResponse, ExecuteStreamResponse,
-    arbiter_server::{Arbiter, ArbiterServer},
-};
+use dirtyd::proto::arbiter_server::{Arbiter, ArbiterServer};
+use dirtyd_client::proto::v1::{ExecuteRequest, ExecuteResponse, ExecuteStreamResponse};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     service::TowerToHyperService,

@@ -12,7 +12,7 @@ mod target;
 use std::{io::Read as _, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand};
-use dirtyd::client::Value;
+use dirtyd_client::Value;
 
 use target::{Ask, Target};
 

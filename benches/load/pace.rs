@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use dirtyd::client::{Stream, Value};
+use dirtyd_client::{Stream, Value};
 use serde_json::{Value as Json, json};
 use tokio::task::LocalSet;
 

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, str::FromStr};
 
 use anyhow::Context as _;
-use dirtyd::client::{Client, Stream, Value};
+use dirtyd_client::{Client, Stream, Value};
 
 use crate::{http::Http, replay::Replay};
 

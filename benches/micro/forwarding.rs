@@ -6,12 +6,14 @@ use std::{convert::Infallible, hint::black_box, os::unix::net::UnixStream};
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use criterion::{BatchSize, BenchmarkId, Criterion};
-use dirtyd::{
-    internals::{Envelope, FrameWriter, Message, Socket, read_message},
+use dirtyd::internals::{Envelope, Message, read_message};
+use dirtyd_client::{
+    frames::FrameWriter,
     proto::{
         v1::{ExecuteRequest, ListValue, Value, value::Kind},
         worker,
     },
+    system::Socket,
 };
 use http_body::Frame;
 use http_body_util::{BodyExt as _, StreamBody};

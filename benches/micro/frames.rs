@@ -6,9 +6,10 @@ use std::{hint::black_box, io::Write as _, os::unix::net::UnixStream, thread};
 
 use bytes::Bytes;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
-use dirtyd::{
-    internals::{FrameReader, FrameWriter, Socket},
+use dirtyd_client::{
+    frames::{FrameReader, FrameWriter},
     proto::worker::{Request, Response, WorkerFrame, worker_frame},
+    system::Socket,
 };
 use prost::Message as _;
 

@@ -67,7 +67,7 @@ impl Pool {
         self.next += 1;
         let app = AppId(self.next as usize % self.apps);
         let deadline = self.epoch + Duration::from_micros(self.next);
-        self.scheduler.submit(app, CallId(self.next), deadline, SIZE, self.next)
+        self.scheduler.submit(app, CallId(self.next), deadline.into(), SIZE, self.next)
     }
 
     /// Takes every slot, and lets so many calls wait behind.

@@ -3,13 +3,13 @@
 
 use std::{collections::HashMap, process::ExitCode, sync::Mutex};
 
-use dirtyd::{
-    sdk::{self, AppError, Apps, Code, DirtyApp, Output, current_call},
-    value::{Args, Tensor},
+use dirtyd_client::{
+    Args, Tensor,
+    worker::{self, AppError, Apps, Code, DirtyApp, Output, current_call},
 };
 
 fn main() -> ExitCode {
-    sdk::serve(Apps::new().app::<Mandelbrot>("Mandelbrot"))
+    worker::serve(Apps::new().app::<Mandelbrot>("Mandelbrot"))
 }
 
 /// Renders views, and keeps those that it has rendered.

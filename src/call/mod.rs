@@ -7,7 +7,9 @@
 //! [`CallError::Lost`]), so that a caller never waits for nobody.
 
 mod error;
+mod peer;
 mod reply;
+mod ticket;
 
 use std::{
     fmt,
@@ -15,14 +17,19 @@ use std::{
 };
 
 use bytes::Bytes;
+use dirtyd_client::proto::worker::Metadata;
 
 pub use error::{AppFailure, CallError, EndedBy, QueueBound, WorkerRef};
-pub use reply::{Chunks, CreditReturn, Reply, Sink, StreamItem, reply_channel, stream_channel};
+pub use peer::Peer;
+pub use reply::{Chunks, Reply, Sink, StreamItem, reply_channel, stream_channel};
+pub use ticket::{CallerLine, Credit, FromCaller, Ticket};
 
-use crate::proto::worker::Metadata;
+use crate::clock::Deadline;
 
-/// Names one call in the life of an arbiter. Ids grow in the order of arrival,
-/// so a queue sorted by id is a FIFO even after a call was put back.
+/// Names one call, on this machine and for ever: an arbiter counts on from the
+/// microsecond of its start, which is further than any arbiter before it has
+/// come. Ids grow in the order of arrival, so a queue sorted by id is a FIFO even
+/// after a call was put back. They stay below 2^53, which every language counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CallId(pub u64);
 
@@ -43,8 +50,10 @@ pub struct CallRequest {
     pub payload: Bytes,
     /// When it arrived.
     pub arrived: Instant,
+    /// Who calls.
+    pub peer: Peer,
     /// The caller's own deadline.
-    pub caller_deadline: Option<Instant>,
+    pub caller_deadline: Deadline,
     /// The caller's request id, or one made from the call's id.
     pub request_id: String,
     /// The caller's metadata.
@@ -78,16 +87,15 @@ impl Call {
 
     /// When the call's wait in a queue ends: the earlier of the caller's
     /// deadline and arrival plus timeout.
-    pub fn queue_deadline(&self) -> Instant {
-        let own = self.request.arrived + self.timeout;
-        self.request.caller_deadline.map_or(own, |caller| caller.min(own))
+    pub fn queue_deadline(&self) -> Deadline {
+        Deadline::after(self.request.arrived, self.timeout).min(self.request.caller_deadline)
     }
 
     /// When a running call is answered at the latest. A stream is bounded by
     /// the caller alone; its timeout bounds the gaps between chunks.
-    pub fn answer_deadline(&self) -> Option<Instant> {
+    pub fn answer_deadline(&self) -> Deadline {
         match self.reply {
-            Reply::Unary(_) => Some(self.queue_deadline()),
+            Reply::Unary(_) => self.queue_deadline(),
             Reply::Stream(_) => self.request.caller_deadline,
         }
     }

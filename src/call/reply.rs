@@ -9,7 +9,7 @@ use std::sync::{
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{CallError, CallId, WorkerRef};
+use super::{CallError, WorkerRef};
 
 /// The outcome of a call, and the worker that it ran in, if any.
 pub type Outcome<T> = Result<T, (CallError, Option<WorkerRef>)>;
@@ -44,8 +44,6 @@ impl Reply {
 /// One element of a stream's way back.
 #[derive(Debug)]
 pub enum StreamItem {
-    /// The stream runs in a worker; reading returns credit through this.
-    Started(CreditReturn),
     /// An encoded `dirty.v1.ExecuteStreamResponse`.
     Chunk(Bytes),
     /// The stream ended well.
@@ -55,7 +53,7 @@ pub enum StreamItem {
 }
 
 /// The sending side of a stream. Its channel has room for the whole credit
-/// window and the first and last items; a send that finds it full means that
+/// window and the last item; a send that finds it full means that
 /// the worker overran its credit.
 #[derive(Debug)]
 pub struct Sink {
@@ -85,16 +83,6 @@ impl Sink {
     }
 }
 
-/// Returns credit to the worker's task; sent by the edge as chunks are read.
-#[derive(Debug, Clone)]
-pub struct CreditReturn {
-    /// The call.
-    pub call: CallId,
-    /// The way to the worker's task. Bounded; the edge waits when it is full,
-    /// which only delays its own reading.
-    pub sender: mpsc::Sender<(CallId, u32, u64)>,
-}
-
 /// The receiving side of a stream.
 #[derive(Debug)]
 pub struct Chunks {
@@ -121,7 +109,7 @@ pub fn reply_channel() -> (Reply, oneshot::Receiver<Outcome<Bytes>>) {
 
 /// The two ends of an answer to ExecuteStream, for a window of so many chunks.
 pub fn stream_channel(window: u32) -> (Reply, Chunks) {
-    let (sender, receiver) = mpsc::channel(window as usize + 3);
+    let (sender, receiver) = mpsc::channel(window as usize + 2);
     let read = Arc::new(AtomicU64::new(0));
     let sink = Sink { items: sender, read: Arc::clone(&read) };
     (Reply::Stream(sink), Chunks { items: receiver, read })

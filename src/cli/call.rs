@@ -7,15 +7,13 @@ use std::{
 };
 
 use anyhow::Context as _;
+use dirtyd_client::{Client, Value};
 
 use super::{
     connect::{Target, block_on, explain},
     json,
 };
-use crate::{
-    client::{self, Client, Value},
-    config::parse_duration,
-};
+use crate::config::parse_duration;
 
 /// The arguments of both.
 #[derive(Debug, clap::Args)]
@@ -60,7 +58,7 @@ impl Invocation {
         }
     }
 
-    fn arguments(&self) -> anyhow::Result<client::Args> {
+    fn arguments(&self) -> anyhow::Result<dirtyd_client::Args> {
         let args = (self.args.iter().enumerate())
             .map(|(index, text)| {
                 json::parse(text).with_context(|| {
@@ -68,7 +66,7 @@ impl Invocation {
                 })
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
-        let mut args = client::Args::from(args);
+        let mut args = dirtyd_client::Args::from(args);
         if let Some(text) = &self.kwargs {
             match json::parse(text).with_context(|| format!("--kwargs: `{text}`"))? {
                 Value::Map(kwargs) => args.kwargs = kwargs,

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-
-use crate::client::{CallFailure, Client, Error};
+use dirtyd_client::{CallFailure, Client, Error};
 
 /// Where dirtyd listens.
 #[derive(Debug, Args)]

@@ -6,13 +6,13 @@ use std::{
     time::SystemTime,
 };
 
+use dirtyd_client::{
+    Error, Reason,
+    proto::v1::{EventKind, WatchEventsRequest, WatchEventsResponse, admin_client::AdminClient},
+};
 use serde_json::{Value as Json, json};
 
 use super::connect::{Target, block_on, explain};
-use crate::{
-    client::{Error, Reason},
-    proto::v1::{EventKind, WatchEventsRequest, WatchEventsResponse, admin_client::AdminClient},
-};
 
 /// `dirtyd events`.
 #[derive(Debug, clap::Args)]

@@ -4,10 +4,10 @@
 
 use anyhow::{Context as _, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use dirtyd_client::Value;
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::tensor;
-use crate::client::Value;
 
 /// Reads one JSON value.
 ///

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::connect::{Target, block_on, explain};
-use crate::{
-    client::Error,
+use dirtyd_client::{
+    Error,
     proto::v1::{ReloadRequest, admin_client::AdminClient},
 };
+
+use super::connect::{Target, block_on, explain};
 
 /// `dirtyd reload`.
 #[derive(Debug, clap::Args)]

@@ -2,11 +2,12 @@
 
 use std::process::ExitCode;
 
-use super::connect::{Target, block_on, explain};
-use crate::{
-    client::Error,
+use dirtyd_client::{
+    Error,
     proto::v1::{ScaleRequest, admin_client::AdminClient},
 };
+
+use super::connect::{Target, block_on, explain};
 
 /// `dirtyd scale`.
 #[derive(Debug, clap::Args)]

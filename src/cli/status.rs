@@ -7,18 +7,18 @@ use std::{
 };
 
 use bytesize::ByteSize;
+use dirtyd_client::{
+    Error,
+    proto::v1::{
+        AppStatus, ArbiterStatus, StatusRequest, StatusResponse, WorkerState, WorkerStatus,
+        admin_client::AdminClient,
+    },
+};
 use serde_json::{Value as Json, json};
 
 use super::{
     connect::{Target, block_on, explain},
     table,
-};
-use crate::{
-    client::Error,
-    proto::v1::{
-        AppStatus, ArbiterStatus, StatusRequest, StatusResponse, WorkerState, WorkerStatus,
-        admin_client::AdminClient,
-    },
 };
 
 const INTERVAL: Duration = Duration::from_secs(1);

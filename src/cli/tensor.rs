@@ -2,10 +2,10 @@
 
 use anyhow::{Context as _, bail, ensure};
 use bytes::Bytes;
+use dirtyd_client::Tensor;
 use serde_json::{Value as Json, json};
 
 use super::json::double;
-use crate::client::Tensor;
 
 /// Nested lists; complex numbers are pairs.
 pub fn to_json(tensor: &Tensor) -> Json {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use dirtyd_client::default_runtime_dir;
 use nix::{
     sys::signal::Signal,
     unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid},
@@ -16,7 +17,6 @@ use nix::{
 
 use super::serve::ConfigFlags;
 use crate::{
-    config::default_runtime_dir,
     main_arbiter::Names,
     process::{
         pidfd,

@@ -16,7 +16,7 @@ mod tests;
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
 pub use error::ConfigError;
-pub use paths::{config_dir_of, default_runtime_dir, default_socket};
+pub use paths::config_dir_of;
 pub use raw::{AppFlag, Flags, Raw};
 pub use units::{parse_duration, parse_size};
 

@@ -7,12 +7,13 @@ use std::{
     time::Duration,
 };
 
+use dirtyd_client::default_runtime_dir;
 use toml::Spanned;
 use tracing_subscriber::EnvFilter;
 
 use super::{
     AppConfig, Config, ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, LogFormat,
-    PoolConfig, QueueLimits, Recycle, ReloadMode, Window, config_dir_of, default_runtime_dir,
+    PoolConfig, QueueLimits, Recycle, ReloadMode, Window, config_dir_of,
     raw::{Raw, RawApp, RawHooks, RawPool, Source},
     units::{Seconds, Size},
 };

@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use dirtyd_client::busy_wait;
 use tokio::{
     runtime::Builder,
     sync::{Notify, mpsc, oneshot},
@@ -25,7 +26,6 @@ use tokio::{
 pub use upstream::Upstream;
 
 use crate::{
-    busy_wait,
     config::Config,
     hooks::{self, Hooks},
     lifeline::Report,

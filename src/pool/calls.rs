@@ -11,7 +11,7 @@ use super::{
     task::{Place, Pool},
 };
 use crate::{
-    call::{Call, CallError, CallId, CallRequest, QueueBound, Reply},
+    call::{Call, CallError, CallId, CallRequest, Credit, QueueBound, Reply},
     config::QueueLimits,
     worker::Control,
 };
@@ -32,7 +32,7 @@ impl Pool {
         let timeout = self.apps[app.0].config.timeout;
         let call = Call { id, request, timeout, reply, deaths: 0 };
         let (now, deadline) = (Instant::now(), call.queue_deadline());
-        if deadline <= now {
+        if deadline.is_over(now) {
             let waited = now.duration_since(call.request.arrived);
             return self.refuse(app, call.reply, CallError::QueueTimeout { waited });
         }
@@ -70,6 +70,15 @@ impl Pool {
                 }
             }
             None => {} // it had its outcome already
+        }
+    }
+
+    /// The reader of a stream took so much: its worker may go on.
+    pub(super) fn pass_credit(&mut self, id: CallId, credit: Credit) {
+        if let Some(Place::Running(_, worker)) = self.calls.get(&id)
+            && let Some(worker) = self.workers.get(worker)
+        {
+            worker.handle.tell(Control::Credit(id, credit));
         }
     }
 
@@ -113,7 +122,7 @@ impl Pool {
     /// if a slot frees before the alarm rings.
     fn assign_unless_late(&mut self, worker: WorkerId, app: AppId, call: Call) {
         let now = Instant::now();
-        if call.queue_deadline() > now {
+        if !call.queue_deadline().is_over(now) {
             return self.assign(worker, app, call);
         }
         self.scheduler.release(worker);
@@ -183,9 +192,7 @@ impl Pool {
         while let Some(Taken { app, item, .. }) = self.scheduler.expire(now) {
             self.time_out_in_queue(app, item, now);
         }
-        if let Some(next) = self.scheduler.next_deadline() {
-            self.arm(next);
-        }
+        self.arm(self.scheduler.next_deadline());
         self.end_drain_if_idle();
     }
 

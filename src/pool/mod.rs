@@ -2,8 +2,8 @@
 //! which everything else speaks to it.
 //!
 //! ```text
-//!   edge --Request--> pool task --Control--> worker tasks
-//!        --cancel --->          <--Event----
+//!   edge --Request---------> pool task --Control--> worker tasks
+//!        --credit, leaving->          <--Event----
 //! ```
 //!
 //! The task never awaits a worker and never awaits the edge: it decides on the
@@ -42,7 +42,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -53,13 +53,16 @@ pub use snapshot::{AppSnapshot, Snapshot, WorkerSnapshot};
 pub use tables::WorkerState;
 
 use crate::{
-    call::{CallError, CallId, CallRequest, QueueBound, Reply},
+    call::{CallError, CallId, CallRequest, CallerLine, QueueBound, Reply, Ticket},
     config::Config,
 };
 
 /// Requests that wait for the pool's task; the edge waits when it is full,
 /// which is short, because the task waits for nobody.
 const REQUESTS: usize = 1024;
+/// Credit of streams that waits for the pool's task, beside the place that each
+/// call has for its leaving.
+const CREDITS: usize = 1024;
 
 /// What the pool is asked.
 enum Request {
@@ -97,39 +100,10 @@ pub type Health = Vec<(String, bool)>;
 #[derive(Debug, Clone)]
 pub struct PoolHandle {
     requests: mpsc::Sender<Request>,
-    cancels: mpsc::Sender<CallId>,
+    callers: CallerLine,
     next_call: Arc<AtomicU64>,
     events: broadcast::Sender<Event>,
     health: watch::Receiver<Health>,
-}
-
-/// A submitted call. Dropping it before [`done`](Self::done) cancels the call.
-#[derive(Debug)]
-pub struct Ticket {
-    id: CallId,
-    /// The place in the channel of cancels that is kept for this call, so that
-    /// a cancel is never lost and never waits.
-    cancel: Option<mpsc::OwnedPermit<CallId>>,
-}
-
-impl Ticket {
-    /// The request id of a call whose caller gave none.
-    pub fn request_id(&self) -> String {
-        self.id.to_string()
-    }
-
-    /// The call has its outcome.
-    pub fn done(mut self) {
-        self.cancel = None;
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if let Some(permit) = self.cancel.take() {
-            permit.send(self.id);
-        }
-    }
 }
 
 /// Starts the pool's task and the first workers.
@@ -140,40 +114,51 @@ pub fn start(config: &Config) -> (PoolHandle, tokio::task::JoinHandle<()>) {
         .limits
         .max_connections
         .saturating_mul(config.limits.max_concurrent_streams as usize)
-        .clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
-    let (cancels, cancel_receiver) = mpsc::channel(most_calls);
+        .clamp(1, tokio::sync::Semaphore::MAX_PERMITS - CREDITS);
+    let (callers, caller_receiver) = mpsc::channel(most_calls + CREDITS);
     let (health_sender, health) = watch::channel(Health::new());
-    let task = task::Pool::new(config, request_receiver, cancel_receiver, health_sender);
+    let task = task::Pool::new(config, request_receiver, caller_receiver, health_sender);
     let handle = PoolHandle {
         requests,
-        cancels,
-        next_call: Arc::new(AtomicU64::new(1)),
+        callers,
+        next_call: Arc::new(AtomicU64::new(first_call(SystemTime::now()))),
         events: task.journal().watchers(),
         health,
     };
     (handle, tokio::spawn(task.run()))
 }
 
+/// The first id of an arbiter that starts now; see [`CallId`].
+fn first_call(now: SystemTime) -> u64 {
+    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_micros()).unwrap_or(1)
+}
+
 impl PoolHandle {
     /// Submits a call; its answer comes through `reply`'s other end.
     pub async fn submit(&self, mut request: CallRequest, reply: Reply) -> Ticket {
+        let room = self.requests.reserve().await;
+        // No wait from here on, so that calls are submitted in the order of their ids.
         let id = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));
+        let Ok(room) = room else {
+            reply.fail(CallError::Draining, None);
+            return Ticket::refused(id);
+        };
+        let leave = match self.callers.capacity() {
+            0..=CREDITS => None,
+            _ => self.callers.clone().try_reserve_owned().ok(),
+        };
+        let Some(leave) = leave else {
+            let bound = QueueBound::Connections(self.callers.max_capacity() - CREDITS);
+            let retry_after = Duration::from_secs(1);
+            reply.fail(CallError::QueueFull { app: request.app, bound, retry_after }, None);
+            return Ticket::refused(id);
+        };
         if request.request_id.is_empty() {
             request.request_id = id.to_string();
         }
-        let Ok(permit) = self.cancels.clone().try_reserve_owned() else {
-            let bound = QueueBound::Connections(self.cancels.max_capacity());
-            let retry_after = std::time::Duration::from_secs(1);
-            reply.fail(CallError::QueueFull { app: request.app, bound, retry_after }, None);
-            return Ticket { id, cancel: None };
-        };
-        if let Err(mpsc::error::SendError(Request::Submit(_, _, reply))) =
-            self.requests.send(Request::Submit(id, request, reply)).await
-        {
-            reply.fail(CallError::Draining, None);
-            return Ticket { id, cancel: None };
-        }
-        Ticket { id, cancel: Some(permit) }
+        room.send(Request::Submit(id, request, reply));
+        Ticket::new(id, self.callers.clone(), leave)
     }
 
     /// The picture of this moment; `None` once the pool has ended.

@@ -1,9 +1,9 @@
 //! The queue of one app: first in, first out, by call id; bounded by the number
 //! of calls and by their bytes. Pure.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::collections::BTreeMap;
 
-use crate::{call::CallId, config::QueueLimits};
+use crate::{call::CallId, clock::Deadline, config::QueueLimits};
 
 /// A bounded FIFO. A call that is put back after its worker died takes its old
 /// place, because ids grow in the order of arrival.
@@ -16,7 +16,7 @@ pub struct AppQueue<T> {
 
 #[derive(Debug)]
 struct Waiting<T> {
-    deadline: Instant,
+    deadline: Deadline,
     bytes: u64,
     item: T,
 }
@@ -66,7 +66,7 @@ impl<T> AppQueue<T> {
     }
 
     /// Adds a call with its deadline and size, whatever the limits.
-    pub fn put(&mut self, id: CallId, deadline: Instant, bytes: u64, item: T) {
+    pub fn put(&mut self, id: CallId, deadline: Deadline, bytes: u64, item: T) {
         self.bytes += bytes;
         let replaced = self.waiting.insert(id, Waiting { deadline, bytes, item });
         debug_assert!(replaced.is_none(), "call {id} waits twice");
@@ -78,7 +78,7 @@ impl<T> AppQueue<T> {
     }
 
     /// Takes a call out, with its deadline.
-    pub fn take(&mut self, id: CallId) -> Option<(Instant, T)> {
+    pub fn take(&mut self, id: CallId) -> Option<(Deadline, T)> {
         let Waiting { deadline, bytes, item } = self.waiting.remove(&id)?;
         self.bytes -= bytes;
         Some((deadline, item))

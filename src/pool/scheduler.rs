@@ -16,7 +16,7 @@ use super::{
     ids::{AppId, WorkerId},
     queue::{AppQueue, Full},
 };
-use crate::{call::CallId, config::QueueLimits};
+use crate::{call::CallId, clock::Deadline, config::QueueLimits};
 
 /// What became of a submitted call.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub struct Scheduler<T> {
     queues: BTreeMap<AppId, AppQueue<T>>,
     /// The oldest call of every queue that is not empty.
     heads: BTreeSet<(CallId, AppId)>,
-    deadlines: BTreeSet<(Instant, CallId, AppId)>,
+    deadlines: BTreeSet<(Deadline, CallId, AppId)>,
     workers: BTreeMap<WorkerId, Slots>,
     /// Workers that take calls and have a free slot, best choice first.
     free: BTreeSet<(u32, u64, WorkerId)>,
@@ -146,7 +146,7 @@ impl<T> Scheduler<T> {
         &mut self,
         app: AppId,
         id: CallId,
-        deadline: Instant,
+        deadline: Deadline,
         bytes: u64,
         item: T,
     ) -> Verdict<T> {
@@ -166,7 +166,7 @@ impl<T> Scheduler<T> {
 
     /// A call that had left its queue comes back to its old place, whatever the
     /// limits; ask [`next_for_app`](Self::next_for_app).
-    pub fn put_back(&mut self, app: AppId, id: CallId, deadline: Instant, bytes: u64, item: T) {
+    pub fn put_back(&mut self, app: AppId, id: CallId, deadline: Deadline, bytes: u64, item: T) {
         self.put(app, id, deadline, bytes, item);
     }
 
@@ -216,16 +216,17 @@ impl<T> Scheduler<T> {
 
     /// Takes one call out whose deadline has passed.
     pub fn expire(&mut self, now: Instant) -> Option<Taken<T>> {
-        let (_, id, app) = *self.deadlines.first().filter(|(deadline, _, _)| *deadline <= now)?;
+        let (_, id, app) =
+            *self.deadlines.first().filter(|(deadline, _, _)| deadline.is_over(now))?;
         self.take(app, id)
     }
 
     /// When [`expire`](Self::expire) has something next.
-    pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(deadline, _, _)| *deadline)
+    pub fn next_deadline(&self) -> Deadline {
+        self.deadlines.first().map_or(Deadline::Never, |(deadline, _, _)| *deadline)
     }
 
-    fn put(&mut self, app: AppId, id: CallId, deadline: Instant, bytes: u64, item: T) {
+    fn put(&mut self, app: AppId, id: CallId, deadline: Deadline, bytes: u64, item: T) {
         let nothing = QueueLimits { calls: 0, bytes: None };
         let queue = self.queues.entry(app).or_insert_with(|| AppQueue::new(nothing));
         if let Some((old, _)) = queue.head() {

@@ -122,7 +122,7 @@ fn run(ops: Vec<Op>) {
         match op {
             Op::Submit { app, deadline, bytes } => {
                 let call = Waiting { app, deadline: now + Duration::from_secs(deadline), bytes };
-                let verdict = real.submit(AppId(app), CallId(id), call.deadline, bytes, id);
+                let verdict = real.submit(AppId(app), CallId(id), call.deadline.into(), bytes, id);
                 assert_eq!(verdict, model.verdict(id, call));
                 match verdict {
                     Verdict::Assigned(worker, _) => model.start(worker, id, call),
@@ -184,7 +184,7 @@ fn run(ops: Vec<Op>) {
                 model.running.retain(|_, (w, _)| *w != worker);
                 for (id, call) in back {
                     let app = AppId(call.app);
-                    real.put_back(app, CallId(id), call.deadline, call.bytes, id);
+                    real.put_back(app, CallId(id), call.deadline.into(), call.bytes, id);
                     model.waiting.insert(id, call);
                     while let Some((chosen, taken)) = real.next_for_app(app) {
                         assert_eq!(Some(chosen), model.best(call.app));
@@ -200,7 +200,10 @@ fn run(ops: Vec<Op>) {
             .any(|(_, call)| call.deadline > now && model.best(call.app).is_some());
         assert!(!idle_and_wanted, "a call waits though a worker is free");
         assert_eq!(real.waiting(), model.waiting.len());
-        assert_eq!(real.next_deadline(), model.waiting.values().map(|call| call.deadline).min());
+        assert_eq!(
+            real.next_deadline().instant(),
+            model.waiting.values().map(|call| call.deadline).min()
+        );
         for app in 0..3 {
             let queue = real.queue(AppId(app)).expect("it was added");
             assert_eq!((queue.len(), queue.bytes()), model.queued(app));
@@ -225,7 +228,7 @@ fn an_even_load_spreads_evenly_to_the_call() {
     }
     let mut given = [0; 4];
     for id in 0..400 {
-        match scheduler.submit(AppId(0), CallId(id), Instant::now(), 1, ()) {
+        match scheduler.submit(AppId(0), CallId(id), Instant::now().into(), 1, ()) {
             Verdict::Assigned(worker, ()) => {
                 given[worker as usize] += 1;
                 scheduler.release(worker);
@@ -239,7 +242,7 @@ fn an_even_load_spreads_evenly_to_the_call() {
 #[test]
 fn a_call_above_the_bytes_waits_alone_and_nothing_bounds_bytes_without_a_limit() {
     let submit = |scheduler: &mut Scheduler<()>, id, bytes| {
-        scheduler.submit(AppId(0), CallId(id), Instant::now(), bytes, ())
+        scheduler.submit(AppId(0), CallId(id), Instant::now().into(), bytes, ())
     };
     let mut scheduler = Scheduler::default();
     scheduler.set_app(AppId(0), LIMITS);

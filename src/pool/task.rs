@@ -3,15 +3,11 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    pin::Pin,
     sync::{Arc, atomic::AtomicU64},
     time::{Duration, Instant},
 };
 
-use tokio::{
-    sync::{mpsc, watch},
-    time::{Sleep, sleep_until},
-};
+use tokio::sync::{mpsc, watch};
 
 use super::{
     Health, Request,
@@ -23,7 +19,8 @@ use super::{
     tables::{App, Group, Worker},
 };
 use crate::{
-    call::{Call, CallError, CallId},
+    call::{Call, CallError, CallId, FromCaller},
+    clock::{Alarm, Deadline},
     config::{Config, Window},
     worker,
 };
@@ -31,8 +28,6 @@ use crate::{
 /// Events of workers that wait for the task; a worker's task waits when it is
 /// full.
 const EVENTS: usize = 1024;
-/// When to look again if nothing is due.
-const FAR: Duration = Duration::from_secs(24 * 3600);
 
 /// Settings that hold for all pools.
 #[derive(Debug, Clone)]
@@ -91,16 +86,16 @@ pub struct Pool {
     pub(super) worker_events: mpsc::Sender<(WorkerId, worker::Event)>,
     health: watch::Sender<Health>,
     requests: mpsc::Receiver<Request>,
-    cancels: mpsc::Receiver<CallId>,
+    callers: mpsc::Receiver<(CallId, FromCaller)>,
     events: mpsc::Receiver<(WorkerId, worker::Event)>,
-    /// Rings at `armed`, which is never later than what is due first.
-    alarm: Pin<Box<Sleep>>,
-    armed: Instant,
+    alarm: Alarm,
+    /// Never later than what is due first.
+    due: Deadline,
 }
 
 /// What woke the task.
 enum Wake {
-    Cancel(CallId),
+    Caller(CallId, FromCaller),
     Event(WorkerId, worker::Event),
     Request(Request),
     Alarm,
@@ -110,11 +105,10 @@ impl Pool {
     pub(super) fn new(
         config: &Config,
         requests: mpsc::Receiver<Request>,
-        cancels: mpsc::Receiver<CallId>,
+        callers: mpsc::Receiver<(CallId, FromCaller)>,
         health: watch::Sender<Health>,
     ) -> Self {
         let (worker_events, events) = mpsc::channel(EVENTS);
-        let armed = Instant::now() + FAR;
         let mut pool = Self {
             settings: settings(config),
             apps: Vec::new(),
@@ -132,10 +126,10 @@ impl Pool {
             worker_events,
             health,
             requests,
-            cancels,
+            callers,
             events,
-            alarm: Box::pin(sleep_until(armed.into())),
-            armed,
+            alarm: Alarm::new(),
+            due: Deadline::Never,
         };
         for group in &config.pools {
             pool.add_group(group);
@@ -155,19 +149,21 @@ impl Pool {
         self.start_housekeeping();
         self.publish_health();
         while !self.is_drained() {
-            // Cancels first: what nobody waits for shall not be started. Then
+            self.alarm.set(self.due);
+            // Cancels first: what nobody waits for should not be started. Then
             // workers, because they free slots, and what they report is bounded
             // by those; then time; new calls last, so that a flood of them
             // starves nothing.
             let wake = tokio::select! { biased;
-                Some(id) = self.cancels.recv() => Wake::Cancel(id),
+                Some((id, said)) = self.callers.recv() => Wake::Caller(id, said),
                 Some((worker, event)) = self.events.recv() => Wake::Event(worker, event),
-                () = self.alarm.as_mut() => Wake::Alarm,
+                () = self.alarm.rings() => Wake::Alarm,
                 Some(request) = self.requests.recv() => Wake::Request(request),
                 else => return, // no handle is left: nobody can ask for anything
             };
             match wake {
-                Wake::Cancel(id) => self.cancel(id),
+                Wake::Caller(id, FromCaller::Left) => self.cancel(id),
+                Wake::Caller(id, FromCaller::Credit(credit)) => self.pass_credit(id, credit),
                 Wake::Event(worker, event) => self.on_worker(worker, event),
                 Wake::Alarm => self.on_alarm(),
                 Wake::Request(request) => self.on_request(request),
@@ -208,17 +204,13 @@ impl Pool {
 
     /// Makes the alarm ring at `due` at the latest. It may ring too early: that
     /// costs a look, while keeping it exact would cost every call.
-    pub(super) fn arm(&mut self, due: Instant) {
-        if due < self.armed {
-            self.armed = due;
-            self.alarm.as_mut().reset(due.into());
-        }
+    pub(super) fn arm(&mut self, due: impl Into<Deadline>) {
+        self.due = self.due.min(due.into());
     }
 
     fn on_alarm(&mut self) {
         let now = Instant::now();
-        self.armed = now + FAR;
-        self.alarm.as_mut().reset(self.armed.into());
+        self.due = Deadline::Never;
         self.expire_calls(now);
         self.restart_due_seats(now);
         self.retry_due_apps(now);

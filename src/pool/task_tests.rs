@@ -7,7 +7,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Health, Request, start, task::Pool};
 use crate::{
-    call::{CallError, CallId, CallRequest, reply_channel, stream_channel},
+    call::{CallError, CallId, CallRequest, Peer, reply_channel, stream_channel},
+    clock::Deadline,
     config::{Config, Flags, Raw},
 };
 
@@ -26,7 +27,8 @@ fn request() -> CallRequest {
         action: "act".to_owned(),
         payload: Bytes::new(),
         arrived: Instant::now(),
-        caller_deadline: None,
+        peer: Peer::Unknown,
+        caller_deadline: Deadline::Never,
         request_id: String::new(),
         metadata: Vec::new(),
     }

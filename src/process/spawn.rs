@@ -15,6 +15,7 @@ use std::{
     process::{Command, Stdio},
 };
 
+use dirtyd_client::system::enlarge;
 use nix::{
     errno::Errno,
     libc,
@@ -29,7 +30,7 @@ use tokio::{
     net::unix::pipe,
 };
 
-use super::{children::OwnChild, descriptors, pidfd, socket};
+use super::{children::OwnChild, descriptors, pidfd};
 
 /// The descriptor of a worker's socket, in the worker: the first after the
 /// three that every program has. Runtimes that look through the descriptors
@@ -77,7 +78,7 @@ impl WorkerProcess {
     /// The program cannot be started; the text names it.
     pub fn spawn(spec: &WorkerCommand<'_>) -> io::Result<(Self, UnixStream)> {
         let (ours, theirs) = UnixStream::pair()?;
-        socket::enlarge(&theirs);
+        enlarge(&theirs);
         ours.set_nonblocking(true)?;
         let (program, arguments) =
             spec.command.split_first().ok_or_else(|| io::Error::other("the command is empty"))?;

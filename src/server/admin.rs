@@ -6,6 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use dirtyd_client::proto::v1;
 use futures_util::Stream;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tonic::{Request, Response, Status};
@@ -17,7 +18,7 @@ use crate::{
         AppSnapshot, Event, EventKind, PoolHandle, ScaleTo, Snapshot, WorkerSnapshot, WorkerState,
     },
     process::memory::resident_bytes,
-    proto::v1::{self, admin_server::Admin},
+    proto::admin_server::Admin,
 };
 
 /// Reads the configuration again, for a reload.

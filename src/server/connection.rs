@@ -2,6 +2,7 @@
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
+use dirtyd_client::system::Socket;
 use http::Request;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
 use hyper_util::{
@@ -14,7 +15,7 @@ use super::{
     authority::AuthorityRepair,
     router::{Router, refusal},
 };
-use crate::{config::Limits, process::Socket};
+use crate::{call::Peer, config::Limits};
 
 /// Flow-control windows: large enough that a payload of some MiB needs few
 /// round trips, small enough to bound what a connection may hold.
@@ -27,12 +28,18 @@ const FRAME: u32 = 256 * 1024;
 const REFUSAL: Duration = Duration::from_secs(5);
 
 /// Serves a connection until its client leaves or `watcher` asks it to end.
-pub async fn serve(stream: Socket, router: Arc<Router>, limits: Limits, watcher: Watcher) {
+pub async fn serve(
+    stream: Socket,
+    peer: Peer,
+    router: Arc<Router>,
+    limits: Limits,
+    watcher: Watcher,
+) {
     let io = TokioIo::new(AuthorityRepair::new(stream));
     let service = service_fn(move |request| {
         let router = Arc::clone(&router);
         // Boxed, because hyper moves it several times on its way into a task.
-        Box::pin(async move { router.serve(request).await })
+        Box::pin(async move { router.serve(request, peer).await })
     });
     let connection = builder(limits).serve_connection(io, service);
     if let Err(error) = watcher.watch(connection).await {

@@ -65,7 +65,7 @@ fn name(field: &str, rest: &mut Bytes) -> Result<String, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::proto::v1::{ExecuteRequest, Value};
+    use dirtyd_client::proto::v1::{ExecuteRequest, Value};
     use proptest::prelude::*;
     use prost::Message as _;
 

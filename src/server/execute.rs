@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
+use dirtyd_client::proto::worker::Metadata;
 use http::Request;
 use hyper::body::Incoming;
 use tonic::{
@@ -19,10 +20,10 @@ use super::{
     stream::{ChunkStream, Chunked},
 };
 use crate::{
-    call::{CallError, CallRequest, reply_channel, stream_channel},
+    call::{CallError, CallRequest, Peer, reply_channel, stream_channel},
+    clock::Deadline,
     config::Window,
     pool::PoolHandle,
-    proto::worker::Metadata,
 };
 
 /// The metadata key of a caller's own request id.
@@ -47,12 +48,10 @@ impl ArbiterService {
     ///
     /// # Errors
     /// What became of the call, if not a result.
-    pub async fn execute(&self, request: Request<Incoming>) -> Result<Message, Status> {
-        let (call, mut context) = self.read(request).await?;
+    pub async fn execute(&self, request: Request<Incoming>, peer: Peer) -> Result<Message, Status> {
+        let (call, mut context) = self.read(request, peer).await?;
         let (reply, answer) = reply_channel();
         let ticket = self.pool.submit(call, reply).await;
-        // Dropped before the ticket, which says then that nobody waits.
-        let answer = answer;
         context.name_request(&ticket);
         let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
         ticket.done();
@@ -69,8 +68,9 @@ impl ArbiterService {
     pub async fn execute_stream(
         &self,
         request: Request<Incoming>,
+        peer: Peer,
     ) -> Result<Messages<Chunked>, Status> {
-        let (call, mut context) = self.read(request).await?;
+        let (call, mut context) = self.read(request, peer).await?;
         let (reply, chunks) = stream_channel(self.window.chunks);
         let ticket = self.pool.submit(call, reply).await;
         context.name_request(&ticket);
@@ -78,15 +78,23 @@ impl ArbiterService {
         Ok(Messages::new(chunks).begun().await)
     }
 
-    async fn read(&self, request: Request<Incoming>) -> Result<(CallRequest, Context), Status> {
+    async fn read(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> Result<(CallRequest, Context), Status> {
         let (head, body) = request.into_parts();
         let message = message::read(body, self.max_message_size).await?;
         let envelope = Envelope::read(message).map_err(status::invalid_request)?;
-        call(MetadataMap::from_headers(head.headers), envelope)
+        call(MetadataMap::from_headers(head.headers), envelope, peer)
     }
 }
 
-fn call(metadata: MetadataMap, envelope: Envelope) -> Result<(CallRequest, Context), Status> {
+fn call(
+    metadata: MetadataMap,
+    envelope: Envelope,
+    peer: Peer,
+) -> Result<(CallRequest, Context), Status> {
     let arrived = Instant::now();
     let request_id = metadata
         .get(REQUEST_ID)
@@ -109,7 +117,9 @@ fn call(metadata: MetadataMap, envelope: Envelope) -> Result<(CallRequest, Conte
         action,
         payload,
         arrived,
-        caller_deadline: timeout.and_then(|timeout| arrived.checked_add(timeout)),
+        peer,
+        caller_deadline: timeout
+            .map_or(Deadline::Never, |timeout| Deadline::after(arrived, timeout)),
         request_id,
         metadata: forwarded(&metadata),
     };

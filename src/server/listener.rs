@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use dirtyd_client::system::Socket;
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -30,10 +31,10 @@ use super::{
     status,
 };
 use crate::{
+    call::Peer,
     config::{Config, Limits},
     pool::PoolHandle,
-    process::Socket,
-    proto::{DESCRIPTORS, v1::admin_server::AdminServer},
+    proto::{DESCRIPTORS, admin_server::AdminServer},
 };
 
 /// How long to wait after accept failed for want of descriptors or memory.
@@ -115,6 +116,15 @@ async fn quiet(router: &Router) {
         tokio::time::sleep(QUIET / QUIET_LOOKS).await;
         looks = if router.owes() { 0 } else { looks + 1 };
     }
+}
+
+/// Who is at the other end, as the kernel says.
+fn peer_of(stream: &UnixStream) -> Peer {
+    stream.peer_cred().map_or(Peer::Unknown, |peer| Peer::Process {
+        uid: peer.uid(),
+        gid: peer.gid(),
+        pid: peer.pid(),
+    })
 }
 
 /// The edge, ready to serve.
@@ -210,7 +220,8 @@ impl Edge {
 
     fn open(&self, stream: UnixStream, graceful: &GracefulShutdown) {
         let (limits, stats) = (self.limits, Arc::clone(&self.stats));
-        let refusal = self.refusal(&stream);
+        let peer = peer_of(&stream);
+        let refusal = self.refusal(peer);
         let stream = match stream.into_std().and_then(Socket::new) {
             Ok(stream) => stream,
             Err(error) => return tracing::warn!("dropping a connection: {error}"),
@@ -228,17 +239,15 @@ impl Edge {
         let (router, watcher) = (Arc::clone(&self.router), graceful.watcher());
         tokio::spawn(async move {
             let _counted = Counted::new(&stats.connections);
-            connection::serve(stream, router, limits, watcher).await;
+            connection::serve(stream, peer, router, limits, watcher).await;
         });
     }
 
-    fn refusal(&self, stream: &UnixStream) -> Option<Status> {
-        if let Some(allowed) = &self.allowed_uids {
-            // Without credentials nobody is allowed: u32::MAX is no user.
-            let uid = stream.peer_cred().map_or(u32::MAX, |peer| peer.uid());
-            if !allowed.contains(&uid) {
-                return Some(status::peer_refused(uid));
-            }
+    fn refusal(&self, peer: Peer) -> Option<Status> {
+        if let Some(allowed) = &self.allowed_uids
+            && !peer.uid().is_some_and(|uid| allowed.contains(&uid))
+        {
+            return Some(status::peer_refused(peer));
         }
         let full = self.stats.connections() as usize >= self.limits.max_connections;
         full.then(|| status::too_many_connections(self.limits.max_connections))

@@ -23,6 +23,7 @@ use super::{
     stream::Chunked,
     watch::{Watch, drains},
 };
+use crate::call::Peer;
 
 /// All services of the socket.
 pub struct Router {
@@ -51,20 +52,24 @@ impl Router {
         Arc::strong_count(&self.owed) > 1
     }
 
-    /// Answers a request.
+    /// Answers a request of a peer.
     ///
     /// # Errors
     /// Never: an error is an answer, too.
-    pub async fn serve(&self, request: Request<Incoming>) -> Result<Response<Answer>, Infallible> {
+    pub async fn serve(
+        &self,
+        request: Request<Incoming>,
+        peer: Peer,
+    ) -> Result<Response<Answer>, Infallible> {
         let answer = match request.uri().path() {
             "/dirty.v1.Arbiter/Execute" => {
                 let owed = Arc::clone(&self.owed);
-                let message = self.arbiter.execute(request).await;
+                let message = self.arbiter.execute(request, peer).await;
                 message.map(|message| Answer::Message { message, owed })
             }
             "/dirty.v1.Arbiter/ExecuteStream" => {
                 let owed = Arc::clone(&self.owed);
-                let messages = self.arbiter.execute_stream(request).await;
+                let messages = self.arbiter.execute_stream(request, peer).await;
                 messages.map(|messages| Answer::Messages { messages, owed })
             }
             _ => {

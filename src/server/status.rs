@@ -7,9 +7,9 @@ use tonic::{Code, Status, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::{
-    call::{AppFailure, CallError, EndedBy, WorkerRef},
+    call::{AppFailure, CallError, EndedBy, Peer, Ticket, WorkerRef},
     config::ConfigError,
-    pool::{ReloadError, ScaleError, Ticket},
+    pool::{ReloadError, ScaleError},
 };
 
 /// The domain of every ErrorInfo.
@@ -166,8 +166,8 @@ pub fn compressed() -> Status {
 }
 
 /// A user id that may not connect.
-pub fn peer_refused(uid: u32) -> Status {
-    let message = format!("user id {uid} is not in allowed_uids of this dirtyd");
+pub fn peer_refused(peer: Peer) -> Status {
+    let message = format!("{peer} is not in allowed_uids of this dirtyd");
     let details = ErrorDetails::with_error_info("PEER_NOT_ALLOWED", DOMAIN, HashMap::new());
     Status::with_error_details(Code::PermissionDenied, message, details)
 }

@@ -10,9 +10,8 @@ use tonic::Status;
 
 use super::status::{self, Context};
 use crate::{
-    call::{CallError, Chunks, CreditReturn, StreamItem},
+    call::{CallError, Chunks, Credit, StreamItem, Ticket},
     config::Window,
-    pool::Ticket,
 };
 
 /// The encoded messages of a stream.
@@ -25,15 +24,14 @@ pub struct ChunkStream {
     ticket: Option<Ticket>,
     window: Window,
     context: Context,
-    credit: Option<CreditReturn>,
     /// What was read and not yet returned as credit.
-    owed: (u32, u64),
+    unreturned: Credit,
 }
 
 impl ChunkStream {
     /// A stream over what the worker's task sends.
     pub fn new(chunks: Chunks, ticket: Ticket, window: Window, context: Context) -> Self {
-        Self { chunks, ticket: Some(ticket), window, context, credit: None, owed: (0, 0) }
+        Self { chunks, ticket: Some(ticket), window, context, unreturned: Credit::default() }
     }
 
     /// The stream of encoded messages.
@@ -46,22 +44,19 @@ impl ChunkStream {
 
     async fn next(&mut self) -> Option<Result<Bytes, Status>> {
         self.ticket.as_ref()?;
-        loop {
-            let lost = StreamItem::Failed(CallError::Lost, None);
-            match self.chunks.next().await.unwrap_or(lost) {
-                StreamItem::Started(credit) => self.credit = Some(credit),
-                StreamItem::Chunk(chunk) => {
-                    self.return_credit(chunk.len()).await;
-                    return Some(Ok(chunk));
-                }
-                StreamItem::End => {
-                    self.ticket.take()?.done();
-                    return None;
-                }
-                StreamItem::Failed(error, worker) => {
-                    self.ticket.take()?.done();
-                    return Some(Err(status::of_call(error, worker, &self.context)));
-                }
+        let lost = StreamItem::Failed(CallError::Lost, None);
+        match self.chunks.next().await.unwrap_or(lost) {
+            StreamItem::Chunk(chunk) => {
+                self.return_credit(chunk.len()).await;
+                Some(Ok(chunk))
+            }
+            StreamItem::End => {
+                self.ticket.take()?.done();
+                None
+            }
+            StreamItem::Failed(error, worker) => {
+                self.ticket.take()?.done();
+                Some(Err(status::of_call(error, worker, &self.context)))
             }
         }
     }
@@ -69,16 +64,14 @@ impl ChunkStream {
     /// Returns credit in halves of the window: often enough that the worker
     /// need not stop, seldom enough that it costs little.
     async fn return_credit(&mut self, size: usize) {
-        self.owed.0 += 1;
-        self.owed.1 += size as u64;
-        if self.owed.0 * 2 < self.window.chunks && self.owed.1 * 2 < self.window.bytes {
+        let Credit { chunks, bytes } = &mut self.unreturned;
+        *chunks += 1;
+        *bytes += size as u64;
+        if *chunks * 2 < self.window.chunks && *bytes * 2 < self.window.bytes {
             return;
         }
-        if let Some(credit) = &self.credit {
-            let (chunks, bytes) = std::mem::take(&mut self.owed);
-            // A closed channel means that the worker is gone; the stream's own
-            // end says so.
-            let _ = credit.sender.send((credit.call, chunks, bytes)).await;
+        if let Some(ticket) = &self.ticket {
+            ticket.credit(std::mem::take(&mut self.unreturned)).await;
         }
     }
 }

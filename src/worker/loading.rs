@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::proto::worker::{ImportApp, InitApp, arbiter_frame::Kind};
+use dirtyd_client::proto::worker::{ImportApp, InitApp, arbiter_frame::Kind};
 
 /// One thing to ask the worker for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,7 +3,6 @@
 //! ```text
 //!   pool --Control--> task --frames--> worker process
 //!        <--Event----      <--frames--
-//!   edge --credit --> task
 //! ```
 //!
 //! The task owns the process, its socket and the calls that run in it. It
@@ -30,12 +29,13 @@ use std::{
     time::Duration,
 };
 
+use dirtyd_client::system::Socket;
 use tokio::sync::mpsc;
 
 use crate::{
-    call::{AppFailure, Call, CallId, EndedBy, WorkerRef},
+    call::{AppFailure, Call, CallId, Credit, EndedBy, WorkerRef},
     config::{PoolConfig, Window},
-    process::{Socket, WorkerCommand, WorkerProcess},
+    process::{WorkerCommand, WorkerProcess},
 };
 
 /// What a worker needs to know from the configuration.
@@ -68,6 +68,8 @@ pub enum Control {
     Start(Call),
     /// The caller of a call left.
     Cancel(CallId),
+    /// The reader of a stream took so much.
+    Credit(CallId, Credit),
     /// Finish what runs, then exit.
     Drain,
     /// End now.
@@ -134,9 +136,10 @@ impl WorkerHandle {
         log(process.stdout.take(), "stdout", &output::LastLine::default());
         let last_words = output::LastLine::default();
         let stderr = log(process.stderr.take(), "stderr", &last_words);
-        // Room for a Start and a Cancel per slot, and then some. The pool never
-        // waits: to find it full means that the task is stuck.
-        let (control, receiver) = mpsc::channel(4 * pool.threads.get() as usize + 16);
+        // Room for a Start, a Cancel and the credit of a whole window, which comes
+        // in halves, per slot, and then some. The pool never waits: to find it full
+        // means that the task is stuck.
+        let (control, receiver) = mpsc::channel(8 * pool.threads.get() as usize + 16);
         let socket = Socket::new(socket)?;
         tokio::spawn(
             task::Task::new(spec, worker, process, socket, receiver, events)

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use crate::{
     call::{CallRequest, Reply},
+    clock::Deadline,
     config::Window,
 };
 
@@ -178,7 +179,7 @@ impl Running {
     /// What is due now; to be called until it gives `None`.
     pub fn step(&mut self, now: Instant) -> Option<Step> {
         if let Some(deadline) = self.answer_by.filter(|at| self.is_awaited() && *at <= now) {
-            let callers = self.request.caller_deadline == Some(deadline);
+            let callers = self.request.caller_deadline == Deadline::At(deadline);
             self.answer_by = None;
             return Some(if callers { Step::CallerDeadline } else { Step::Timeout });
         }
@@ -229,7 +230,7 @@ impl Running {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{Chunks, StreamItem, reply_channel, stream_channel};
+    use crate::call::{Chunks, Peer, StreamItem, reply_channel, stream_channel};
     use bytes::Bytes;
 
     const TIMEOUT: Duration = Duration::from_secs(10);
@@ -246,7 +247,8 @@ mod tests {
             action: "act".into(),
             payload: Bytes::new(),
             arrived: now,
-            caller_deadline: caller,
+            peer: Peer::Unknown,
+            caller_deadline: caller.into(),
             request_id: String::new(),
             metadata: Vec::new(),
         };

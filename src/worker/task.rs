@@ -4,16 +4,19 @@ mod clock;
 
 use std::{
     collections::BTreeMap,
-    pin::Pin,
     sync::atomic::Ordering,
     time::{Duration, Instant},
 };
 
-use tokio::{
-    sync::mpsc,
-    task::JoinHandle,
-    time::{Sleep, sleep_until},
+use dirtyd_client::{
+    frames::{FrameError, FrameReader, FrameWriter},
+    proto::worker::{
+        ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Request, Shutdown,
+        Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
+    },
+    system::Socket,
 };
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{
     Control, Death, Event, WorkerSpec, loading::Loading, output::LastLine, pulse::Pulse,
@@ -21,15 +24,11 @@ use super::{
 };
 use crate::{
     call::{
-        AppFailure, Call, CallError, CallId, CreditReturn, EndedBy, MOST_DEATHS, Reply, StreamItem,
+        self, AppFailure, Call, CallError, CallId, EndedBy, MOST_DEATHS, Reply, StreamItem,
         WorkerRef,
     },
-    frames::{FrameError, FrameReader, FrameWriter},
-    process::{Socket, WorkerProcess},
-    proto::worker::{
-        ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Failure, Request, Shutdown,
-        Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
-    },
+    clock::{Alarm, Deadline},
+    process::WorkerProcess,
 };
 
 /// The version of the worker protocol that this arbiter speaks.
@@ -41,14 +40,11 @@ const REQUEST: u32 = 4;
 const EXIT_AFTER_EOF: Duration = Duration::from_millis(100);
 /// How long to read on what an ended worker wrote to stderr.
 const LAST_WORDS: Duration = Duration::from_millis(50);
-/// How much later than needed the alarm is armed when nothing is due.
-const FAR: Duration = Duration::from_secs(24 * 3600);
 
 /// What woke the task.
 enum Wake {
     Control(Option<Control>),
     Frame(Result<Option<WorkerFrame>, FrameError>),
-    Credit((CallId, u32, u64)),
     Alarm,
     Written(std::io::Result<()>),
     Exited,
@@ -63,15 +59,13 @@ pub(super) struct Task {
     writer: FrameWriter,
     control: mpsc::Receiver<Control>,
     events: mpsc::Sender<(u64, Event)>,
-    credits: mpsc::Receiver<(CallId, u32, u64)>,
-    credit_sender: mpsc::Sender<(CallId, u32, u64)>,
     calls: BTreeMap<CallId, Running>,
     loading: Loading,
     pulse: Pulse,
-    /// Rings at `armed`, which is never later than what is due first. It may be
-    /// earlier: that costs a look, while keeping it exact would cost every call.
-    alarm: Pin<Box<Sleep>>,
-    armed: Instant,
+    alarm: Alarm,
+    /// Never later than what is due first. It may be earlier: that costs a look,
+    /// while keeping it exact would cost every call.
+    due: Deadline,
     stack_dump_signal: i32,
     /// Calls whose request is not yet written in full.
     unsent: usize,
@@ -100,16 +94,15 @@ impl Task {
     ) -> Self {
         let now = Instant::now();
         let (read, write) = socket.into_split();
-        let (credit_sender, credits) = mpsc::channel(256);
-        let armed = now + spec.pool.boot_timeout.min(spec.pool.heartbeat);
+        let due = Deadline::after(now, spec.pool.boot_timeout.min(spec.pool.heartbeat));
         Self {
             reader: FrameReader::new(read, spec.max_message_size),
             writer: FrameWriter::new(write),
             loading: Loading::new(spec.pool.boot_timeout, now)
                 .after_hook(spec.pool.worker_init.clone()),
             pulse: Pulse::new(spec.pool.heartbeat, spec.pool.kill_grace, now),
-            alarm: Box::pin(sleep_until(armed.into())),
-            armed,
+            alarm: Alarm::new(),
+            due,
             calls: BTreeMap::new(),
             stack_dump_signal: 0,
             unsent: 0,
@@ -125,8 +118,6 @@ impl Task {
             process,
             control,
             events,
-            credits,
-            credit_sender,
         }
     }
 
@@ -144,14 +135,14 @@ impl Task {
             if self.loading.boots_now() {
                 self.report(Event::Booted).await;
             }
+            self.alarm.set(self.due);
             // The exit ranks first, because everything else is pointless after
             // it; then what is asked of the worker, so that a cancel overtakes
             // a flood of chunks; then time, so that no flood stops the clock.
             let wake = tokio::select! { biased;
                 () = self.process.exited() => Wake::Exited,
                 control = self.control.recv() => Wake::Control(control),
-                () = self.alarm.as_mut() => Wake::Alarm,
-                Some(credit) = self.credits.recv() => Wake::Credit(credit),
+                () = self.alarm.rings() => Wake::Alarm,
                 done = self.writer.flush(), if self.writer.is_pending() && !self.closed =>
                     Wake::Written(done),
                 frame = self.reader.next(), if !self.closed => Wake::Frame(frame),
@@ -164,7 +155,6 @@ impl Task {
                 Wake::Frame(Ok(None)) => self.on_closed(),
                 Wake::Frame(Err(FrameError::Io(_))) => self.on_closed(),
                 Wake::Frame(Err(fault)) => self.kill(fault.to_string()),
-                Wake::Credit((id, chunks, bytes)) => self.on_credit(id, chunks, bytes),
                 Wake::Written(Ok(())) => {}
                 Wake::Written(Err(_)) => self.on_closed(),
                 Wake::Alarm => self.on_alarm().await,
@@ -179,6 +169,7 @@ impl Task {
             Control::Load(apps) => self.loading.init(apps),
             Control::Start(call) => self.start(call),
             Control::Cancel(id) => self.cancel(id),
+            Control::Credit(id, credit) => self.on_credit(id, credit),
             Control::Drain => self.drain(),
             Control::Kill(why) => self.kill(why),
         }
@@ -189,7 +180,10 @@ impl Task {
         let (answer_by, pool) = (call.answer_deadline(), &self.spec.pool);
         let Call { id, mut request, timeout, reply, deaths } = call;
         let is_stream = matches!(reply, Reply::Stream(_));
-        let left = answer_by.map_or(timeout, |at| at.saturating_duration_since(now));
+        let left = match answer_by {
+            Deadline::Never => timeout,
+            by => by.left(now),
+        };
         let window = self.spec.window;
         let credit =
             is_stream.then_some(Credit { call_id: 0, chunks: window.chunks, bytes: window.bytes });
@@ -205,13 +199,16 @@ impl Task {
         let sent_from = self.writer.queued();
         let sent_at = self.writer.push_payload(REQUEST, &head, request.payload.clone());
         (request.request_id, request.metadata) = (head.request_id, head.metadata);
-        let mut call =
-            Running::new(request, timeout, reply, answer_by, window, pool.kill_grace, now);
+        let mut call = Running::new(
+            request,
+            timeout,
+            reply,
+            answer_by.instant(),
+            window,
+            pool.kill_grace,
+            now,
+        );
         (call.sent_from, call.sent_at, call.deaths) = (sent_from, sent_at, deaths);
-        if let Some(sink) = call.sink() {
-            let credit = CreditReturn { call: id, sender: self.credit_sender.clone() };
-            let _ = sink.send(StreamItem::Started(credit));
-        }
         self.arm(call.due());
         self.calls.insert(id, call);
         self.unsent += 1;
@@ -267,7 +264,8 @@ impl Task {
         self.arm(self.exit_by);
     }
 
-    fn on_credit(&mut self, id: CallId, chunks: u32, bytes: u64) {
+    fn on_credit(&mut self, id: CallId, credit: call::Credit) {
+        let call::Credit { chunks, bytes } = credit;
         let Some(call) = self.calls.get_mut(&id).filter(|call| call.is_awaited()) else { return };
         call.on_credit(chunks, bytes, Instant::now());
         let due = call.due();
@@ -309,7 +307,7 @@ impl Task {
         }
     }
 
-    fn on_hello(&mut self, hello: &crate::proto::worker::Hello) {
+    fn on_hello(&mut self, hello: &dirtyd_client::proto::worker::Hello) {
         if self.loading.is_greeted() || hello.protocol_version != PROTOCOL {
             let version = hello.protocol_version;
             return self.kill(format!(

@@ -38,7 +38,7 @@ def _fault(page: Path, block: Block, found: list[Block]) -> str | None:
     if language == "rust" and not block.mark:
         if "ignore" in attributes.split(","):
             return "rustdoc is told to ignore it"
-        return None if page in _doctested() else "no `#[doc = include_str!(...)]` of src/ compiles the page's Rust"
+        return None if page in _doctested() else "no `#[doc = include_str!(...)]` of the Rust sources compiles the page's Rust"
     if block.runs:
         return None if language in SHELL else f"only a shell's block can have the mark `{block.mark}`"
     if block.file:
@@ -56,6 +56,6 @@ def _used(file: str, found: list[Block]) -> bool:
 def _doctested() -> set[Path]:
     """The pages whose Rust `cargo test --doc` compiles."""
     included = re.compile(r'^#\[doc = include_str!\("([^"]+\.md)"\)\]$', re.MULTILINE)
-    sources = ROOT.glob("src/**/*.rs")
+    sources = (file for folder in ("src", "clients/rust/src") for file in (ROOT / folder).glob("**/*.rs"))
     names = ((source.parent, name) for source in sources for name in included.findall(source.read_text()))
     return {(folder / name).resolve().relative_to(ROOT) for folder, name in names}

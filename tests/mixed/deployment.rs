@@ -5,7 +5,7 @@ use std::{
     ops::Deref,
 };
 
-use dirtyd::proto::v1::{ScaleRequest, StatusResponse, WorkerState};
+use dirtyd_client::proto::v1::{ScaleRequest, StatusResponse, WorkerState};
 
 use crate::support::{Daemon, example, repository};
 

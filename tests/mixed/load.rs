@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use dirtyd::client::{Client, Error, Tensor, Value, args};
+use dirtyd_client::{Client, Error, Tensor, Value, args};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{

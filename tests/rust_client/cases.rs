@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use dirtyd::client::{Args, CallFailure, Client, Error, Value};
+use dirtyd_client::{Args, CallFailure, Client, Error, Value};
 use serde_json::Value as Json;
 use tokio::time::timeout;
 use tonic::Code;

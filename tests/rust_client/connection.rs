@@ -1,6 +1,6 @@
 //! One connection for everything that a client and its clones do.
 
-use dirtyd::client::{Client, Value, args};
+use dirtyd_client::{Client, Value, args};
 
 use super::{APP, daemon};
 use crate::support::Daemon;

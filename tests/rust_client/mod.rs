@@ -1,4 +1,4 @@
-//! `dirtyd::client`: the shared conformance cases, retries, and the samples.
+//! `dirtyd_client`: the shared conformance cases, retries, and the samples.
 
 mod cases;
 mod connection;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use dirtyd::client::{Error, Value};
+use dirtyd_client::{Error, Value};
 use serde_json::{Map, Value as Json, json};
 
 /// What came of a call: its chunks, or its one result, and the error that ended it.

@@ -7,12 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dirtyd::{
-    client::{Client, Error, Reason, Sent, Value, args},
-    proto::v1::{
-        ExecuteRequest, ExecuteResponse, ExecuteStreamResponse,
-        arbiter_server::{Arbiter, ArbiterServer},
-    },
+use dirtyd::proto::arbiter_server::{Arbiter, ArbiterServer};
+use dirtyd_client::{
+    Client, Error, Reason, Sent, Value, args,
+    proto::v1::{ExecuteRequest, ExecuteResponse, ExecuteStreamResponse},
 };
 use hyper::server::conn::http2;
 use hyper_util::{

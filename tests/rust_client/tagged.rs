@@ -4,7 +4,7 @@ use std::path::Path;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use dirtyd::client::{Tensor, Value};
+use dirtyd_client::{Tensor, Value};
 use serde_json::Value as Json;
 
 /// The value that a tag means; `closed_file` stands for the path of the same name.

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dirtyd::client::args;
+use dirtyd_client::args;
 use fastrand::Rng;
 use nix::sys::signal::Signal;
 use tokio::task::LocalSet;

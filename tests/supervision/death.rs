@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use dirtyd::client::{Error, args};
+use dirtyd_client::{Error, args};
 use nix::sys::signal::Signal;
 
 use crate::{

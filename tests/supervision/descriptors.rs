@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use dirtyd::client::{Client, args};
+use dirtyd_client::{Client, args};
 use nix::sys::signal::Signal;
 use tokio::net::UnixStream;
 
@@ -40,7 +40,7 @@ async fn more_connections_than_the_soft_limit_leave_room_for_workers() {
     let client = Client::connect(&socket);
     let asked = async || {
         let answer = client.execute("app:App", "ask", args![]).await.ok()?;
-        let answer = answer.as_list()?.iter().filter_map(dirtyd::client::Value::as_int);
+        let answer = answer.as_list()?.iter().filter_map(dirtyd_client::Value::as_int);
         <[i64; 2]>::try_from(answer.collect::<Vec<_>>()).ok()
     };
     let [pid, limit] = eventually(LIMIT, "it serves", asked).await;

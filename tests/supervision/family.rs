@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use dirtyd::client::{Error, Value, args};
+use dirtyd_client::{Error, Value, args};
 use nix::sys::signal::Signal;
 
 use crate::support::{

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, fs, path::Path};
 
-use dirtyd::client::args;
+use dirtyd_client::args;
 
 use crate::{
     family::{Family, LIFE},

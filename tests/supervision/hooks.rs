@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dirtyd::client::args;
+use dirtyd_client::args;
 use nix::sys::signal::Signal;
 
 use crate::{family::Family, support::pids};

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use dirtyd::client::{Reason, args};
+use dirtyd_client::{Reason, args};
 use nix::sys::signal::Signal;
 use tonic::Code;
 use tonic_health::pb::{
@@ -32,8 +32,9 @@ async fn an_app_whose_workers_keep_dying_is_reported_and_tried_again() {
     .await;
     let mut died = 0;
     for _ in 0..2 {
-        let alive =
-            |status: &dirtyd::proto::v1::StatusResponse| app(status, FRAGILE).ready_workers == 1;
+        let alive = |status: &dirtyd_client::proto::v1::StatusResponse| {
+            app(status, FRAGILE).ready_workers == 1
+        };
         let status = family
             .until("another one is ready", |status| {
                 alive(status) && status.workers.iter().all(|worker| worker.pid != died)
@@ -42,7 +43,8 @@ async fn an_app_whose_workers_keep_dying_is_reported_and_tried_again() {
         died = status.workers.iter().find(|worker| worker.pool == "fragile").expect("ready").pid;
         signal(died, Signal::SIGKILL);
     }
-    let gone = |status: &dirtyd::proto::v1::StatusResponse| app(status, FRAGILE).ready_workers == 0;
+    let gone =
+        |status: &dirtyd_client::proto::v1::StatusResponse| app(status, FRAGILE).ready_workers == 0;
     let status =
         family.until("no other is started", |status| gone(status) && status.workers.len() == 1);
     let said = app(&status.await, FRAGILE).last_error.clone();

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use dirtyd::client::{Args, Client, Error, Tensor, Value, args};
+use dirtyd_client::{Args, Client, Error, Tensor, Value, args};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::family::{Family, LIFE};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use dirtyd::client::{Client, args};
+use dirtyd_client::{Client, args};
 use nix::sys::signal::Signal;
 
 use crate::{

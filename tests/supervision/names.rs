@@ -54,7 +54,7 @@ async fn a_link_at_the_path_is_replaced_and_its_target_untouched() {
     let mut again =
         family.command(&["serve", "--config", "dirtyd.toml"]).stderr(log).spawn().expect("starts");
     eventually(LIMIT, "it serves", async || {
-        family.connect().execute(crate::family::LIFE, "pid", dirtyd::client::args![]).await.ok()
+        family.connect().execute(crate::family::LIFE, "pid", dirtyd_client::args![]).await.ok()
     })
     .await;
     assert!(is_alive(innocent.pid()));

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use dirtyd::{client::args, proto::v1::StatusResponse};
+use dirtyd_client::{args, proto::v1::StatusResponse};
 use nix::sys::signal::Signal;
 
 use crate::{

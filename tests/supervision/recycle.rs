@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use dirtyd::{client::args, proto::v1::StatusResponse};
+use dirtyd_client::{args, proto::v1::StatusResponse};
 use tokio::task::LocalSet;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use dirtyd::client::{Reason, args};
+use dirtyd_client::{Reason, args};
 use nix::sys::signal::Signal;
 use tokio::task::LocalSet;
 use tonic::Code;
@@ -283,7 +283,7 @@ async fn a_call_on_its_way_to_a_worker_that_dies_after_its_app_was_taken_out_has
         signal(*pid, Signal::SIGKILL);
     }
     failure(call.await.expect("no panic"), Code::NotFound, Reason::AppNotFound);
-    let settled = |s: &dirtyd::proto::v1::StatusResponse| {
+    let settled = |s: &dirtyd_client::proto::v1::StatusResponse| {
         s.arbiter.as_ref().is_some_and(|arbiter| arbiter.calls == 0)
     };
     family.until("no call is left", settled).await;

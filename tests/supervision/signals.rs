@@ -2,7 +2,7 @@
 
 use std::{fs, time::Duration};
 
-use dirtyd::{client::args, proto::v1::WorkerState};
+use dirtyd_client::{args, proto::v1::WorkerState};
 use nix::sys::signal::Signal;
 use tokio::task::LocalSet;
 use tonic_health::pb::{
@@ -95,7 +95,7 @@ async fn hup_ten_times_under_load_fails_no_call() {
             for reloads in 1..=10 {
                 load.serve(5).await;
                 family.signal(Signal::SIGHUP);
-                let done = |status: &dirtyd::proto::v1::StatusResponse| {
+                let done = |status: &dirtyd_client::proto::v1::StatusResponse| {
                     status.arbiter.as_ref().is_some_and(|arbiter| arbiter.reloads == reloads)
                 };
                 family.until("the reload is done", done).await;
@@ -118,9 +118,10 @@ async fn ttin_and_ttou_at_random_under_load_fail_no_call() {
                 let up = workers == 1 || (workers < 4 && random.bool());
                 workers = if up { workers + 1 } else { workers - 1 };
                 family.signal(if up { Signal::SIGTTIN } else { Signal::SIGTTOU });
-                let staying = |status: &dirtyd::proto::v1::StatusResponse| {
-                    let stays =
-                        |w: &&_| dirtyd::proto::v1::WorkerStatus::state(w) != WorkerState::Draining;
+                let staying = |status: &dirtyd_client::proto::v1::StatusResponse| {
+                    let stays = |w: &&_| {
+                        dirtyd_client::proto::v1::WorkerStatus::state(w) != WorkerState::Draining
+                    };
                     status.workers.iter().filter(stays).count() == workers
                 };
                 family.until("the size is right", staying).await;

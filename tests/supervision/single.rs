@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use dirtyd::{client::args, proto::v1::StatusResponse};
+use dirtyd_client::{args, proto::v1::StatusResponse};
 use nix::sys::signal::Signal;
 
 use crate::{
@@ -120,7 +120,7 @@ async fn the_children_of_who_became_it_are_left_alone() {
         .stderr(fs::File::create(dir.path().join("log")).expect("log"))
         .spawn()
         .expect("sh starts");
-    let client = dirtyd::client::Client::connect(dir.path().join("s.sock"));
+    let client = dirtyd_client::Client::connect(dir.path().join("s.sock"));
     let mark = format!("DIRTYD_SOCKET={}", dir.path().join("s.sock").display());
     eventually(LIMIT, "it serves", async || client.execute(LIFE, "pid", args![]).await.ok()).await;
     let name = |pid: &i32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use dirtyd::client::{Client, args};
+use dirtyd_client::{Client, args};
 use nix::{
     fcntl::{FcntlArg, FdFlag, fcntl},
     sys::signal::Signal,

@@ -140,7 +140,7 @@ async fn refused(family: &Family, why: &str) {
     assert_eq!(upgrade.code, Some(1), "{}", upgrade.stdout);
     assert!(upgrade.stderr.contains(why), "{}", upgrade.stderr);
     let client = family.connect();
-    client.execute("life:Moody", "pid", dirtyd::client::args![]).await.expect("the old one serves");
+    client.execute("life:Moody", "pid", dirtyd_client::args![]).await.expect("the old one serves");
     let own = family.pid();
     assert_eq!(family.named("dirtyd.pid").await, own);
     eventually(LIMIT, "the new one is gone", async || {
@@ -153,7 +153,7 @@ async fn refused(family: &Family, why: &str) {
 /// Calls on one connection after the other, for as long as it is polled.
 async fn served(family: &Family) -> Infallible {
     loop {
-        let call = family.connect().execute("life:Moody", "pid", dirtyd::client::args![]).await;
+        let call = family.connect().execute("life:Moody", "pid", dirtyd_client::args![]).await;
         call.expect("the old one serves");
     }
 }
@@ -172,7 +172,7 @@ async fn the_old_one_may_be_killed_meanwhile() {
     family.gone(&[arbiter]).await;
     family
         .connect()
-        .execute(crate::family::LIFE, "pid", dirtyd::client::args![])
+        .execute(crate::family::LIFE, "pid", dirtyd_client::args![])
         .await
         .expect("served");
 }

@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use dirtyd::{
-    client::{Error, Value},
+use dirtyd_client::{
+    Error, Value,
     proto::v1::{ExecuteRequest, arbiter_client::ArbiterClient},
 };
 use http::{Request, Response};

@@ -1,6 +1,6 @@
 //! Making calls and reading what became of them.
 
-use dirtyd::client::{CallFailure, Error, Reason};
+use dirtyd_client::{CallFailure, Error, Reason};
 use tokio::task::{JoinHandle, JoinSet};
 use tonic::Code;
 

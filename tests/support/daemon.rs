@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use dirtyd::{
-    client::{Args, Client, Error, Value},
+use dirtyd_client::{
+    Args, Client, Error, Value,
     proto::v1::{StatusRequest, StatusResponse, WorkerState, admin_client::AdminClient},
 };
 use nix::sys::signal::Signal;

@@ -1,6 +1,6 @@
 //! Reading a status.
 
-use dirtyd::proto::v1::{AppStatus, StatusResponse};
+use dirtyd_client::proto::v1::{AppStatus, StatusResponse};
 
 /// The process ids of the workers, oldest first.
 pub fn pids(status: &StatusResponse) -> Vec<i32> {

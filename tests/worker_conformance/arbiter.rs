@@ -11,7 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use dirtyd::{
+use dirtyd_client::{
+    Args, Value,
     proto::{
         v1::{ExecuteRequest, ExecuteResponse},
         worker::{
@@ -19,7 +20,6 @@ use dirtyd::{
             PayloadKind, Ping, Request, Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
         },
     },
-    value::{Args, Value},
 };
 use nix::{
     sys::signal::{Signal, kill},

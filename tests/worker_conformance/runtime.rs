@@ -2,7 +2,7 @@
 
 use std::{env, ops::RangeInclusive, panic, path::PathBuf, process::Command};
 
-use dirtyd::proto::worker::Hello;
+use dirtyd_client::proto::worker::Hello;
 
 use crate::arbiter::Arbiter;
 

@@ -3,12 +3,12 @@
 
 use std::{env, fmt::Write as _, fs};
 
-use dirtyd::{
+use dirtyd_client::{
+    Args,
     proto::worker::{
         ArbiterFrame, Cancel, CancelReason, Credit, InitApp, Ping, Request, Shutdown,
         arbiter_frame::Kind,
     },
-    value::Args,
 };
 use prost::Message as _;
 

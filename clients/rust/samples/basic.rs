@@ -2,7 +2,7 @@
 //!
 //! Run the daemon beside it, in `samples`: `dirtyd serve --config dirtyd.toml`
 
-use dirtyd::client::{Client, Error, Reason, args};
+use dirtyd_client::{Client, Error, Reason, args};
 
 const APP: &str = "apps:Counter";
 

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use dirtyd::client::{Client, Error, Reason, args};
+use dirtyd_client::{Client, Error, Reason, args};
 
 const APP: &str = "apps:Endless";
 

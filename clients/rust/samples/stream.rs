@@ -2,7 +2,7 @@
 //!
 //! Run the daemon beside it, in `samples`: `dirtyd serve --config dirtyd.toml`
 
-use dirtyd::client::{Client, Error, args};
+use dirtyd_client::{Client, Error, args};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {

@@ -17,7 +17,7 @@ use axum::{
     },
     routing::get,
 };
-use dirtyd::client::{Client, Error, args};
+use dirtyd_client::{Client, Error, args};
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 

@@ -3,10 +3,11 @@
 
 use std::time::Instant;
 
-use super::{FAR, Task};
+use dirtyd_client::proto::worker::{CancelReason, Ping, arbiter_frame};
+
+use super::Task;
 use crate::{
     call::{CallError, CallId},
-    proto::worker::{CancelReason, Ping, arbiter_frame},
     worker::{
         Event,
         pulse::Beat,
@@ -17,10 +18,7 @@ use crate::{
 impl Task {
     /// Makes the alarm ring at `due` at the latest.
     pub(super) fn arm(&mut self, due: Option<Instant>) {
-        if let Some(due) = due.filter(|due| *due < self.armed) {
-            self.armed = due;
-            self.alarm.as_mut().reset(due.into());
-        }
+        self.due = self.due.min(due.into());
     }
 
     pub(super) async fn on_alarm(&mut self) {
@@ -50,7 +48,7 @@ impl Task {
             };
             self.kill(why.to_owned());
         }
-        self.rearm(now);
+        self.rearm();
     }
 
     /// A load that takes too long: first the stacks, which need a moment to reach
@@ -70,16 +68,15 @@ impl Task {
         }
     }
 
-    fn rearm(&mut self, now: Instant) {
+    fn rearm(&mut self) {
         let loading = self.overdue_ends.or_else(|| self.loading.due());
         let loading = loading.filter(|_| self.killed.is_none());
-        let due = (self.calls.values().filter_map(Running::due))
+        self.due = (self.calls.values().filter_map(Running::due))
             .chain(self.pulse.due())
             .chain(loading)
             .chain(self.exit_by)
-            .min();
-        self.armed = due.unwrap_or(now + FAR);
-        self.alarm.as_mut().reset(self.armed.into());
+            .min()
+            .into();
     }
 
     /// One rung of a call's ladder.
@@ -113,11 +110,12 @@ impl Task {
             }
             Step::Raise => {
                 let message = format!("{action} ran for its whole timeout of {timeout:?}");
+                let peer = call.request.peer;
                 self.answer_timeout(id, format!("{message}; it is interrupted"), now);
                 self.push_cancel(id, CancelReason::Timeout);
                 let grace = self.spec.pool.kill_grace;
                 let next = format!(
-                    "{message} in {}: raising in it; if it does not end within {grace:?} the worker is killed and replaced",
+                    "{message} in {}, called by {peer}: raising in it; if it does not end within {grace:?} the worker is killed and replaced",
                     self.worker
                 );
                 self.report(Event::TimedOut(id, next)).await;

@@ -8,14 +8,14 @@ use std::{
     time::Duration,
 };
 
-use dirtyd::{
-    sdk::{self, AppError, Apps, Code, DirtyApp, Output, current_call},
-    value::{Args, Value},
+use dirtyd_client::{
+    Args, Value,
+    worker::{self, AppError, Apps, Code, DirtyApp, Output, current_call},
 };
 
 /// Serves the apps of the contract.
 pub fn serve() -> ExitCode {
-    sdk::serve(Apps::new().app::<App>("conformant:App").app::<Flaky>("conformant:Flaky"))
+    worker::serve(Apps::new().app::<App>("conformant:App").app::<Flaky>("conformant:Flaky"))
 }
 
 fn directory() -> PathBuf {

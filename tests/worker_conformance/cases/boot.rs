@@ -1,6 +1,6 @@
 use std::fs;
 
-use dirtyd::proto::worker::{ImportApp, arbiter_frame, worker_frame::Kind};
+use dirtyd_client::proto::worker::{ImportApp, arbiter_frame, worker_frame::Kind};
 
 use crate::{
     arbiter::{APP, Arbiter},

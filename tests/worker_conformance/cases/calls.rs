@@ -1,9 +1,9 @@
-use dirtyd::{
+use dirtyd_client::{
+    Args, Tensor, Value,
     proto::{
         v1,
         worker::{CancelReason, ErrorKind, Request},
     },
-    value::{Args, Tensor, Value},
 };
 
 use crate::{

@@ -1,8 +1,8 @@
 use std::{fs, path::PathBuf};
 
-use dirtyd::{
+use dirtyd_client::{
+    Value,
     proto::worker::{CancelReason, ErrorKind},
-    value::Value,
 };
 
 use crate::{arbiter::Arbiter, runtime::Runtime};

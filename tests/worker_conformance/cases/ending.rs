@@ -1,6 +1,6 @@
-use dirtyd::{
+use dirtyd_client::{
+    Args,
     proto::worker::{Shutdown, arbiter_frame::Kind},
-    value::Args,
 };
 
 use crate::{arbiter::Arbiter, runtime::Runtime};

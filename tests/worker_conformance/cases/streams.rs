@@ -1,7 +1,4 @@
-use dirtyd::{
-    proto::worker::ErrorKind,
-    value::{Args, Value},
-};
+use dirtyd_client::{Args, Value, proto::worker::ErrorKind};
 
 use crate::{arbiter::Arbiter, runtime::Runtime};
 

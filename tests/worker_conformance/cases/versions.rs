@@ -1,6 +1,6 @@
-use dirtyd::{
+use dirtyd_client::{
+    Args,
     proto::worker::{ErrorKind, Request, Welcome, arbiter_frame::Kind, worker_frame},
-    value::Args,
 };
 
 use crate::{

@@ -36,11 +36,11 @@ use super::{
 use crate::{
     busy_wait::BusyWait,
     frames::{FrameError, FrameReader, FrameWriter},
-    process::Socket,
     proto::worker::{
         AppFailed, AppImported, AppReady, ArbiterFrame, Chunk, End, Error, Pong, Request, Response,
         Welcome, WorkerFrame, arbiter_frame::Kind, worker_frame,
     },
+    system::Socket,
 };
 
 /// The fields of `WorkerFrame` that carry payloads.

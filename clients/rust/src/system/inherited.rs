@@ -9,10 +9,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use nix::{
-    fcntl::{FcntlArg, FdFlag, fcntl},
-    sys::socket::{SockType, getsockopt, sockopt},
-};
+use socket2::{SockRef, Type};
 
 /// The environment variable that names the descriptor.
 const VARIABLE: &str = "DIRTYD_WORKER_FD";
@@ -37,7 +34,7 @@ pub fn take_worker_socket() -> io::Result<UnixStream> {
         return Err(refused("is taken already"));
     }
     let socket = own(number);
-    fcntl(&socket, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))?;
+    SockRef::from(&socket).set_cloexec(true)?;
     Ok(UnixStream::from(socket))
 }
 
@@ -49,7 +46,7 @@ fn is_stream_socket(number: RawFd) -> bool {
     // SAFETY: the borrow ends with this function, and getsockopt is well defined
     // for every number that is not -1: one that is not open gives EBADF.
     let fd = unsafe { BorrowedFd::borrow_raw(number) };
-    getsockopt(&fd, sockopt::SockType).is_ok_and(|kind| kind == SockType::Stream)
+    SockRef::from(&fd).r#type().is_ok_and(|kind| kind == Type::STREAM)
 }
 
 #[allow(unsafe_code)]

@@ -7,7 +7,7 @@ use prost::Message;
 use tokio::io::AsyncReadExt as _;
 
 use super::PREFIX;
-use crate::process::SocketReader;
+use crate::system::SocketReader;
 
 /// What a frame may hold beyond the largest message.
 const OVERHEAD: usize = 1024 * 1024;

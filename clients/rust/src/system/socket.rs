@@ -10,17 +10,13 @@ use std::{
     cell::Cell,
     io::{self, IoSlice, Write as _},
     net::Shutdown,
-    os::{fd::AsRawFd as _, unix::net::UnixStream},
+    os::unix::net::UnixStream,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
 };
 
-use nix::{
-    errno::Errno,
-    libc,
-    sys::socket::{setsockopt, sockopt::SndBuf},
-};
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd};
 
 /// Both directions of a socket.
@@ -59,9 +55,9 @@ pub fn received() -> u64 {
 const SEND_BUFFER: usize = 1024 * 1024;
 
 /// Lets more of a message leave at once.
-pub(super) fn enlarge(socket: &UnixStream) {
+pub fn enlarge(socket: &UnixStream) {
     // Where the system's limit is lower, that one holds; it only costs time.
-    let _ = setsockopt(socket, SndBuf, &SEND_BUFFER);
+    let _ = SockRef::from(socket).set_send_buffer_size(SEND_BUFFER);
 }
 
 impl Socket {
@@ -155,9 +151,9 @@ impl AsyncRead for SocketReader {
                     }
                     return Poll::Ready(Ok(()));
                 }
-                Err(Errno::EAGAIN) => ready.clear_ready(),
-                Err(Errno::EINTR) => {}
-                Err(error) => return Poll::Ready(Err(error.into())),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
             }
         }
     }
@@ -173,13 +169,11 @@ fn watch(socket: Arc<UnixStream>, interest: Interest) -> io::Result<AsyncFd<Arc<
 
 /// Reads into memory that nobody has to clear first.
 #[allow(unsafe_code)]
-fn receive(socket: &UnixStream, buffer: &mut ReadBuf<'_>) -> Result<usize, Errno> {
+fn receive(socket: &UnixStream, buffer: &mut ReadBuf<'_>) -> io::Result<usize> {
     // SAFETY: nothing is written to the buffer but by `recv`, which initialises
     // what it fills: never a byte is de-initialised.
     let room = unsafe { buffer.unfilled_mut() };
-    // SAFETY: pointer and length are those of memory that is ours to write.
-    let count = unsafe { libc::recv(socket.as_raw_fd(), room.as_mut_ptr().cast(), room.len(), 0) };
-    let count = Errno::result(count)? as usize;
+    let count = SockRef::from(socket).recv(room)?;
     // SAFETY: `recv` has just initialised that many bytes.
     unsafe { buffer.assume_init(count) };
     buffer.advance(count);

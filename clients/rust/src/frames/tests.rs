@@ -6,10 +6,10 @@ use tokio::io::AsyncReadExt as _;
 
 use super::{writer::INLINE, *};
 use crate::{
-    process::{Socket, SocketReader, SocketWriter},
     proto::worker::{
         ArbiterFrame, Metadata, Pong, Request, Response, WorkerFrame, arbiter_frame, worker_frame,
     },
+    system::{Socket, SocketReader, SocketWriter},
 };
 use proptest::prelude::*;
 use tokio::{io::AsyncWriteExt as _, net::UnixStream};

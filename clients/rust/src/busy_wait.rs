@@ -29,7 +29,7 @@ use tokio::{
     sync::Notify,
 };
 
-use crate::process::received;
+use crate::system::received;
 
 /// To offer the core to others takes so long at most if nobody takes it.
 const NOBODY: Duration = Duration::from_micros(5);
@@ -45,7 +45,7 @@ pub struct BusyWait(Arc<Mutex<Waits>>);
 
 /// The runtime of one thread that `builder` describes, which sleeps at once until
 /// it is told to look. What it looks for are messages on
-/// [`crate::process::Socket`]s.
+/// [`crate::system::Socket`]s.
 ///
 /// # Errors
 /// The system gives no reactor.
@@ -236,8 +236,7 @@ mod tests {
         busy_wait.look_for(Duration::from_millis(1));
         runtime.block_on(async {
             let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("socketpair");
-            let (mut read, _write) =
-                crate::process::Socket::new(ours).expect("socket").into_split();
+            let (mut read, _write) = crate::system::Socket::new(ours).expect("socket").into_split();
             let mut theirs = tokio::net::UnixStream::from_std({
                 theirs.set_nonblocking(true).expect("nonblocking");
                 theirs

@@ -1,21 +1,4 @@
-//! The Rust client: native values in, native values out, typed errors, streams
-//! that cancel when they are dropped.
-//!
-//! ```no_run
-//! # async fn f() -> Result<(), dirtyd::client::Error> {
-//! use dirtyd::client::{Client, args};
-//!
-//! let client = Client::connect("/run/dirtyd/dirtyd.sock");
-//! let sum = client.execute("calc:Calc", "add", args![1, 2]).await?;
-//! assert_eq!(sum.as_int(), Some(3));
-//!
-//! let mut tokens = client.stream("tokens:Tokens", "generate", args!["Once"]).await?;
-//! while let Some(token) = tokens.next().await {
-//!     print!("{}", token?.as_str().unwrap_or_default());
-//! }
-//! # Ok(())
-//! # }
-//! ```
+//! The client: connections, calls, streams, and what can become of them.
 
 mod attempts;
 mod channel;
@@ -33,21 +16,15 @@ use tonic::{
     transport::Channel,
 };
 
-pub use crate::value::{
-    Args, Element, InvalidValue, Tensor, Value, ValueError, WrongDtype, WrongKind,
-};
 pub use channel::Sent;
 pub use error::{CallFailure, Error, Reason};
 pub use stream::Stream;
-
-/// Positional arguments of anything that has a [`Value`].
-pub use crate::__dirtyd_args as args;
 
 use attempts::{Deadline, attempt};
 use channel::{Transport, origin};
 
 use crate::{
-    config::default_socket,
+    Args, Value, default_socket,
     proto::v1::{ExecuteRequest, arbiter_client::ArbiterClient},
 };
 
@@ -210,8 +187,3 @@ fn message(app: &str, action: &str, Args { args, kwargs }: Args) -> Result<Execu
         kwargs: kwargs.into_iter().map(|(name, value)| (name, value.into_proto())).collect(),
     })
 }
-
-/// Compiles the snippets of the client's README.
-#[cfg(doctest)]
-#[doc = include_str!("../../clients/rust/README.md")]
-struct Readme;

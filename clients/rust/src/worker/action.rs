@@ -20,7 +20,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{
     AppError, Apps, Call, CancelReason, app::Kind, call::Facts, credit::Credit,
-    protocol::Agreement, worker::Said,
+    protocol::Agreement, task::Said,
 };
 use crate::{
     proto::{

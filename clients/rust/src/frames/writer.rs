@@ -9,7 +9,7 @@ use prost::{
 };
 
 use super::PREFIX;
-use crate::process::SocketWriter;
+use crate::system::SocketWriter;
 
 /// Payloads up to this size are copied into the frame's head: cheaper than a
 /// further element of writev.

@@ -3,9 +3,9 @@
 //! ```no_run
 //! use std::process::ExitCode;
 //!
-//! use dirtyd::{
-//!     sdk::{AppError, Apps, DirtyApp, Output},
-//!     value::Args,
+//! use dirtyd_client::{
+//!     worker::{AppError, Apps, DirtyApp, Output},
+//!     Args,
 //! };
 //!
 //! struct Greeter {
@@ -31,7 +31,7 @@
 //! }
 //!
 //! fn main() -> ExitCode {
-//!     dirtyd::sdk::serve(Apps::new().app::<Greeter>("Greeter"))
+//!     dirtyd_client::worker::serve(Apps::new().app::<Greeter>("Greeter"))
 //! }
 //! ```
 //!
@@ -71,7 +71,7 @@ mod error;
 mod panics;
 mod protocol;
 mod registry;
-mod worker;
+mod task;
 
 use std::process::ExitCode;
 
@@ -82,7 +82,7 @@ pub use registry::{Apps, Worker};
 /// The gRPC codes that an [`AppError`] may choose.
 pub use tonic::Code;
 
-use crate::{busy_wait, process::take_worker_socket};
+use crate::{busy_wait, system::take_worker_socket};
 
 /// As many threads as a worker may ever have.
 const MAX_THREADS: usize = 4096;
@@ -95,7 +95,7 @@ pub fn serve(apps: Apps) -> ExitCode {
     builder.enable_all().thread_name("dirtyd-call").max_blocking_threads(MAX_THREADS);
     let ended = busy_wait::runtime(&mut builder).and_then(|(runtime, busy_wait)| {
         let served =
-            runtime.block_on(async { worker::run(apps, take_worker_socket()?, busy_wait).await });
+            runtime.block_on(async { task::run(apps, take_worker_socket()?, busy_wait).await });
         // What still hangs in an action must not keep the process.
         runtime.shutdown_background();
         served

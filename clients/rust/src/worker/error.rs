@@ -127,7 +127,7 @@ mod tests {
         assert!(failure.exception_type.ends_with("Unconfigured"), "{}", failure.exception_type);
         assert_eq!(failure.message, "no configuration");
         assert!(failure.traceback.contains("caused by: invalid digit"), "{}", failure.traceback);
-        assert!(failure.traceback.contains("sdk/error.rs:"), "{}", failure.traceback);
+        assert!(failure.traceback.contains("worker/error.rs:"), "{}", failure.traceback);
     }
 
     #[test]

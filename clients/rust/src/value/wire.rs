@@ -10,6 +10,7 @@ pub struct ValueError;
 
 impl Value {
     /// The value of a field that must be set.
+    #[cfg(any(feature = "client", feature = "worker", test))]
     pub(crate) fn read(value: Option<v1::Value>) -> Result<Self, ValueError> {
         Self::try_from(value.unwrap_or_default())
     }

@@ -7,7 +7,7 @@ use super::{Value, WrongKind};
 /// Positional and keyword arguments.
 ///
 /// ```
-/// use dirtyd::client::args;
+/// use dirtyd_client::args;
 /// let args = args!["text", 3].kwarg("temperature", 0.8);
 /// ```
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -95,12 +95,11 @@ impl<const N: usize> From<[Value; N]> for Args {
     }
 }
 
-/// Positional arguments: `args![1, "two", 3.0]`.
-#[doc(hidden)]
+/// Positional arguments of anything that has a [`Value`]: `args![1, "two", 3.0]`.
 #[macro_export]
-macro_rules! __dirtyd_args {
+macro_rules! args {
     ($($value:expr),* $(,)?) => {
-        $crate::client::Args::from(vec![$($crate::client::Value::from($value)),*])
+        $crate::Args::from(vec![$($crate::Value::from($value)),*])
     };
 }
 

@@ -23,7 +23,7 @@ use hyper_util::{
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::process::Socket;
+use crate::system::Socket;
 
 /// What the calls go over: connects at the first one, and again whenever it
 /// must; all clones share one connection.

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use tonic::Streaming;
 
-use super::{Error, Value, attempts::Deadline};
-use crate::proto::v1::ExecuteStreamResponse;
+use super::{Error, attempts::Deadline};
+use crate::{Value, proto::v1::ExecuteStreamResponse};
 
 /// Chunks as they come. Dropping it cancels the call: the action is closed.
 #[derive(Debug)]

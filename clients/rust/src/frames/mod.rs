@@ -1,6 +1,6 @@
 //! Frames between the arbiter and a worker: four bytes of length, big-endian,
 //! then one encoded message. See `proto/dirty/worker/v1/worker.proto`. A leaf
-//! that both sides share: [`crate::worker`] and [`crate::sdk`].
+//! that both sides share: the arbiter and the worker SDK.
 //!
 //! Payloads are never copied when they are large and never opened: reading
 //! gives them as slices of the read buffer, writing hands them to writev.
