@@ -3,8 +3,8 @@
 /// stays an integer, bytes stay bytes, and an array keeps its dtype and shape.
 ///
 /// A Value in which no kind is set is malformed; use `null_value` for "nothing".
-/// Lists and maps nest at most 32 levels deep, so that every decoder's limit on
-/// nested messages is kept.
+/// Lists and maps may nest at most 32 levels deep, which is within the limit of
+/// every decoder on nested messages.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Value {
     /// The one kind of data that this value holds.
@@ -22,14 +22,14 @@ pub mod value {
         /// A truth value.
         #[prost(bool, tag = "2")]
         BoolValue(bool),
-        /// A signed integer of 64 bits. A larger one cannot be carried and is
-        /// refused by the side that tries to send it.
+        /// A signed integer of 64 bits. A larger one has no form; the side that tries
+        /// to send it refuses it.
         #[prost(int64, tag = "3")]
         IntValue(i64),
-        /// An IEEE 754 double, NaN and infinities included.
+        /// An IEEE 754 double, including NaN and the infinities.
         #[prost(double, tag = "4")]
         DoubleValue(f64),
-        /// Text: any Unicode except lone surrogates.
+        /// Text: any Unicode without lone surrogates.
         #[prost(string, tag = "5")]
         StringValue(::prost::alloc::string::String),
         /// Uninterpreted bytes.
@@ -79,16 +79,16 @@ pub struct Tensor {
 /// ExecuteRequest names an app, one of its actions, and the arguments.
 ///
 /// The arbiter reads `app` and `action` and forwards the message as it came.
-/// Encoders write fields in the order of their numbers, so that those two come
-/// first; an arbiter accepts any order.
+/// Encoders should write the fields in the order of their numbers, so that these
+/// two come first. The arbiter accepts any order.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExecuteRequest {
-    /// The app's import path as the operator configured it, such as
+    /// The import path of the app as the operator has configured it, such as
     /// "myapp.ml:MLApp". At most 255 bytes.
     #[prost(string, tag = "1")]
     pub app: ::prost::alloc::string::String,
-    /// The name of the action. Names that start with an underscore are private
-    /// and answered with UNIMPLEMENTED. At most 255 bytes.
+    /// The name of the action. A name that starts with an underscore is private
+    /// and is answered with UNIMPLEMENTED. At most 255 bytes.
     #[prost(string, tag = "2")]
     pub action: ::prost::alloc::string::String,
     /// Positional arguments.
@@ -128,9 +128,9 @@ pub mod arbiter_client {
     /// Arbiter runs actions of apps in pooled worker processes.
     ///
     /// Every error carries a google.rpc.ErrorInfo with the domain "dirty.v1" and a
-    /// `reason`; docs/errors.md lists them with what each asks of the caller. The
-    /// gRPC deadline of a call, if earlier than the timeout that the operator
-    /// configured, bounds the call.
+    /// `reason`; docs/errors.md lists the reasons and says what the caller should do.
+    /// The timeout that the operator has configured bounds a call, and so does its
+    /// gRPC deadline, if that is earlier.
     ///
     /// buf:lint:ignore SERVICE_SUFFIX
     #[derive(Debug, Clone)]
@@ -213,8 +213,8 @@ pub mod arbiter_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Execute runs one action and returns its result. An action that streams is
-        /// refused with FAILED_PRECONDITION, reason ACTION_STREAMS.
+        /// Execute runs one action and returns its result. It refuses an action that
+        /// streams with FAILED_PRECONDITION, reason ACTION_STREAMS.
         ///
         /// buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         pub async fn execute(
@@ -239,9 +239,9 @@ pub mod arbiter_client {
             self.inner.unary(req, path, codec).await
         }
         /// ExecuteStream runs one action and sends each chunk as soon as the action
-        /// produces it. A reader that stops reading stops the action; a caller that
-        /// cancels closes it. An action that does not stream yields its result as a
-        /// single chunk.
+        /// produces it. The action pauses while the caller does not read, and is closed
+        /// when the caller cancels. The result of an action that does not stream is
+        /// sent as a single chunk.
         ///
         /// buf:lint:ignore RPC_REQUEST_STANDARD_NAME
         /// buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
@@ -299,23 +299,23 @@ pub struct ArbiterStatus {
     /// When the dirty arbiter started.
     #[prost(message, optional, tag = "3")]
     pub started_at: ::core::option::Option<::prost_types::Timestamp>,
-    /// True once the arbiter drains: it ends as soon as its calls have.
+    /// True once the arbiter drains: it exits as soon as its calls have ended.
     #[prost(bool, tag = "4")]
     pub draining: bool,
-    /// Open client connections.
+    /// The number of open client connections.
     #[prost(uint32, tag = "5")]
     pub connections: u32,
-    /// Calls that are queued or running now.
+    /// The number of calls that are queued or running now.
     #[prost(uint32, tag = "6")]
     pub calls: u32,
-    /// Frames that workers sent for calls that had ended already, since start.
+    /// The number of frames since the start that workers sent for calls that had
+    /// already ended.
     #[prost(uint64, tag = "7")]
     pub late_frames: u64,
-    /// Resident memory of the dirty arbiter in bytes.
+    /// The resident memory of the dirty arbiter, in bytes.
     #[prost(uint64, tag = "8")]
     pub memory_bytes: u64,
-    /// How often the configuration was reloaded since start, for all pools or for
-    /// one.
+    /// The number of reloads since the start, of all pools or of one.
     #[prost(uint64, tag = "9")]
     pub reloads: u64,
     /// The name of this instance (`proc_name`).
@@ -325,13 +325,13 @@ pub struct ArbiterStatus {
 /// WorkerStatus describes one worker process.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WorkerStatus {
-    /// The arbiter's number for this worker; never used twice in its life.
+    /// The arbiter's number for this worker. An arbiter gives no number twice.
     #[prost(uint64, tag = "1")]
     pub id: u64,
     /// The process id.
     #[prost(int32, tag = "2")]
     pub pid: i32,
-    /// The pool that it belongs to.
+    /// The pool to which it belongs.
     #[prost(string, tag = "3")]
     pub pool: ::prost::alloc::string::String,
     /// Its stage of life.
@@ -343,19 +343,19 @@ pub struct WorkerStatus {
     /// The apps that failed to load in it and are tried again.
     #[prost(string, repeated, tag = "6")]
     pub failed_apps: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// Calls that occupy one of its slots now, abandoned ones included.
+    /// The number of calls that occupy its slots now, including abandoned ones.
     #[prost(uint32, tag = "7")]
     pub in_flight: u32,
-    /// How many calls it runs at once.
+    /// The number of calls that it can run at a time.
     #[prost(uint32, tag = "8")]
     pub threads: u32,
-    /// Calls that it has completed, errors included.
+    /// The number of calls that it has completed, including failed ones.
     #[prost(uint64, tag = "9")]
     pub served: u64,
-    /// How long ago it was started.
+    /// The time since its start.
     #[prost(message, optional, tag = "10")]
     pub age: ::core::option::Option<::prost_types::Duration>,
-    /// Its resident memory in bytes.
+    /// Its resident memory, in bytes.
     #[prost(uint64, tag = "11")]
     pub memory_bytes: u64,
 }
@@ -368,38 +368,40 @@ pub struct AppStatus {
     /// The pool that loads it.
     #[prost(string, tag = "2")]
     pub pool: ::prost::alloc::string::String,
-    /// Calls that wait in its queue.
+    /// The number of calls that wait in its queue.
     #[prost(uint32, tag = "3")]
     pub queued: u32,
-    /// How many calls may wait in its queue.
+    /// The number of calls that may wait in its queue.
     #[prost(uint32, tag = "4")]
     pub max_queue: u32,
-    /// How long the oldest queued call has waited; unset if none waits.
+    /// The time for which the oldest queued call has waited; unset if no call
+    /// waits.
     #[prost(message, optional, tag = "5")]
     pub oldest_wait: ::core::option::Option<::prost_types::Duration>,
-    /// Calls that ended with a result.
+    /// The number of calls that ended with a result.
     #[prost(uint64, tag = "6")]
     pub served: u64,
-    /// Calls that ended with an error.
+    /// The number of calls that ended with an error.
     #[prost(uint64, tag = "7")]
     pub failed: u64,
-    /// Workers that can serve it now.
+    /// The number of workers that can serve it now.
     #[prost(uint32, tag = "8")]
     pub ready_workers: u32,
-    /// Workers that shall load it: the allocation.
+    /// The number of workers that should load it: its allocation.
     #[prost(uint32, tag = "9")]
     pub allocated_workers: u32,
-    /// Calls of it that run now.
+    /// The number of its calls that run now.
     #[prost(uint32, tag = "10")]
     pub running: u32,
-    /// Why it cannot be served or loaded, if so: the last lines of the traceback, or what its workers died of.
+    /// Why it cannot be loaded or served: the last lines of the traceback, or what
+    /// its workers died of. Empty if it can.
     #[prost(string, tag = "11")]
     pub last_error: ::prost::alloc::string::String,
-    /// The bytes of the requests that wait in its queue.
+    /// The size of the requests that wait in its queue, in bytes.
     #[prost(uint64, tag = "12")]
     pub queued_bytes: u64,
-    /// How many of them may wait, one larger request alone excepted; 0 if only
-    /// max_queue bounds them.
+    /// The number of those bytes that may wait, except that a larger request may
+    /// wait alone; 0 if only max_queue bounds the queue.
     #[prost(uint64, tag = "13")]
     pub max_queue_bytes: u64,
 }
@@ -409,12 +411,12 @@ pub struct ScaleRequest {
     /// The pool; empty for the default pool.
     #[prost(string, tag = "1")]
     pub pool: ::prost::alloc::string::String,
-    /// The number of workers wanted. Numbers below what the apps of the pool
-    /// need are refused with INVALID_ARGUMENT.
+    /// The number of workers that the pool should have. A number below what the
+    /// apps of the pool need is refused with INVALID_ARGUMENT.
     #[prost(uint32, tag = "2")]
     pub workers: u32,
 }
-/// ScaleResponse tells what the pool had and what it is going to have.
+/// ScaleResponse says what the pool had and what it is going to have.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ScaleResponse {
     /// The number of workers before.
@@ -427,26 +429,27 @@ pub struct ScaleResponse {
 /// ReloadRequest asks for a reload.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadRequest {
-    /// The pool; empty for all, as HUP does.
+    /// The pool; empty for all pools, as with HUP.
     ///
-    /// With a pool named, the configuration is read and checked as a whole, and
-    /// what it says of that pool takes effect: its settings, its apps, its size,
-    /// that it is new, or that it is gone. Other pools, and the settings that all
-    /// pools share, stay as they run; what has changed there takes effect with the
-    /// next reload of all pools, or of the one concerned.
+    /// If a pool is named, the arbiter reads and checks the whole configuration,
+    /// and what it says of that pool takes effect: its settings, its apps, its
+    /// size, that it is new, or that it is gone. Other pools, and the settings that
+    /// all pools share, stay as they are. What has changed there takes effect with
+    /// the next reload of all pools, or of the pool concerned.
     ///
-    /// A pool that is neither at work nor configured is answered with NOT_FOUND
-    /// (POOL_NOT_FOUND), and the message lists those that are. An app that the
-    /// configuration has moved from or to the named pool needs a reload of all:
-    /// FAILED_PRECONDITION (RELOAD_FAILED), and nothing has changed.
+    /// A pool that neither runs nor is configured is answered with NOT_FOUND
+    /// (POOL_NOT_FOUND), and the message lists the pools that do. If the
+    /// configuration has moved an app to or from the named pool, the answer is
+    /// FAILED_PRECONDITION (RELOAD_FAILED), and nothing changes: that takes a
+    /// reload of all pools.
     #[prost(string, tag = "1")]
     pub pool: ::prost::alloc::string::String,
 }
-/// ReloadResponse tells what a successful reload did. A reload that fails is
-/// answered with an error, and the workers that were there stay.
+/// ReloadResponse says what a successful reload did. A reload that fails is
+/// answered with an error, and the old workers stay.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReloadResponse {
-    /// How many workers were replaced.
+    /// The number of workers that were replaced.
     #[prost(uint32, tag = "1")]
     pub replaced_workers: u32,
 }
@@ -462,16 +465,16 @@ pub struct WatchEventsResponse {
     /// What happened.
     #[prost(enumeration = "EventKind", tag = "2")]
     pub kind: i32,
-    /// The worker concerned, 0 if none.
+    /// The worker concerned; 0 if there is none.
     #[prost(uint64, tag = "3")]
     pub worker_id: u64,
-    /// The process id of that worker, 0 if none.
+    /// The process id of that worker; 0 if there is none.
     #[prost(int32, tag = "4")]
     pub worker_pid: i32,
-    /// The app concerned, empty if none.
+    /// The app concerned; empty if there is none.
     #[prost(string, tag = "5")]
     pub app: ::prost::alloc::string::String,
-    /// The pool concerned, empty if none.
+    /// The pool concerned; empty if there is none.
     #[prost(string, tag = "6")]
     pub pool: ::prost::alloc::string::String,
     /// One line for a person: what happened, why, and what happens next.
@@ -486,9 +489,9 @@ pub enum WorkerState {
     Unspecified = 0,
     /// Started; its apps are loading.
     Booting = 1,
-    /// Every app that it could load is loaded; it takes calls.
+    /// Every app that it could load is loaded, and it takes calls.
     Ready = 2,
-    /// It finishes its calls, takes no new ones, and exits.
+    /// It takes no new calls, finishes its calls and exits.
     Draining = 3,
 }
 impl WorkerState {
@@ -527,25 +530,26 @@ pub enum EventKind {
     WorkerReady = 2,
     /// A worker process ended; the message says why.
     WorkerDied = 3,
-    /// A worker got no further calls and ends when its calls have.
+    /// A worker takes no further calls and exits when its calls have ended.
     WorkerDraining = 4,
-    /// An app failed to load in a worker, or too many of its workers died and none is left; it is tried again.
+    /// An app failed to load in a worker, or too many of its workers have died and
+    /// none is left. The arbiter tries again.
     AppFailed = 5,
-    /// An app that had failed was loaded.
+    /// An app that had failed is loaded.
     AppRecovered = 6,
     /// A call ran into its timeout.
     CallTimedOut = 7,
-    /// A reload began; it is of one pool if one is set.
+    /// A reload began; of one pool, if `pool` is set.
     ReloadStarted = 8,
-    /// A reload replaced every worker that it was to.
+    /// A reload has replaced every worker that it was asked to replace.
     ReloadFinished = 9,
-    /// A reload was given up; the old workers stay.
+    /// A reload has failed; the old workers stay.
     ReloadFailed = 10,
-    /// A pool was given another size.
+    /// A pool has another size.
     Scaled = 11,
     /// The arbiter began to drain.
     Draining = 12,
-    /// The watcher read too slowly; the message says how many events it missed.
+    /// The caller read too slowly; the message says how many events it missed.
     EventsLost = 13,
 }
 impl EventKind {
@@ -687,7 +691,7 @@ pub mod admin_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Status takes a consistent picture of workers, apps and queues.
+        /// Status returns a consistent picture of workers, apps and queues.
         pub async fn status(
             &mut self,
             request: impl tonic::IntoRequest<super::StatusRequest>,
@@ -726,9 +730,9 @@ pub mod admin_client {
             req.extensions_mut().insert(GrpcMethod::new("dirty.v1.Admin", "Scale"));
             self.inner.unary(req, path, codec).await
         }
-        /// Reload reads the configuration again and replaces the workers one by one,
-        /// of all pools or of the one that is named. It returns when every such worker
-        /// is replaced or the first replacement failed.
+        /// Reload reads the configuration again and replaces the workers of all pools,
+        /// or of the named one, one after another. It returns when every such worker
+        /// is replaced, or when the first replacement has failed.
         pub async fn reload(
             &mut self,
             request: impl tonic::IntoRequest<super::ReloadRequest>,
@@ -748,7 +752,7 @@ pub mod admin_client {
             self.inner.unary(req, path, codec).await
         }
         /// WatchEvents sends the life-cycle events of the arbiter as they happen,
-        /// until the caller leaves, or the arbiter drains (UNAVAILABLE, DRAINING).
+        /// until the caller leaves or the arbiter drains (UNAVAILABLE, DRAINING).
         pub async fn watch_events(
             &mut self,
             request: impl tonic::IntoRequest<super::WatchEventsRequest>,

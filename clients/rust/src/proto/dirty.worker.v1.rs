@@ -14,25 +14,25 @@ pub mod arbiter_frame {
         /// Answers Hello.
         #[prost(message, tag = "1")]
         Welcome(super::Welcome),
-        /// Asks to import an app and to report its class attributes.
+        /// Asks the worker to import an app and to report its class attributes.
         #[prost(message, tag = "2")]
         ImportApp(super::ImportApp),
-        /// Asks to load an app: import it, construct it, call init().
+        /// Asks the worker to load an app: to import it, construct it, call init().
         #[prost(message, tag = "3")]
         InitApp(super::InitApp),
         /// Starts a call.
         #[prost(message, tag = "4")]
         Request(super::Request),
-        /// Asks to end a call.
+        /// Asks the worker to end a call early.
         #[prost(message, tag = "5")]
         Cancel(super::Cancel),
-        /// Allows more chunks of a stream.
+        /// Lets a stream send more chunks.
         #[prost(message, tag = "6")]
         Credit(super::Credit),
-        /// Asks for a sign of life.
+        /// Asks the worker for a sign of life.
         #[prost(message, tag = "7")]
         Ping(super::Ping),
-        /// Asks to finish and exit.
+        /// Asks the worker to finish its calls and to exit.
         #[prost(message, tag = "8")]
         Shutdown(super::Shutdown),
     }
@@ -61,16 +61,16 @@ pub mod worker_frame {
         /// An app could not be loaded.
         #[prost(message, tag = "4")]
         AppFailed(super::AppFailed),
-        /// The result of a call; ends it.
+        /// The result of a call, which ends it.
         #[prost(message, tag = "5")]
         Response(super::Response),
-        /// One chunk of a streaming call.
+        /// One chunk of a stream.
         #[prost(message, tag = "6")]
         Chunk(super::Chunk),
-        /// The end of a streaming call; ends it.
+        /// The end of a stream, which ends its call.
         #[prost(message, tag = "7")]
         End(super::End),
-        /// The failure of a call; ends it.
+        /// The failure of a call, which ends it.
         #[prost(message, tag = "8")]
         Error(super::Error),
         /// Answers Ping.
@@ -85,59 +85,61 @@ pub struct Hello {
     /// arbiter of version 1 reads no other field about versions.
     #[prost(uint32, tag = "1")]
     pub protocol_version: u32,
-    /// What runs the worker, for logs, such as "python 3.11.7 dirtyd 0.1.0".
+    /// The worker's runtime, for logs, such as "python 3.11.7 dirtyd 0.1.0".
     #[prost(string, tag = "2")]
     pub runtime: ::prost::alloc::string::String,
     /// The signal on which the worker writes the stacks of its threads to stderr
-    /// without ending, even while native code runs; 0 if it has none.
+    /// and goes on, even while native code runs; 0 if there is no such signal.
     #[prost(int32, tag = "3")]
     pub stack_dump_signal: i32,
     /// The highest version of this protocol that the worker speaks; 0 if that is
     /// `protocol_version`.
     #[prost(uint32, tag = "4")]
     pub latest_protocol_version: u32,
-    /// What the worker can do beyond its version, by name. Names that the arbiter
-    /// does not know are ignored. Version 2 itself needs none.
+    /// What the worker can do beyond its versions, by name. The arbiter ignores
+    /// names that it does not know. No capability exists yet.
     #[prost(string, repeated, tag = "5")]
     pub capabilities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-/// Welcome gives a worker its settings.
+/// Welcome answers Hello: it settles the version and carries the settings.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Welcome {
     /// The version of this protocol that both sides speak from here on: the
-    /// highest that both know.
+    /// highest version that both know.
     #[prost(uint32, tag = "1")]
     pub protocol_version: u32,
     /// The arbiter's number for this worker.
     #[prost(uint64, tag = "2")]
     pub worker_id: u64,
-    /// How many calls the arbiter gives it at once, at least 1. With 1 an action
-    /// runs on the main thread.
+    /// The number of calls that the worker may have to run at a time, at least 1.
+    /// With 1, an action runs on the main thread.
     #[prost(uint32, tag = "3")]
     pub threads: u32,
-    /// The largest serialized response or chunk in bytes. A larger one is to be
-    /// answered with ERROR_KIND_MESSAGE_TOO_LARGE.
+    /// The largest encoded response or chunk, in bytes. In place of a larger one
+    /// the worker sends ERROR_KIND_MESSAGE_TOO_LARGE.
     #[prost(uint64, tag = "4")]
     pub max_message_size: u64,
-    /// An import path "module:function" to call once before the first app is
-    /// loaded, with an object that has the attributes `id`, `pid`, `pool` and
-    /// `threads`; empty if there is none. A failure is logged, no more.
+    /// The import path "module:function" of a function that the worker calls once,
+    /// before it loads the first app, with an object that has the attributes `id`,
+    /// `pid`, `pool` and `threads`; empty if there is no such function. If it
+    /// fails, the worker logs that and goes on.
     #[prost(string, tag = "5")]
     pub worker_init_hook: ::prost::alloc::string::String,
     /// The name of the worker's pool.
     #[prost(string, tag = "6")]
     pub pool: ::prost::alloc::string::String,
-    /// For how many microseconds an idle worker may look for the next frame before
-    /// it sleeps, if the last one came within that time; 0 for not at all. A
-    /// runtime that cannot look without sleeping ignores it.
+    /// The microseconds for which an idle worker may look for the next frame before
+    /// it sleeps, if the last frame came within that time; 0 if it should sleep at
+    /// once. A runtime that cannot look without sleeping ignores this.
     #[prost(uint32, tag = "7")]
     pub busy_wait_micros: u32,
-    /// The capabilities from Hello that the arbiter knows and is going to use, and
-    /// its own. Whoever does not find a capability here does not use it.
+    /// The capabilities from Hello that the arbiter knows and may use, and
+    /// capabilities of its own. The worker ignores names that it does not know. A
+    /// side uses no capability that is missing here.
     #[prost(string, repeated, tag = "8")]
     pub capabilities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
-/// ImportApp asks to import an app without constructing it.
+/// ImportApp asks the worker to import an app without constructing it.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ImportApp {
     /// The import path "module:Class".
@@ -150,14 +152,14 @@ pub struct AppImported {
     /// The import path from ImportApp.
     #[prost(string, tag = "1")]
     pub app: ::prost::alloc::string::String,
-    /// The class attribute `workers`: how many workers shall load the app. Unset
-    /// if the class has none or None.
+    /// The class attribute `workers`: the number of workers that should load the
+    /// app. Unset if the class has no such attribute, or if it is None.
     #[prost(uint32, optional, tag = "2")]
     pub workers: ::core::option::Option<u32>,
 }
-/// InitApp asks to import, construct and init() an app. The arbiter sends it
-/// while the worker boots, and again, in a free slot, for an app that had
-/// failed. Modules of an app that failed are to be imported afresh.
+/// InitApp asks the worker to import an app, construct it and call its init().
+/// The arbiter sends it while the worker boots, and again, in a free slot, for an
+/// app that has failed. The worker imports the modules of such an app afresh.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct InitApp {
     /// The import path "module:Class".
@@ -171,11 +173,11 @@ pub struct AppReady {
     #[prost(string, tag = "1")]
     pub app: ::prost::alloc::string::String,
 }
-/// AppFailed says that an app could not be imported, constructed or
-/// initialised. It answers ImportApp or InitApp.
+/// AppFailed says that the worker could not import, construct or initialise an
+/// app. It answers ImportApp or InitApp.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AppFailed {
-    /// The import path.
+    /// The import path from ImportApp or InitApp.
     #[prost(string, tag = "1")]
     pub app: ::prost::alloc::string::String,
     /// What went wrong.
@@ -185,19 +187,18 @@ pub struct AppFailed {
 /// Request starts a call.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Request {
-    /// Names the call in every later frame. Never used twice, not even by another
-    /// arbiter of the same machine. Below 2^53.
+    /// The number that names the call in every later frame, below 2^53. No other
+    /// call has it, not even one of another arbiter on the same machine.
     #[prost(uint64, tag = "1")]
     pub call_id: u64,
-    /// True for ExecuteStream: chunks are welcome. False for Execute: an action
-    /// that streams is to be answered with ERROR_KIND_ACTION_STREAMS.
+    /// True for ExecuteStream: the caller takes chunks. False for Execute: the
+    /// worker answers with ERROR_KIND_ACTION_STREAMS if the action streams.
     #[prost(bool, tag = "2")]
     pub stream: bool,
-    /// Microseconds until the call's deadline, counted from the arrival of this
-    /// frame.
+    /// The microseconds from the arrival of this frame to the call's deadline.
     #[prost(uint64, tag = "3")]
     pub timeout_micros: u64,
-    /// The credit that a stream starts with.
+    /// The credit with which a stream starts.
     #[prost(message, optional, tag = "4")]
     pub credit: ::core::option::Option<Credit>,
     /// The caller's request id, or one that the arbiter made.
@@ -206,19 +207,21 @@ pub struct Request {
     /// The caller's gRPC metadata, without the fields of the protocol itself.
     #[prost(message, repeated, tag = "6")]
     pub metadata: ::prost::alloc::vec::Vec<Metadata>,
-    /// The import path of the app. Unset in version 1, where the worker reads it
-    /// from the payload; from version 2 on this one counts, whatever the payload
-    /// says.
+    /// The import path of the app. In version 1 it is unset, and the worker reads
+    /// the app from the payload. From version 2 on this field counts, whatever the
+    /// payload says.
     #[prost(string, tag = "7")]
     pub app: ::prost::alloc::string::String,
-    /// The name of the action; like `app`.
+    /// The name of the action. What `app` says of versions holds here too.
     #[prost(string, tag = "8")]
     pub action: ::prost::alloc::string::String,
-    /// What the payload is. Unset in version 1, where it is an ExecuteRequest.
+    /// The kind of the payload. In version 1 it is unset, and the payload is an
+    /// ExecuteRequest. From version 2 on the worker answers a kind that it does not
+    /// know with ERROR_KIND_INVALID_REQUEST.
     #[prost(enumeration = "PayloadKind", tag = "9")]
     pub payload_kind: i32,
-    /// The request, as the caller encoded it. It is declared as bytes because the
-    /// arbiter does not open it.
+    /// The request as the caller encoded it. The type is bytes because the arbiter
+    /// does not open it.
     #[prost(bytes = "bytes", tag = "15")]
     pub payload: ::prost::bytes::Bytes,
 }
@@ -228,44 +231,45 @@ pub struct Metadata {
     /// The key, in lower case.
     #[prost(string, tag = "1")]
     pub key: ::prost::alloc::string::String,
-    /// The value: text, or the decoded bytes of a "-bin" key.
+    /// The value: text, or decoded bytes if the key ends with "-bin".
     #[prost(bytes = "bytes", tag = "2")]
     pub value: ::prost::bytes::Bytes,
 }
-/// Cancel asks to end a call. The call is over only when the worker says so,
-/// with Response, End or Error; an answer that crosses the Cancel is fine.
+/// Cancel asks the worker to end a call early. The call is over only when the
+/// worker says so, with Response, End or Error. An answer that crosses the Cancel
+/// is fine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Cancel {
     /// The call.
     #[prost(uint64, tag = "1")]
     pub call_id: u64,
-    /// Why, which also says how hard to try.
+    /// Why, and thereby how hard the worker should try.
     #[prost(enumeration = "CancelReason", tag = "2")]
     pub reason: i32,
 }
 /// Credit lets a stream send. A worker may send a chunk while both counts are
-/// above zero; the chunk takes 1 from `chunks` and the size of its payload from
-/// `bytes`, which may fall below zero by that. Later Credits add to both.
+/// above zero. The chunk takes 1 from `chunks` and the length of its payload from
+/// `bytes`, which may thereby fall below zero. Each further Credit adds to both.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Credit {
     /// The call; unset inside Request.
     #[prost(uint64, tag = "1")]
     pub call_id: u64,
-    /// So many chunks more.
+    /// The number of chunks to add.
     #[prost(uint32, tag = "2")]
     pub chunks: u32,
-    /// So many bytes of payload more.
+    /// The number of bytes of payload to add.
     #[prost(uint64, tag = "3")]
     pub bytes: u64,
 }
-/// Response ends a call with its result. It also answers ExecuteStream of an
-/// action that does not stream.
+/// Response ends a call with its result. It also answers an ExecuteStream whose
+/// action does not stream.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Response {
     /// The call.
     #[prost(uint64, tag = "1")]
     pub call_id: u64,
-    /// The dirty.v1.ExecuteResponse, encoded.
+    /// The encoded dirty.v1.ExecuteResponse.
     #[prost(bytes = "bytes", tag = "15")]
     pub payload: ::prost::bytes::Bytes,
 }
@@ -275,18 +279,18 @@ pub struct Chunk {
     /// The call.
     #[prost(uint64, tag = "1")]
     pub call_id: u64,
-    /// The dirty.v1.ExecuteStreamResponse, encoded.
+    /// The encoded dirty.v1.ExecuteStreamResponse.
     #[prost(bytes = "bytes", tag = "15")]
     pub payload: ::prost::bytes::Bytes,
 }
-/// End ends a streaming call well.
+/// End ends a stream that has succeeded.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct End {
     /// The call.
     #[prost(uint64, tag = "1")]
     pub call_id: u64,
 }
-/// Error ends a call badly.
+/// Error ends a call that has failed.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Error {
     /// The call.
@@ -302,30 +306,31 @@ pub struct Error {
 /// Failure describes an error or exception.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Failure {
-    /// The full name of the exception's type, such as "ValueError" or
+    /// The full name of the type of the exception, such as "ValueError" or
     /// "myapp.ml.ModelMissing".
     #[prost(string, tag = "1")]
     pub exception_type: ::prost::alloc::string::String,
-    /// Its message, for a person.
+    /// The message of the exception, for a person.
     #[prost(string, tag = "2")]
     pub message: ::prost::alloc::string::String,
-    /// The traceback, empty if there is none.
+    /// The traceback; empty if there is none.
     #[prost(string, tag = "3")]
     pub traceback: ::prost::alloc::string::String,
-    /// The google.rpc.Code that the app chose for its caller; 0 if it chose none.
+    /// The google.rpc.Code that the app has chosen for its caller; 0 if it has not
+    /// chosen one.
     #[prost(int32, tag = "4")]
     pub code: i32,
-    /// Further facts that the app chose for its caller.
+    /// Facts that the app has added for its caller.
     #[prost(map = "string, string", tag = "5")]
     pub metadata: ::std::collections::HashMap<
         ::prost::alloc::string::String,
         ::prost::alloc::string::String,
     >,
 }
-/// Ping asks for a Pong.
+/// Ping asks the worker for a Pong.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Ping {
-    /// Returned in the Pong.
+    /// A number that the Pong repeats.
     #[prost(uint64, tag = "1")]
     pub nonce: u64,
 }
@@ -338,16 +343,16 @@ pub struct Pong {
     pub nonce: u64,
 }
 /// Shutdown asks a worker to finish its calls, to close() its apps and to exit
-/// with status 0. No further Request follows.
+/// with status 0. No Request follows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Shutdown {}
-/// PayloadKind says how the payloads of a call are encoded: the one of its
-/// Request, and those of its Response or Chunks. An arbiter sends a kind other
-/// than EXECUTE_REQUEST only to a worker with the capability for it.
+/// PayloadKind says how the payloads of a call are encoded: that of its Request,
+/// and those of its Response or Chunks. An arbiter sends a kind other than
+/// EXECUTE_REQUEST only if Welcome has the capability for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum PayloadKind {
-    /// Not a kind; a Request of version 1.
+    /// Not a kind; what a Request of version 1 has.
     Unspecified = 0,
     /// A dirty.v1.ExecuteRequest, answered with dirty.v1.ExecuteResponse or
     /// dirty.v1.ExecuteStreamResponse.
@@ -373,19 +378,21 @@ impl PayloadKind {
         }
     }
 }
-/// CancelReason says why a call is to end.
+/// CancelReason says why a call should end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
 pub enum CancelReason {
     /// Not a reason.
     Unspecified = 0,
-    /// Nobody waits for the answer: close the generator, cancel the task, set
-    /// the flag. The code of the action is not interrupted.
+    /// Nobody waits for the answer. The worker closes the generator, cancels the
+    /// task and sets the flag that the action can read. It does not interrupt the
+    /// code of the action.
     CallerGone = 1,
-    /// The caller's deadline has passed; otherwise like CALLER_GONE.
+    /// The caller's deadline has passed. The worker does the same as for
+    /// CALLER_GONE.
     Deadline = 2,
-    /// The call has run for its whole timeout: interrupt it by raising in it. The
-    /// worker is killed soon if the call does not end.
+    /// The call has run for its whole timeout. The worker interrupts the action by
+    /// raising in it. If the call does not end, the arbiter soon kills the worker.
     Timeout = 3,
 }
 impl CancelReason {
@@ -422,11 +429,12 @@ pub enum ErrorKind {
     App = 1,
     /// The app has no such action.
     ActionNotFound = 2,
-    /// Execute on an action that streams.
+    /// The caller used Execute for an action that streams.
     ActionStreams = 3,
     /// The result or a chunk has no form as a Value.
     ResultNotSerializable = 4,
-    /// The request is malformed: it cannot be decoded, or a Value is invalid.
+    /// The worker cannot read the request: its payload is malformed or of an
+    /// unknown kind, a Value in it is invalid, or the app is not loaded.
     InvalidRequest = 5,
     /// The result or a chunk is larger than max_message_size.
     MessageTooLarge = 6,
