@@ -2,13 +2,15 @@
 
     instructions.py [--update]
 
-dirtyd runs under callgrind, its worker beside it. A single caller makes few calls and, in a second run, many: the
-difference of the two counts, divided by that of the calls, is free of start and end. All share one core: on several,
-the count depends on who meets whom (a message that arrives in two parts is read twice), and a busy machine moves it by
-several percent. Fails when it is more than 5 % off the committed figure.
+dirtyd runs under callgrind, with its worker beside it. A single caller makes a few calls, and many in a second run. The
+difference of the two counts, divided by the difference in calls, contains no part of the start and the end. All
+processes share one core: on several cores the count depends on timing (a message that arrives in two parts is read
+twice), and a busy machine changes it by several percent. Fails if the count differs from the committed figure by more
+than 5 %.
 
-What else moves it: the compiler, which the figure names, and the C library's choice of `memcpy`, which is pinned here
-to the one of every x86-64. Crates are pinned by Cargo.lock. On another architecture nothing is compared.
+Two other things change the count: the compiler, which the figure names, and the C library's choice of `memcpy`, which
+is pinned to the version that every x86-64 can run. Cargo.lock pins the crates. On another architecture nothing is
+compared.
 """
 
 import json
@@ -24,15 +26,15 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FIGURE, SHIM = Path(__file__).with_name("figure.json"), Path(__file__).with_name("pidfd.c")
-#: The daemon as it is shipped, and the load generator as the tests build it: its speed does not matter here.
+#: The daemon as it is shipped, and the load generator as the tests build it, because its speed does not matter here.
 DIRTYD, LOAD = ROOT / "target/release/dirtyd", ROOT / "target/debug/examples/load"
 CALLS, SPAN, TOLERANCE, PATIENCE = 400, 2000, 0.05, 120
-#: glibc takes the memcpy of the plainest processor, whichever this one is.
+#: Makes glibc use the memcpy of the simplest processor, whatever the processor is.
 PLAIN = "glibc.cpu.hwcaps=-AVX2,-AVX2_Usable,-AVX512F,-AVX512VL,-ERMS,-FSRM,-AVX_Fast_Unaligned_Load"
 
 
 def count(calls):
-    """Instructions of a whole life of the arbiter with so many calls."""
+    """Returns the instructions of the arbiter from its start to its end, with `calls` calls in between."""
     with tempfile.TemporaryDirectory(prefix="count-") as directory:
         socket, log, shim = f"{directory}/s", Path(directory, "log"), f"{directory}/pidfd.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", shim, SHIM], check=True)
@@ -52,9 +54,9 @@ def count(calls):
             wait_for(socket, arbiter, log)
             call(socket, calls)
         finally:
-            arbiter.send_signal(signal.SIGQUIT)  # at once: there is no word of the worker's exit to wait for
+            arbiter.send_signal(signal.SIGQUIT)  # ends at once, without waiting for the worker's exit
             arbiter.wait(PATIENCE)
-        # A forked child writes an output of its own until it becomes the worker.
+        # A forked child writes its own output file until it becomes the worker.
         summary = Path(f"{directory}/counts.{arbiter.pid}").read_text()
     return int(re.search(r"^(?:totals|summary): (\d+)", summary, re.MULTILINE)[1])
 
@@ -76,7 +78,7 @@ def call(socket, calls):
 
 
 def surroundings():
-    """What the count depends on besides the code."""
+    """Returns what the count depends on besides the code."""
     versions = {}
     for tool in ("rustc", "valgrind"):
         told = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout

@@ -2,16 +2,17 @@
 
     worker.py [--time] [--only CALL] [SOURCE ...]
 
-A real worker process at the end of a socketpair gets one Request after another.
-Each SOURCE is a folder that has the package `dirtyd` (default: this tree's);
-several, such as the `clients/python/src` of two worktrees, are compared. A
-stream counts for each of its chunks.
+A real worker process at the other end of a socketpair gets one Request after
+another. Each SOURCE is a folder with the package `dirtyd` (default: this
+tree's). Several sources, such as the `clients/python/src` of two worktrees, are
+compared. A stream is counted per chunk.
 
-Without `--time` the worker runs under callgrind: instructions outside of the
-kernel, the difference of 2N and N calls, which is free of start and end. With
-it: microseconds of CPU time, kernel included, as the median of rounds in which
-the sources take turns. The first depends on nothing but the code; the second
-says what it is worth here.
+Without `--time` the worker runs under callgrind. The result is the number of
+instructions outside the kernel, as the difference of 2N and N calls, which
+contains no part of the start and the end. With `--time` the result is the CPU
+time in microseconds, kernel included: the median of rounds in which the sources
+take turns. The instructions depend only on the code; the time shows what they
+cost on this machine.
 """
 
 import argparse
@@ -36,12 +37,12 @@ from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb  # noqa: E402
 from dirtyd.values import encode  # noqa: E402
 
 APP = "bench:Bench"
-# The highest version of the worker protocol that is spoken here. A worker of an older source is asked in its own.
+# The highest version of the worker protocol that this program speaks. It speaks the version of an older worker.
 VERSION = 2
-# First byte of a frame: WorkerFrame.chunk.
+# The first byte of a frame with WorkerFrame.chunk.
 CHUNK = 0x32
 RECORD = {"id": 7, "name": "seven", "tags": ["a", "b", "c"], "score": 0.7, "ok": True}
-# Name: action, arguments, keyword arguments, calls of a measured batch.
+# Name: action, arguments, keyword arguments, number of calls in a measured batch.
 CALLS = {
     "100 bytes": ("echo", [bytes(100)], {}, 300),
     "text there, int back": ("consume", ["x" * 100], {}, 300),
@@ -86,7 +87,7 @@ class Worker:
         return pb.WorkerFrame.FromString(self.read())
 
     def read(self):
-        """Return the bytes of one frame; the first says its kind."""
+        """Return the bytes of one frame. The first byte says its kind."""
         while len(self.data) < 4 or len(self.data) < 4 + int.from_bytes(self.data[:4], "big"):
             part = self.sock.recv(1 << 20)
             if not part:
@@ -104,7 +105,7 @@ class Worker:
             encode(value, message.args.add())
         for key, value in kwargs.items():
             encode(value, message.kwargs[key])
-        # The arbiter gives each call a request id; one that the caller did not name is the number of the call.
+        # Every call has a request id. If the caller does not name one, it is the call's number.
         request = pb.Request(timeout_micros=300_000_000, payload=message.SerializeToString())
         if self.version >= 2:
             request.app, request.action = APP, action
@@ -119,7 +120,7 @@ class Worker:
                 pass
 
     def cpu(self):
-        """Seconds of CPU time that the process has had: its clock, as clock_getcpuclockid(3) names it."""
+        """Return the CPU time of the process in seconds, from its clock (see clock_getcpuclockid(3))."""
         return time.clock_gettime((~self.process.pid << 3) | 2)
 
     def end(self):
@@ -149,7 +150,7 @@ def count(source, name, calls):
 
 
 def microseconds(sources, name):
-    """Of CPU time per call, for each source."""
+    """Return the CPU time per call of each source, in microseconds."""
     batch = 10 * CALLS[name][3]
     workers = [Worker(source) for source in sources]
     for worker in workers:

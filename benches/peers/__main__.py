@@ -1,6 +1,6 @@
 """`make bench-peers`: runs every case in interleaved rounds and writes docs/benchmarks.md.
 
-With `--only` it runs some of them and prints their tables: for whoever tunes.
+With `--only` it runs some of the cases and prints their tables, for use while tuning.
 """
 
 import argparse
@@ -21,12 +21,12 @@ from processes import Others
 from scenarios import cases
 from systems import HERE, LOAD, ROOT
 
-#: Measurements of their own, which are no calls of one case.
+#: Measurements that are not the calls of a case.
 EXTRAS = {extra.NAME: extra for extra in (idle_streams, in_flight, paced)}
 
 
 class Measured(NamedTuple):
-    """What one round of an extra measurement gave, and how much others used the machine."""
+    """The figures of one round of an extra measurement, and the share of the processors that others took."""
 
     figures: dict
     others: float
@@ -47,7 +47,7 @@ def main():
     extras = [extra for name, extra in EXTRAS.items() if name in chosen]
     if not wanted and not extras:
         parser.error("nothing has such a name; --list tells the names")
-    # In the order of the scenarios, whatever the order of the systems.
+    # In the order of the scenarios, whatever order the systems have.
     results, floors, measured = {case: [] for case in wanted}, defaultdict(list), defaultdict(list)
     for number in range(rounds):
         for (system, setup), group in groupby(sorted(wanted, key=start_key), key=start_of):
@@ -68,7 +68,7 @@ def main():
 
 
 def measure_floors(floors):
-    """A bare round trip over a socketpair, in each round of the others."""
+    """Measures a bare round trip over a socketpair in each round."""
     for name, peer in {"native": [], "python": ["--peer", sys.executable, HERE / "pong.py"]}.items():
         floors[name].append(generators.ask([LOAD, "pingpong", "--seconds=0.5", *peer]).get("p50_us"))
 

@@ -1,4 +1,4 @@
-"""What must hold: ratios within one run, each the median of those of its rounds."""
+"""The bars: ratios that must hold within one run. Each is the median of the ratios of the rounds."""
 
 import statistics
 
@@ -14,7 +14,7 @@ class Figures:
         self.results = results
 
     def __call__(self, key, scenario, system=Dirtyd, client="native", setup=None):
-        """One figure a round; none in a round that failed."""
+        """Returns one figure per round, and None for a round that failed."""
         for case, runs in self.results.items():
             found = (case.scenario, case.system, case.client) == (scenario, system, client)
             if found and setup in (None, case.setup):
@@ -32,7 +32,7 @@ class Figures:
 
 
 def judge(results, extras, floors):
-    """Each bar whose figures were measured: its name, what is wanted, what was reached, whether it holds."""
+    """Yields each bar that was measured: its name, the wanted ratio, the reached ratio, and whether the bar holds."""
     figure = Figures(results)
     for name, relation, limit, reached, base in sorted(ratios(figure, floors), key=lambda bar: bar[:3]):
         base = base if isinstance(base, list) else [base] * len(reached)
@@ -50,7 +50,7 @@ def judge(results, extras, floors):
 
 
 def ratios(figure, floors):
-    """Name, relation, limit, and the two figures that are compared."""
+    """Returns each bar's name, relation, limit, and the two figures whose ratio is compared with the limit."""
     return [
         ("1 one caller, Rust client: p50 to two socketpair round trips", "≤", 1.3,
          figure("p50_us", "echo 100 B, 1 caller"), [2 * time for time in floors["native"]]),

@@ -1,7 +1,7 @@
 """The actions of the benchmarks, the same code for every system.
 
-The sleeping, computing and mixed ones do what gunicorn's own benchmark
-(benchmarks/dirty_bench_app.py) does under the same scenario names.
+The actions that sleep, compute, or do both, repeat what gunicorn's own benchmark
+(benchmarks/dirty_bench_app.py) does in the scenarios of the same names.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ import time
 
 
 class Bench:
-    """A duck-typed app: dirtyd serves it as it is."""
+    """A duck-typed app, which dirtyd serves unchanged."""
 
     def init(self):
         pass
@@ -51,7 +51,7 @@ class Bench:
             yield "token"
 
     def paced(self, count, milliseconds):
-        """Chunks at even distances; each is the time of its making, in nanoseconds."""
+        """Yields chunks at regular intervals. Each chunk is the time at which it was made, in nanoseconds."""
         start = time.monotonic()
         for number in range(1, count + 1):
             time.sleep(max(0.0, start + number * milliseconds / 1000 - time.monotonic()))
@@ -62,10 +62,10 @@ class Bench:
             yield "token"
 
     async def idle(self):
-        """One chunk at once, then nothing for as long as it is read."""
+        """Yields one chunk at once, then nothing for an hour."""
         yield "first"
         await asyncio.sleep(3600)
 
 
-# The same under other names, to see what many apps cost.
+# The same app under other names, to measure what many apps cost.
 globals().update({f"App{number}": type(f"App{number}", (Bench,), {}) for number in range(1, 100)})

@@ -1,4 +1,4 @@
-"""Callers in Python: threads of one process, as a web worker has them.
+"""Callers in Python: threads of one process, as in a web worker.
 
     callers.py KIND SOCKET [--callers N] [--seconds S] [--action A] [--size B] [--stream]
 
@@ -27,7 +27,7 @@ def dirtyd(options):
 
 
 def grpcio(options):
-    """A stub as anyone would write it: generated messages, no channel options but the limits."""
+    """A stub that anyone would write: generated messages, and no channel options except the limits."""
     import grpc
     from dirtyd._proto.dirty.v1.arbiter_pb2 import (
         ExecuteRequest,
@@ -115,7 +115,7 @@ class Seen:
                 continue
             self.made += 1
             self.chunks += chunks
-            # What ends after the time is not counted, so that it does not stretch it.
+            # A call that ends after the measured time is not counted.
             if begin <= (now := time.perf_counter()) < end:
                 self.latencies.append(now - start)
                 if first:
@@ -124,7 +124,7 @@ class Seen:
 
 def measure(options):
     caller = KINDS[options.kind](options)
-    caller()()  # connects, and starts what starts at the first call
+    caller()()  # connects, and starts what the first call starts
     begin = time.perf_counter() + WARMUP
     end = begin + options.seconds
     all_seen = [Seen() for _ in range(options.callers)]

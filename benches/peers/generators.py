@@ -1,4 +1,4 @@
-"""The load generators: how each is asked to make a case's calls, and what it says it saw."""
+"""The load generators: how each is told to make the calls of a case, and how its report is read."""
 
 import json
 import re
@@ -11,14 +11,14 @@ from scenarios import NATIVE, STOCK, WRK
 from systems import HERE, LOAD, environment
 
 PATIENCE = 60
-# The native generator keeps its pages from one large message to the next, whichever system it calls: glibc's default
-# costs it more than any of them does, and would be measured as theirs.
+# The native generator keeps its memory from one large message to the next, whichever system it calls. With glibc's
+# default it would spend more time than any of the systems, and that time would be measured as theirs.
 KEEP = {"GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=134217728"}
 UNITS = {"us": 1, "ms": 1e3, "s": 1e6, "m": 60e6}
 
 
 def run(case, system):
-    """One measurement: the generator's figures and the processes' costs."""
+    """Makes one measurement: the figures of the generator and the costs of the processes."""
     make, read = {NATIVE: (native, json.loads), WRK: (wrk, wrk_figures)}.get(case.client, (python, json.loads))
     command, cost = make(case, system), Cost(system)
     seen = ask(command, read)
@@ -26,7 +26,7 @@ def run(case, system):
 
 
 def ask(command, read=json.loads):
-    """Runs a generator; one that fails or hangs is a failure with its reason in one line."""
+    """Runs a generator. If it fails or hangs, the result is a failure with the reason in one line."""
     command = [str(part) for part in command]
     surroundings = environment() | (KEEP if command[0] == str(LOAD) else {})
     try:
@@ -39,7 +39,7 @@ def ask(command, read=json.loads):
 
 
 def reason(stderr):
-    """The error in what a program wrote as it failed: Rust's first line, Python's last."""
+    """Returns the error from the output of a program that failed: the first line of Rust, the last line of Python."""
     lines = [line.strip() for line in stderr.splitlines() if line.strip()]
     rust = [line.removeprefix("Error: ") for line in lines if line.startswith("Error: ")]
     return (rust or lines[-1:] or [""])[0][:200]
@@ -68,7 +68,7 @@ def asked(case):
 
 
 def wrk(case, system):
-    """wrk, one thread, to a system that speaks HTTP; the body is a file beside a script that posts it."""
+    """Runs wrk with one thread against a system that speaks HTTP. A script of wrk posts the body from a file."""
     script = Path(system.directory.name, "post.lua")
     line = " ".join([case.action, *map(str, case.ints)]).encode() + b"\n"
     body = Path(system.directory.name, "body")
@@ -81,7 +81,7 @@ def wrk(case, system):
 
 
 def wrk_figures(text):
-    """The figures in wrk's report."""
+    """Returns the figures in the report of wrk."""
     made, seconds = re.search(r"(\d+) requests in ([\d.]+)s", text).groups()
     latency = {
         share: float(value) * UNITS[unit] for share, value, unit in re.findall(r"(50|99)%\s+([\d.]+)(\w+)", text)
@@ -96,6 +96,6 @@ def wrk_figures(text):
 
 
 def version_of_wrk():
-    """wrk tells its version as it refuses an option."""
+    """Returns the version of wrk, which it prints when it refuses an option."""
     told = subprocess.run(["wrk", "--version"], capture_output=True, text=True).stdout
     return told.split()[1] if told.startswith("wrk ") else "unknown"

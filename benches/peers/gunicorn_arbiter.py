@@ -1,7 +1,7 @@
 """gunicorn's dirty arbiter on its own: `gunicorn_arbiter.py SOCKET WORKERS THREADS`.
 
-The arbiter is made in the parent and run in a forked child, as gunicorn does
-it: its workers' parent check holds.
+As in gunicorn, the parent makes the arbiter and a forked child runs it, so that
+the check of its workers for their parent passes.
 """
 
 import os

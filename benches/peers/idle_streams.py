@@ -11,7 +11,7 @@ STREAMS = 1000
 
 
 def measure(_quick):
-    """Resident memory of dirtyd's arbiter at rest and under idle streams, in bytes."""
+    """Returns the resident memory of dirtyd's arbiter, at rest and under idle streams, in bytes."""
     with Dirtyd(workers=4, threads=STREAMS // 4) as system:
         idle = Cost(system).per_call(1)["front_memory"]
         target = system.load("idle", (), None)

@@ -1,4 +1,4 @@
-"""Memory while calls of 16 MiB each way are in flight: it must grow with their number and with nothing else."""
+"""Memory while calls of 16 MiB each way are in flight. It must grow only with their number."""
 
 from generators import ask
 from processes import forget_peak, peak, tree
@@ -9,7 +9,7 @@ NAME = "memory under calls of 16 MiB each way"
 SIZE = 16 << 20
 IN_FLIGHT = (1, 4, 8)
 SYSTEMS = (Dirtyd, Gunicorn, Mosec)
-#: Calls of each caller: the first ones find buffers that are still small.
+#: Calls of each caller. Several, because the first ones find buffers that are still small.
 CALLS = 3
 
 
@@ -25,7 +25,7 @@ def measure(quick):
 
 
 def echo(system, fronts, rest, callers):
-    """The peak of the front while so many callers echo, and what each call in flight added to it at rest."""
+    """Returns the peak of the front while `callers` callers echo, and the part of it above rest per call in flight."""
     for front in fronts:
         forget_peak(front)
     target = system.load("echo", (), SIZE)

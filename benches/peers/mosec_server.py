@@ -1,7 +1,7 @@
-"""The actions behind mosec: its Rust front, Python workers.
+"""The actions behind mosec, which has a front in Rust and workers in Python.
 
-A request's body is a line that names the action and its integers, then bytes:
-they pass mosec unopened, which is what costs it least.
+The body of a request is a line with the action and its integers, and then bytes.
+mosec does not open the bytes, which is the cheapest way for it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Whether a stream delays another: the gaps between the chunks of a paced one, alone and beside floods."""
+"""Whether one stream delays another: the gaps between the chunks of a paced stream, alone and beside floods."""
 
 import json
 import subprocess
@@ -10,7 +10,7 @@ from tables import milliseconds, plain, rows
 
 NAME = "a paced stream beside others"
 FLOODING, UNREAD, MILLISECONDS = 7, 1, 5
-#: A worker for each stream, so that none waits for another's action.
+#: A worker for each stream, so that no stream waits for the action of another.
 WORKERS = FLOODING + UNREAD + 2
 TITLES = {
     "alone": "alone",

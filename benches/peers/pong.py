@@ -1,4 +1,4 @@
-"""The other process of the floor, in Python: sends back what comes. `pong.py FD SIZE`."""
+"""The other process of the floor, in Python: sends back what it receives. `pong.py FD SIZE`."""
 
 import socket
 import sys

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 TICK = 1 / os.sysconf("SC_CLK_TCK")
-#: A machine of whose processors others take so much is loaded.
+#: A machine is loaded if others take more than this share of its processors.
 LOADED = 0.1
 
 
@@ -20,7 +20,7 @@ class Process:
 
 
 def tree(pid, depth=0):
-    """The process and all below it; one that ends meanwhile is left out."""
+    """Returns the process and all its descendants, except for those that end meanwhile."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
@@ -38,7 +38,7 @@ def tree(pid, depth=0):
 
 
 def busy():
-    """The processors' time since the start of the machine: all of it, and what was not idle, in seconds."""
+    """Returns the time of all processors since the machine started, and the part that was not idle, in seconds."""
     times = Path("/proc/stat").read_text().split("\n")[0].split()[1:9]
     user, nice, system, idle, waiting, *interrupts = map(int, times)
     used = (user + nice + system + sum(interrupts)) * TICK
@@ -46,25 +46,25 @@ def busy():
 
 
 def ended_children():
-    """The time of the processes of ours that have ended: load generators, and systems that were stopped."""
+    """Returns the CPU time of our processes that have ended: load generators and stopped systems."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
 class Others:
-    """What others than this program and its children take of the processors."""
+    """The share of the processors that is used by others than this program and its children."""
 
     def __init__(self):
         self.machine, self.children = busy(), ended_children()
 
     def share(self, living=0.0):
-        """Since the start, in parts of the whole; `living` is what children took that have not ended."""
+        """Returns the share since the start, from 0 to 1. `living` is the CPU time of the children that still run."""
         total, used = (now - then for now, then in zip(busy(), self.machine, strict=True))
         return max(0.0, used - (ended_children() - self.children) - living) / max(total, TICK)
 
 
 def peak(process):
-    """The most memory that a process had resident since `forget_peak`, in bytes."""
+    """Returns the peak of a process's resident memory since `forget_peak`, in bytes."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1]) * 1024
 
@@ -74,9 +74,10 @@ def forget_peak(process):
 
 
 class Cost:
-    """CPU and memory of a system over a measurement, its front and its workers apart.
+    """CPU and memory of a system during a measurement, separate for its front and its workers.
 
-    What neither it nor a load generator used, others did: other work on the machine, the hypervisor, interrupts.
+    Time that neither the system nor a load generator used belongs to others: other programs, the hypervisor,
+    interrupts.
     """
 
     def __init__(self, system):
@@ -93,7 +94,7 @@ class Cost:
         return cpu
 
     def per_call(self, calls):
-        """Of so many calls, all since the start."""
+        """Returns the costs since the start, divided by `calls`."""
         after = self._cpu()
         memory = {True: 0, False: 0}
         for process in self._processes():

@@ -1,4 +1,4 @@
-"""From figures to docs/benchmarks.md."""
+"""Makes docs/benchmarks.md from the figures."""
 
 import os
 import platform
@@ -21,13 +21,13 @@ COLUMNS = (
     ("front CPU µs/call", "front_cpu_us", plain), ("workers CPU µs/call", "workers_cpu_us", plain),
     ("front MiB", "front_memory", mebibytes), ("workers MiB", "workers_memory", mebibytes),
 )  # fmt: skip
-#: Columns whose spread is told.
+#: Columns that show the spread of the rounds.
 SPREAD = ("per_second", "p50_us", "p99_us", "chunks_per_second", "first_p50_us")
 
 
 @dataclass
 class Run:
-    """What was run, and when."""
+    """The command, its options, and when it started."""
 
     rounds: int
     quick: bool
@@ -37,7 +37,7 @@ class Run:
 
 
 def render(run, results, floors, extras):
-    """The whole report. `extras` are the measurements of their own, each with its rounds."""
+    """Returns the whole report. `extras` are the measurements that are not calls, each with its rounds."""
     parts = [head(run, results, extras), floors_text(floors), bars(results, extras, floors)]
     scenarios = {}
     for case, runs in results.items():
@@ -81,7 +81,7 @@ the system's default:
 
 
 def warnings(run, results, extras):
-    """Why the figures are not to be quoted."""
+    """Yields the reasons why the figures should not be quoted."""
     if run.quick:
         yield "A quick run: one short round. Not to be quoted."
     shares = [taken["others"] for runs in results.values() for taken in runs if "others" in taken]
@@ -101,7 +101,7 @@ def floors_text(floors):
 
 
 def bars(results, extras, floors):
-    """The bars of the project, each with what was reached."""
+    """Returns the table of the bars, each with the ratio that was reached."""
     judged = list(judge(results, extras, floors))
     if not judged:
         return ""

@@ -1,4 +1,4 @@
-"""What is measured, on which systems, from which clients."""
+"""The cases: what is measured, in which systems, with which clients."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ NATIVE, STOCK, PYTHON, WRK = "native", "stock grpcio", "python", "wrk"
 
 @dataclass(frozen=True)
 class Case:
-    """One figure: `callers` callers of one client kind call one action of one system."""
+    """One case: `callers` callers with one kind of client call one action of one system."""
 
     scenario: str
     system: type
@@ -21,7 +21,7 @@ class Case:
     streams: bool = False
     seconds: float = 1.0
     connections: int = 1
-    setup: tuple = field(default=())  # of the system: (("workers", 4), ...)
+    setup: tuple = field(default=())  # the system's settings: (("workers", 4), ...)
 
     @property
     def label(self):
@@ -31,7 +31,7 @@ class Case:
 
 
 def cases(quick):
-    """All cases; those of one system and set-up are run on one start of it."""
+    """Returns all cases. A system is started once for all cases with the same settings."""
     seconds = 0.4 if quick else 1.0
     every = list(_cases(quick))
     return [case if case.seconds != 1.0 else Case(**{**case.__dict__, "seconds": seconds}) for case in every]
@@ -84,7 +84,7 @@ def _streams(counts):
     for count in counts:
         for system in (Dirtyd, Gunicorn, Grpcio):
             name = f"streams of 200 tokens, {count} at once"
-            # A slot for each: what is compared is streaming, not the queue.
+            # One slot for each stream, because streaming is compared here, not the queue.
             setup = (("workers", 4), ("threads", max(1, count // 4)))
             ask = {
                 "action": "tokens",
@@ -113,7 +113,7 @@ def _gunicorns_own(quick):
 
 
 def _scaling():
-    """dirtyd alone: what must not cost more when there is more of it."""
+    """Returns the cases of dirtyd alone, which show that more workers and apps do not make a call dearer."""
     for threads in (1, 8):
         setup = (("workers", 1), ("threads", threads))
         yield Case(

@@ -1,7 +1,7 @@
-"""The systems side by side: how each is started, called and stopped.
+"""The systems that are compared: how each is started, called and stopped.
 
-Every system runs the actions of bench.py. `load` is the target for the native
-load generator, `python` names the caller in callers.py.
+Every system runs the actions of bench.py. `load` is the target of the native
+load generator, and `python` names the caller in callers.py.
 """
 
 import json
@@ -18,7 +18,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 DIRTYD = ROOT / "target/release/dirtyd"
 LOAD = ROOT / "target/release/examples/load"
-# Larger than any message of the scenarios.
+# More than the largest message of the scenarios.
 MAX_MESSAGE = "80MiB"
 
 
@@ -29,7 +29,7 @@ class System:
     #: Its caller in callers.py.
     python = ""
     streams = False
-    #: What it is started with beyond its defaults, for the report.
+    #: Its settings that are not defaults, for the report.
     settings = ""
 
     def __init__(self, workers=4, threads=1, **options):
@@ -42,11 +42,11 @@ class System:
         raise NotImplementedError
 
     def load(self, action, ints, size) -> str | None:
-        """The target for the native load generator, if it can call this system."""
+        """Returns the target of the native load generator, or None if the generator cannot call this system."""
         return None
 
     def is_front(self, process) -> bool:
-        """Whether a process is not a worker: what stands between caller and action."""
+        """Returns whether a process is part of the front, which is everything but the workers."""
         return process.depth == 0
 
     def is_ready(self) -> bool:
@@ -172,7 +172,7 @@ class Mosec(System):
 
 
 class Grpcio(System):
-    """A plain grpcio server with the action in its own process: what there is without an arbiter."""
+    """A plain grpcio server that runs the action in its own process, without an arbiter."""
 
     name, python, streams = "grpcio in process", "grpcio", True
     settings = "`grpc.max_receive_message_length = -1` on both sides (default 4 MiB), a thread for each slot"
@@ -193,7 +193,7 @@ SERVERS = (Dirtyd, Gunicorn, Mosec, Grpcio)
 
 
 class Executor(System):
-    """concurrent.futures.ProcessPoolExecutor, whose pool lives in its one caller."""
+    """concurrent.futures.ProcessPoolExecutor, whose pool belongs to its one caller."""
 
     name, python = "ProcessPoolExecutor", "executor"
 
@@ -222,7 +222,7 @@ class TonicEcho(System):
 
 def environment():
     path = os.pathsep.join([str(HERE), str(ROOT / "clients/python/src")])
-    # A reason is to be read in a table, so it comes without a backtrace.
+    # The reason stands in a table, so it has no backtrace.
     return {**os.environ, "PYTHONPATH": path, "DIRTYD_PYTHON": sys.executable, "RUST_BACKTRACE": "0"}
 
 
@@ -237,7 +237,7 @@ def free_port():
 
 
 def gunicorn_request(action, ints, size):
-    """The bytes that gunicorn's own client sends for the call."""
+    """Returns the bytes that gunicorn's own client sends for the call."""
     from gunicorn.dirty.protocol import BinaryProtocol
 
     args = (*ints, *([b"Z" * size] if size is not None else []))

@@ -1,4 +1,4 @@
-"""Tables in Markdown: figures of several rounds become a median and a spread."""
+"""Tables in Markdown. They show the figures of several rounds as a median and a spread."""
 
 import statistics
 
@@ -18,7 +18,7 @@ def mebibytes(count):
 
 
 def shown(values, scale, with_spread=True):
-    """The median of the rounds, and half their range in percent of it."""
+    """Returns the median of the rounds, and half of their range in percent of the median."""
     values = [value for value in values if value is not None]
     if not values:
         return "–"
@@ -32,7 +32,7 @@ def line(*cells):
 
 
 def start_of_table(titles, others=()):
-    """The head of a table; it tells when others used the machine meanwhile."""
+    """Returns the head of a table. It contains a warning if others used the machine meanwhile."""
     first, *rest = titles
     if others and (share := statistics.median(others)) > LOADED:
         first += f" (loaded machine: others took {share * 100:.0f} %)"
@@ -44,7 +44,7 @@ def several(count, noun):
 
 
 def rows(first, titles, rounds, columns):
-    """A table of measurements that are no calls: a row for each key of `titles`, a column for each figure."""
+    """Returns a table of measurements that are not calls: a row for each key of `titles`, a column for each figure."""
     others = [taken.others for taken in rounds]
     lines = [start_of_table([first, *(title for title, _, _ in columns)], others)]
     reasons = []

@@ -1,4 +1,4 @@
-"""Prints the JSON strings on standard input as the text that they make up, each as it comes."""
+"""Prints the JSON strings from standard input as one text, each as soon as it comes."""
 
 import json
 import sys

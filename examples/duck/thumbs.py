@@ -1,7 +1,7 @@
 """PNG thumbnails in pure Python: a dirty app that knows nothing of dirtyd.
 
-Nothing is inherited and nothing of dirtyd is imported; a class that is called with an action's name and
-its arguments is an app. `init` and `close` are optional, and this one needs neither.
+It inherits nothing and imports nothing of dirtyd. Any class whose instances can be called with the name of an action
+and its arguments is an app. `init` and `close` are optional, and this one needs neither.
 """
 
 import struct
@@ -22,12 +22,12 @@ class Thumbs:
                 raise ValueError(f"Unknown action: {action}")
 
     def size(self, png):
-        """Width and height in pixels."""
+        """Returns width and height in pixels."""
         width, height, *_ = _header(png)
         return {"width": width, "height": height}
 
     def thumbnail(self, png, width=64):
-        """The PNG shrunk to `width` pixels, in its own proportions; a smaller one comes back as it is."""
+        """Returns the PNG shrunk to `width` pixels, with its proportions kept. A smaller one stays as it is."""
         if width < 1:
             raise ValueError(f"width is {width}; it must be 1 or more")
         old_width, old_height, colour = _header(png)
@@ -56,7 +56,7 @@ def _chunks(png):
 
 
 def _decode(png, width, channels):
-    """The rows of pixels from top to bottom, with PNG's filters undone."""
+    """Returns the rows of pixels from top to bottom, with the filters of PNG undone."""
     data = zlib.decompress(b"".join(body for kind, body in _chunks(png) if kind == b"IDAT"))
     stride = width * channels
     above = bytearray(stride)
@@ -68,7 +68,7 @@ def _decode(png, width, channels):
 
 
 def _unfilter(kind, row, above, channels):
-    """Adds to each byte what its filter predicted from the bytes to the left, above, and above left."""
+    """Adds to each byte what its filter predicted from the bytes to the left, above, and above left of it."""
     for i, byte in enumerate(row):
         left, corner = (row[i - channels], above[i - channels]) if i >= channels else (0, 0)
         match kind:
@@ -93,7 +93,7 @@ def _paeth(left, above, corner):
 
 
 def _shrink(rows, old_height, width, height, channels):
-    """Each new pixel is the mean of the old ones that it covers (each old one counts for one new one)."""
+    """Returns the rows of the small picture. A new pixel is the mean of the old pixels that it covers."""
     rows = iter(rows)
     for y in range(height):
         covered = [next(rows) for _ in range(_edge(y, old_height, height), _edge(y + 1, old_height, height))]

@@ -1,4 +1,4 @@
-"""BERT's forward pass in numpy, with mean pooling, as sentence-transformers runs it.
+"""The forward pass of BERT in numpy, with mean pooling, as sentence-transformers runs it.
 
 Shapes are written as b (batch), s (tokens), h (heads), d (width of a head), w (width of the model).
 All arithmetic is float32.
@@ -87,14 +87,14 @@ class Bert:
 
         self.width = config["hidden_size"]
         self.words = tensors["embeddings.word_embeddings.weight"]
-        # All text is segment 0, so its embedding is the same for each position.
+        # All text is segment 0, so the embedding of the segment is the same at each position.
         segment = tensors["embeddings.token_type_embeddings.weight"][0]
         self.positions = tensors["embeddings.position_embeddings.weight"] + segment
         self.norm = norm("embeddings.LayerNorm")
         self.layers = [layer(f"encoder.layer.{index}") for index in range(config["num_hidden_layers"])]
 
     def embed(self, ids: Array, mask: Array) -> Array:
-        """Unit vectors [b, w] for token ids [b, s]; where `mask` is false there is only padding."""
+        """Returns unit vectors [b, w] for token ids [b, s]. `mask` is false where there is only padding."""
         x = self.norm(self.words[ids] + self.positions[: ids.shape[1]])
         penalty = np.where(mask, np.float32(0), np.float32(-np.inf))[:, None, None, :]
         for layer in self.layers:
@@ -105,7 +105,7 @@ class Bert:
 
 
 def softmax(x: Array) -> Array:
-    """Over the last axis, in place."""
+    """Computes the softmax over the last axis, in place."""
     x -= x.max(-1, keepdims=True)
     np.exp(x, out=x)
     x /= x.sum(-1, keepdims=True)
@@ -137,7 +137,7 @@ def erf(x: Array) -> Array:
 
 
 def polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
-    """Horner's scheme, highest power first."""
+    """Evaluates a polynomial by Horner's scheme, with the highest power first."""
     y = np.full_like(x, coefficients[0])
     for coefficient in coefficients[1:]:
         y *= x

@@ -9,7 +9,7 @@ import os
 from importlib.util import find_spec
 from pathlib import Path
 
-# Everything is on this disk already; a tokenizer that phones home would be a surprise in a worker.
+# Everything is on the disk already, so the tokenizer has no reason to connect to anything.
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import numpy as np
@@ -19,13 +19,13 @@ from tokenizers import Tokenizer
 
 from .bert import Bert
 
-BATCH = 32  # sentences per forward pass: bounds the memory that one call takes
+BATCH = 32  # sentences per forward pass; bounds the memory that one call takes
 
 
 class Embeddings(DirtyApp):
     """Maps texts to unit vectors, so that the dot product of two is their cosine similarity."""
 
-    workers = 1  # about 150 MB each; raise it in the configuration when one process is not enough
+    workers = 1  # of about 150 MB each; the configuration can name more
 
     def init(self):
         model = _model_directory()
@@ -34,15 +34,15 @@ class Embeddings(DirtyApp):
         self.tokenizer.no_padding()
         self.tokenizer.enable_truncation(limit)
         self.bert = Bert(load_file(model / "model.safetensors"), json.loads((model / "config.json").read_text()))
-        self.embed("warm up")  # the first call should not pay for BLAS starting its threads
+        self.embed("warm up")  # BLAS starts its threads now, not in the first call
 
     def embed(self, texts):
-        """float32 array of shape [number of texts, 384]; one text counts as a list of one."""
+        """Returns a float32 array of shape [number of texts, 384]. One text counts as a list with one text."""
         if isinstance(texts, str):
             texts = [texts]
         tokens = [encoding.ids for encoding in self.tokenizer.encode_batch(list(texts))]
         vectors = np.empty((len(tokens), self.bert.width), np.float32)
-        # Neighbours in length share a batch, so that little of the work goes into padding.
+        # Texts of similar length share a batch, so that little work is spent on padding.
         order = sorted(range(len(tokens)), key=lambda index: len(tokens[index]))
         for start in range(0, len(order), BATCH):
             batch = order[start : start + BATCH]
@@ -50,7 +50,7 @@ class Embeddings(DirtyApp):
         return vectors
 
     def nearest(self, query, texts, k=3):
-        """The `k` texts that mean most nearly what `query` says, best first: [{"text", "score"}]."""
+        """Returns the `k` texts whose meaning is nearest to `query`, best first: [{"text", "score"}]."""
         texts = list(texts)
         if not texts:
             return []
@@ -75,7 +75,7 @@ def _model_directory():
 
 
 def _padded(rows):
-    """The token ids as one rectangle, and the mask that says which of them are real."""
+    """Returns the token ids as one rectangle, and a mask that is true for real tokens."""
     ids = np.zeros((len(rows), max(map(len, rows))), np.int64)
     mask = np.zeros(ids.shape, bool)
     for row, tokens in enumerate(rows):

@@ -1,6 +1,6 @@
-//! The arbiter inside another program: it serves what the configuration file
-//! says that is its argument, and tells on stdout of each step in the life of
-//! its workers.
+//! The arbiter inside another program. The program's argument is a
+//! configuration file, which it serves. It prints each step in the life of its
+//! workers to stdout.
 
 use std::{env, io, path::PathBuf};
 
@@ -17,7 +17,7 @@ fn main() -> io::Result<()> {
     Ok(())
 }
 
-/// Tells, and counts those who live.
+/// Prints each step, and counts the living workers.
 struct Teller {
     workers: usize,
 }

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
     worker::serve(Apps::new().app::<Mandelbrot>("Mandelbrot"))
 }
 
-/// Renders views, and keeps those that it has rendered.
+/// Renders views, and keeps the views that it has rendered.
 struct Mandelbrot {
     rendered: Mutex<HashMap<String, Tensor>>,
 }
@@ -78,7 +78,7 @@ impl View {
         Ok(Self { x, y, pixel: 3.0 / zoom / width as f64, width, height })
     }
 
-    /// The pixels of a row: 0 inside the set, else how fast the point escapes.
+    /// Returns the pixels of a row: 0 inside the set, else the speed at which the point escapes.
     fn row(self, row: usize) -> Vec<u8> {
         let place = |index: usize, count: usize| (index as f64 - count as f64 / 2.0) * self.pixel;
         let y = self.y + place(row, self.height);

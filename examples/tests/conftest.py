@@ -1,4 +1,4 @@
-"""The examples are imported as the daemon imports them: from the folder of dirtyd.toml."""
+"""Imports the examples from the folder of dirtyd.toml, as the daemon does."""
 
 import sys
 from pathlib import Path

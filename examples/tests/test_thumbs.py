@@ -1,4 +1,4 @@
-"""pypng is the second opinion: what it writes must be read here, and what is written here it must read."""
+"""Thumbs must read what pypng writes, and pypng must read what Thumbs writes."""
 
 import io
 import random

@@ -83,7 +83,7 @@ def test_the_async_twin_yields_the_same_and_closes_too(app):
 def test_training_is_quick_and_the_book_is_all_there(app):
     info = app.info()
     assert info["trained_on_tokens"] > 100_000
-    assert info["training_seconds"] < 15  # 0.4 s on a machine that has nothing else to do
+    assert info["training_seconds"] < 15  # 0.4 s on an idle machine
 
 
 @pytest.mark.parametrize("context", [[], ["a"], ["b", "a"], ["z", "a", "b"], ["unseen"], ["unseen", "a"]])

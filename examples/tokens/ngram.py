@@ -28,7 +28,7 @@ class NGram:
             grams = Counter(gram[1:] for gram in grams)
 
     def distribution(self, context: Sequence[str]) -> dict[str, float]:
-        """How likely each token of the vocabulary comes after `context`; the values sum to 1."""
+        """Returns the probability of each token of the vocabulary after `context`. They sum to 1."""
         probabilities = dict.fromkeys(self.vocabulary, 1 / len(self.vocabulary))
         for length in range(min(self.order - 1, len(context)) + 1):
             counts = self.followers[length].get(tuple(context[len(context) - length :]))
@@ -42,14 +42,14 @@ class NGram:
         return probabilities
 
     def sample(self, context: Sequence[str], temperature: float, dice: random.Random) -> Iterator[str]:
-        """Endless tokens after `context`; temperature 0 always takes the likeliest."""
+        """Yields tokens after `context`, without end. Temperature 0 always takes the likeliest token."""
         context = list(context)
         while True:
             probabilities = self.distribution(context)
             if temperature == 0:
                 token = max(probabilities, key=probabilities.__getitem__)
             else:
-                # Scaled by the largest, so that a low temperature cannot underflow all of them to 0.
+                # Divided by the largest, so that a low temperature does not make all of them 0.
                 top = log(max(probabilities.values()))
                 weights = accumulate(exp((log(p) - top) / temperature) for p in probabilities.values())
                 (token,) = dice.choices(list(probabilities), cum_weights=list(weights))
@@ -58,6 +58,6 @@ class NGram:
 
 
 def _discount(grams: Counter) -> float:
-    """Ney's estimate, from how many n-grams were seen once and twice."""
+    """Returns Ney's estimate of the discount, from the numbers of n-grams that were seen once and twice."""
     once, twice = (sum(count == seen for count in grams.values()) for seen in (1, 2))
     return once / (once + 2 * twice) if once else 0.0

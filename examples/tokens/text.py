@@ -8,7 +8,7 @@ import re
 PARAGRAPH = "\n\n"
 TOKEN = re.compile(r" ?[^\W_]+(?:['-][^\W_]+)*| ?[^\w\s]+|\n\n")
 TABLE_OR_NOTE = re.compile(r"^ {2}|^\[|[|{}]|[Ii]llustration", re.MULTILINE)
-MARKUP = re.compile(r"_|\[\w\]")  # italics, and the marks of footnotes
+MARKUP = re.compile(r"_|\[\w\]")  # italics, and references to footnotes
 SHORTEST = 80  # characters; anything shorter is a heading
 
 
@@ -17,7 +17,7 @@ def tokenize(text: str) -> list[str]:
 
 
 def prose(book: str) -> str:
-    """The running text of a Project Gutenberg book: without tables, figures, headings and footnotes."""
+    """Returns the running text of a Project Gutenberg book, without tables, figures, headings and footnotes."""
     paragraphs = (
         " ".join(MARKUP.sub("", paragraph).split())
         for paragraph in re.split(r"\n{2,}", book)

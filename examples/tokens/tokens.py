@@ -1,4 +1,4 @@
-"""The dirty app: a model is trained once per worker, then its text is streamed token by token."""
+"""The dirty app: each worker trains a model once, then streams its text token by token."""
 
 import asyncio
 import random
@@ -28,7 +28,7 @@ class Tokens(DirtyApp):
         self.streams = {"running": 0, "finished": 0, "left": 0}
 
     def generate(self, prompt="", max_tokens=120, temperature=0.8, seed=None, delay=0.03):
-        """Yields the tokens that follow `prompt`, one each `delay` seconds; "".join gives the text."""
+        """Yields the tokens that follow `prompt`, one every `delay` seconds. "".join makes the text of them."""
         tokens = self._tokens(prompt, max_tokens, temperature, seed)
         with self._counted():
             for token in tokens:
@@ -36,7 +36,7 @@ class Tokens(DirtyApp):
                 time.sleep(delay)
 
     async def agenerate(self, prompt="", max_tokens=120, temperature=0.8, seed=None, delay=0.03):
-        """The same on the event loop: many streams at once in one worker that has threads > 1."""
+        """Yields the same on the event loop. A worker with threads > 1 runs many such streams at a time."""
         tokens = self._tokens(prompt, max_tokens, temperature, seed)
         with self._counted():
             for token in tokens:
@@ -58,13 +58,13 @@ class Tokens(DirtyApp):
     def _tokens(self, prompt, max_tokens, temperature, seed):
         if temperature < 0:
             raise ValueError(f"temperature is {temperature}; it must be 0 or more")
-        # Without a prompt the text begins as a paragraph does.
+        # Without a prompt the text begins like a paragraph.
         context = tokenize(prompt) or [PARAGRAPH]
         return islice(self.model.sample(context, temperature, random.Random(seed)), max_tokens)
 
     @contextmanager
     def _counted(self):
-        """Counts a stream while it runs, then by how it ended: a caller that leaves closes the generator."""
+        """Counts a stream while it runs, and then by how it ended. A caller that leaves closes the generator."""
         outcome = "left"
         self._add(running=1)
         try:

@@ -1,4 +1,4 @@
-"""Whether every block of a page that could run is run, compiled, validated, or marked with the reason why not."""
+"""Checks that every block of a page that could run is run or compiled, or has a mark that says why not."""
 
 import re
 from functools import cache
@@ -16,7 +16,7 @@ REASON = re.compile(r"norun=[a-z0-9]+(-[a-z0-9]+)+")
 
 
 def faults(page: Path, text: str) -> list[str]:
-    """What is wrong with the page's blocks; `page` is a path from the root."""
+    """Returns what is wrong with the blocks of a page. `page` is its path from the root."""
     try:
         found = blocks(text)
     except ValueError as error:
@@ -28,33 +28,33 @@ def faults(page: Path, text: str) -> list[str]:
 def _fault(page: Path, block: Block, found: list[Block]) -> str | None:
     language, _, attributes = block.language.partition(",")
     if not language:
-        return "the block names no language; what is not to be run is `text`"
+        return "the block names no language; name `text` if it should not run"
     if language == "text" and PROMPT.search(block.body):
-        return "a block with commands after `$ ` is `console`"
+        return "a block with commands after `$ ` should be `console`"
     if block.mark.startswith("into=") and not (FRAMES / str(block.file)).is_file():
         return f"there is no frame {block.file}"
     if language not in RUNNABLE or REASON.fullmatch(block.mark):
         return None
     if language == "rust" and not block.mark:
         if "ignore" in attributes.split(","):
-            return "rustdoc is told to ignore it"
-        return None if page in _doctested() else "no `#[doc = include_str!(...)]` of the Rust sources compiles the page's Rust"
+            return "rustdoc ignores the block; remove `ignore`"
+        return None if page in _doctested() else "no `#[doc = include_str!(...)]` of a source compiles the page's Rust"
     if block.runs:
         return None if language in SHELL else f"only a shell's block can have the mark `{block.mark}`"
     if block.file:
-        return None if _used(block.file, found) else f"nothing that the page runs names {block.file}"
+        return None if _used(block.file, found) else f"no command of the page names {block.file}"
     return f"`{language}` with the mark `{block.mark}` is neither run nor excused: see tests/docs/pages.py"
 
 
 def _used(file: str, found: list[Block]) -> bool:
-    """Whether a command names the file, or an app as MODULE:CLASS that stands in it."""
+    """Returns whether a command names the file, or an app in it as MODULE:CLASS."""
     commands = "".join(block.body for block in found if block.runs or (block.file and block.file != file))
     return file in commands or f"{Path(file).stem}:" in commands
 
 
 @cache
 def _doctested() -> set[Path]:
-    """The pages whose Rust `cargo test --doc` compiles."""
+    """Returns the pages whose Rust is compiled by `cargo test --doc`."""
     included = re.compile(r'^#\[doc = include_str!\("([^"]+\.md)"\)\]$', re.MULTILINE)
     sources = (file for folder in ("src", "clients/rust/src") for file in (ROOT / folder).glob("**/*.rs"))
     names = ((source.parent, name) for source in sources for name in included.findall(source.read_text()))

@@ -1,18 +1,18 @@
 """The Markdown pages of the repository, and their blocks.
 
-A block says in its first line, after the language, what becomes of it. Markdown
-shows none of it:
+The first line of a block has a mark after the language, which says what is done with
+the block. Markdown does not show marks:
 
     sh run         run, in the page's own folder
     console run    each line after `$ ` is run, and must print the lines below it; numbers may differ
     sh run=root    run in the root of the working tree; the next block is in the folder again
     go file=NAME   written to NAME in the page's folder, for a block that runs
-    go into=NAME   the same, put into the frame tests/docs/frames/NAME in place of its line SNIPPETS;
-                   blocks for one NAME follow each other there
-    sh norun=WHY   shown only; WHY is words-with-hyphens
+    go into=NAME   the same, but in the frame tests/docs/frames/NAME, in place of its line SNIPPETS;
+                   the blocks with the same NAME follow each other there
+    sh norun=WHY   only shown; WHY is words-with-hyphens
 
-What a reader needs not see, such as a comparison of the output, stands in a
-comment, which is run like a block:
+A comment can contain what a reader does not need to see, such as a comparison of the
+output. It is run like a block:
 
     <!-- run
     go run main.go | diff expected -
@@ -33,7 +33,7 @@ HIDDEN = re.compile(r"^<!-- (run(?:=root)?)$")
 
 @dataclass(frozen=True)
 class Block:
-    """One block: `line` is where it starts, `mark` what stands behind the language."""
+    """One block. `line` is the number of its first line, `mark` the text after the language."""
 
     line: int
     language: str
@@ -46,13 +46,13 @@ class Block:
 
     @property
     def file(self) -> str | None:
-        """The name of the file that the block makes, or is a part of."""
+        """The name of the file that the block is, or is a part of."""
         kind, _, name = self.mark.partition("=")
         return name if kind in ("file", "into") else None
 
 
 def tracked() -> list[Path]:
-    """Every page that git knows, by its path from the root."""
+    """Returns the path of every page that git tracks, from the root."""
     listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
     return [Path(line) for line in listed.stdout.splitlines()]
 

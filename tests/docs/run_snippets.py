@@ -1,16 +1,16 @@
 """Runs the snippets of Markdown pages as a reader would, one page after the other.
 
-The blocks of a page that are marked to run (pages.py tells the marks) are run in
-order, all of them in one shell, in a folder of the page's own, with dirtyd and the
-virtual environment on PATH. A line that starts something in the background (`&`) is
-followed by a wait until dirtyd answers. Port 8000 is replaced by a free one. What
-the page started is ended with it.
+pages.py describes the marks of blocks. The blocks of a page that are marked to run
+are run in order, in one shell, in a folder of the page's own, with dirtyd and the
+virtual environment on PATH. After a line that starts something in the background
+(`&`) the shell waits until dirtyd answers. A free port replaces port 8000. When the
+page ends, every process that it has started is ended.
 
-$DIRTYD_ROOT is what a clean clone would hold: the tracked files, nothing that was
-built or fetched. Whatever is installed goes into the page's folder, and what cargo
-and Maven compile or download for it, under target/, so that it is done once.
+$DIRTYD_ROOT contains what a fresh clone would contain: the tracked files, and nothing
+that was built or fetched. Programs are installed into the page's folder. cargo and
+Maven compile and download into target/, so that they do it only once.
 
-    run_snippets.py DIRTYD [PAGE...]      all pages that have something to run
+    run_snippets.py DIRTYD [PAGE...]      without PAGE: all pages that have something to run
 """
 
 import os
@@ -31,12 +31,12 @@ CLONE = ROOT / "target/docs/clone"
 WAIT = "for _ in $(seq 300); do dirtyd status >/dev/null 2>&1 && break; sleep 0.1; done; dirtyd status >/dev/null\n"
 NUMBERS = "sed -E 's/[0-9]+/N/g'"
 BACKGROUND = re.compile(r"&\s*(#.*)?$")
-# Against what hangs; a page may have to compile all of dirtyd for release.
+# The limit for a page in seconds. A page may have to compile all of dirtyd for release.
 LIMIT = 1800
 
 
 def clone() -> None:
-    """Makes CLONE. Times of files are kept: cargo goes by them."""
+    """Makes CLONE. The files keep their times, because cargo compares them."""
     shutil.rmtree(CLONE, ignore_errors=True)
     listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True)
     for name in listed.stdout.split("\0"):
@@ -52,7 +52,7 @@ def free_port() -> str:
 
 
 def write_files(found: list[Block], folder: Path) -> None:
-    """The files of a page, those of several blocks within their frames."""
+    """Writes the files of a page. Files that consist of several blocks are put into their frames."""
     bodies: dict[str, str] = {}
     for block in found:
         if block.file:
@@ -63,13 +63,13 @@ def write_files(found: list[Block], folder: Path) -> None:
 
 
 def frame(name: str, body: str) -> str:
-    """The frame of this name around a body, which is indented like the line that it replaces."""
+    """Returns the frame `name` with `body` in place of its line SNIPPETS, indented like that line."""
     before, indent, after = re.split(r"^([ \t]*).*SNIPPETS.*\n", (FRAMES / name).read_text(), flags=re.MULTILINE)
     return before + "".join(indent + line for line in body.splitlines(keepends=True)) + after
 
 
 def script_of(found: list[Block]) -> str:
-    """The page as one shell script."""
+    """Returns the page as one shell script."""
     script = "set -euo pipefail\n"
     for block in found:
         if block.runs:
@@ -81,12 +81,12 @@ def script_of(found: list[Block]) -> str:
 
 
 def waiting(body: str) -> str:
-    """Commands, each that stays in the background with a wait behind it."""
+    """Returns the commands, with a wait after each one that stays in the background."""
     return "".join(line + (WAIT if BACKGROUND.search(line) else "") for line in body.splitlines(keepends=True))
 
 
 def session(body: str) -> str:
-    """What a terminal shows, as commands whose outputs are compared with it."""
+    """Returns a script that runs the commands of a terminal session and compares their output with the session."""
     script = ""
     for step in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]:
         command, _, expected = step.partition("\n")
@@ -111,7 +111,7 @@ def environment(folder: Path, dirtyd: Path) -> dict[str, str]:
 
 
 def members(session: int) -> list[int]:
-    """The living processes of a session, whatever groups they have made: an upgraded daemon leads its own."""
+    """Returns the living processes of a session, in whatever groups: an upgraded daemon leads a group of its own."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
@@ -122,11 +122,11 @@ def members(session: int) -> list[int]:
 
 
 def end_session(session: int) -> None:
-    """TERM, and after a while KILL, to all that a page has started, until nothing of it is left."""
+    """Sends TERM, and KILL after a while, to all processes of a session until none is left."""
     for process in members(session):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGTERM)
-    limit = time.monotonic() + 40  # A drain may take 30 seconds.
+    limit = time.monotonic() + 40  # a drain may take 30 seconds
     while left := members(session):
         if time.monotonic() > limit:
             for process in left:
@@ -136,12 +136,12 @@ def end_session(session: int) -> None:
 
 
 def run(found: list[Block], dirtyd: Path) -> bool:
-    """Whether every block of a page ran without a fault."""
+    """Returns whether every block of a page ran without a fault."""
     with tempfile.TemporaryDirectory() as name:
         folder, port = Path(name), free_port()
         found = [Block(each.line, each.language, each.mark, each.body.replace("8000", port)) for each in found]
         write_files(found, folder)
-        # A session of its own, so that everything that the page starts can be found and ended.
+        # The page has its own session, so that everything that it starts can be found and ended.
         shell = subprocess.Popen(
             ["bash", "-c", script_of(found)],
             cwd=folder,
@@ -152,7 +152,7 @@ def run(found: list[Block], dirtyd: Path) -> bool:
         try:
             shell.wait(LIMIT)
         except subprocess.TimeoutExpired:
-            print(f"it did not end within {LIMIT} s")
+            print(f"the page did not end within {LIMIT} s")
         finally:
             end_session(shell.pid)
             shell.wait()

@@ -1,4 +1,4 @@
-"""No page shows what nobody has tried, and the account of it notices what it should."""
+"""No page shows code that nobody runs, and the check of that finds what it should find."""
 
 from pathlib import Path
 
@@ -25,11 +25,11 @@ RUN = "```sh run\ndirtyd serve --app a:A &\n```\n"
         ("```sh norun=\nls\n```\n", "neither run nor excused"),
         ("```sh norun=because\nls\n```\n", "neither run nor excused"),
         ("```python run\nprint()\n```\n", "only a shell's block"),
-        (f"```python file=b.py\nprint()\n```\n{RUN}", "nothing that the page runs names b.py"),
-        ("```python file=a.py\nprint()\n```\n", "nothing that the page runs names a.py"),
+        (f"```python file=b.py\nprint()\n```\n{RUN}", "no command of the page names b.py"),
+        ("```python file=a.py\nprint()\n```\n", "no command of the page names a.py"),
         ("```xml into=nonesuch.xml\n<a/>\n```\n", "there is no frame nonesuch.xml"),
         ("```rust\nfn main() {}\n```\n", "compiles the page's Rust"),
-        ("```text\n$ ls\n```\n", "is `console`"),
+        ("```text\n$ ls\n```\n", "should be `console`"),
         ("```sh run\nls\n", "line 1: the block has no end"),
     ],
 )

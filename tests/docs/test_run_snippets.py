@@ -1,4 +1,4 @@
-"""A page passes only if everything on it does what the page says, and it leaves nothing behind."""
+"""A page passes only if everything on it does what the page says. It leaves no process behind."""
 
 import subprocess
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_a_page_passes_if_all_of_it_does(text: str, passes: bool) -> None:
     assert run(blocks(text), NO_DAEMON) == passes
 
 
-# A daemon that was upgraded leads a group of its own, too.
+# Starts a process that leads its own group, as an upgraded daemon does.
 LEADER = 'import subprocess; print(subprocess.Popen(["sleep", "1000"], stdout=2, process_group=0).pid)'
 
 
@@ -46,4 +46,4 @@ def test_what_a_page_started_ends_with_it_whatever_its_group(tmp_path: Path) -> 
     assert leader.isdecimal()
     ps = subprocess.run(["ps", "-o", "stat=", "-p", leader], capture_output=True, text=True, check=False)
     assert not ps.stderr
-    assert ps.stdout.strip()[:1] in ("", "Z"), "it is gone, or waits for whoever adopted it"
+    assert ps.stdout.strip()[:1] in ("", "Z"), "it has ended, even if nobody has reaped it yet"

@@ -13,6 +13,7 @@ use std::{
     env, fs, panic,
     path::{Path, PathBuf},
     sync::Once,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -26,7 +27,9 @@ use proptest::{
 use crate::mutation::{Mutation, mutation};
 
 /// The number of new inputs in a run without `DIRTYD_FUZZ_SECONDS`.
-const CASES: u32 = 2000;
+const SHORT: u32 = 2000;
+/// The number of new inputs between two looks at the clock.
+const BATCH: u32 = 200;
 /// The longest input in bytes.
 const LONGEST: usize = 4000;
 
@@ -41,7 +44,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Checks the kept inputs, then new ones: `CASES` of them, or for as many seconds as the
+    /// Checks the kept inputs, then new ones: `SHORT` of them, or for as many seconds as the
     /// environment variable `DIRTYD_FUZZ_SECONDS` says.
     pub fn run(&self) {
         let kept = self.replay();
@@ -49,15 +52,12 @@ impl Target {
             let seconds = seconds.parse().expect("DIRTYD_FUZZ_SECONDS is a number of seconds");
             Instant::now() + Duration::from_secs(seconds)
         });
-        let mut checked = kept.len() as u64;
-        loop {
+        let mut new = 0;
+        while until.map_or(new < SHORT, |until| Instant::now() < until) {
             self.explore(&kept);
-            checked += u64::from(CASES);
-            if until.is_none_or(|until| Instant::now() >= until) {
-                println!("{}: {checked} inputs, {} of them kept", self.name, kept.len());
-                return;
-            }
+            new += BATCH;
         }
+        println!("{}: {} kept inputs and {new} new ones", self.name, kept.len());
     }
 
     fn corpus(&self) -> PathBuf {
@@ -73,7 +73,7 @@ impl Target {
         assert!(!paths.is_empty(), "{} keeps no input", folder.display());
         let check = |path: &PathBuf| {
             let input = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-            println!("{}: {}", self.name, path.display()); // shown if the check fails
+            let _named = Named(path);
             (self.check)(&input);
             input
         };
@@ -83,7 +83,7 @@ impl Target {
     /// Checks new inputs. Panics with the path of the one that failed, which is kept.
     fn explore(&self, kept: &[Vec<u8>]) {
         let last = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("fuzz-{}", self.name));
-        let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
+        let config = Config { cases: BATCH, failure_persistence: None, ..Config::default() };
         let result = quietly(|| {
             TestRunner::new(config).run(&self.inputs(kept), |input| {
                 fs::write(&last, &input).expect("target/tmp takes the input");
@@ -110,6 +110,17 @@ impl Target {
             input
         });
         prop_oneof![1 => vec(any::<u8>(), 0..256), 9 => mutated]
+    }
+}
+
+/// Names the kept input whose check panics.
+struct Named<'a>(&'a Path);
+
+impl Drop for Named<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("The kept input {} failed.", self.0.display());
+        }
     }
 }
 

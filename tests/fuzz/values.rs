@@ -32,9 +32,10 @@ fn check(sent: &[u8]) {
     let Ok(message) = v1::Value::decode(sent) else { return };
     let Ok(value) = Value::try_from(message) else { return };
     let back = value.clone().into_proto().encode_to_vec();
-    let again = v1::Value::decode(&back[..]).expect("encoded above");
-    let again = Value::try_from(again).expect("every kind is set");
-    assert_eq!(again.into_proto().encode_to_vec(), back);
+    let back = v1::Value::decode(&back[..]).expect("encoded above");
+    let back = Value::try_from(back).expect("every kind is set");
+    // As text, in which a NaN is equal to itself.
+    assert_eq!(format!("{back:?}"), format!("{value:?}"));
     if let Value::Tensor(tensor) = &value {
         let (doubles, flags) = (tensor.elements::<f64>(), tensor.elements::<bool>());
         assert!(doubles.is_err() || flags.is_err(), "one type of elements: {tensor:?}");
