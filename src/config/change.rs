@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Config,
-    key::{Key, Takes},
+    key::Key,
+    rules::Takes,
     table::{Placed, Table, Visit},
     value::Value,
 };

@@ -3,8 +3,8 @@
 //! sees, typed and complete. Nothing starts before the second stage has
 //! succeeded.
 //!
-//! Each key is declared once, in [`groups`], with its documentation, default,
-//! bounds and what a reload does with it; the tables of [`raw`] say where it can
+//! Each key is declared once, in `groups`, with its documentation, default,
+//! bounds and what a reload does with it; the tables of `raw` say where it can
 //! stand. All else visits these declarations:
 //!
 //! ```text
@@ -27,6 +27,7 @@ mod outside;
 mod paths;
 mod raw;
 mod read;
+mod rules;
 mod schema;
 mod show;
 mod table;
@@ -49,11 +50,11 @@ pub use groups::{
     restarts::Intensity,
     streams::Window,
 };
-pub use key::Takes;
 pub use meaning::{AppConfig, Config, PoolConfig};
 pub use outside::{Flag, flags};
 pub use paths::config_dir_of;
 pub use raw::Raw;
+pub use rules::Takes;
 pub use schema::schema;
 pub use units::{parse_duration, parse_size};
 

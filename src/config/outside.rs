@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, env};
 
 use super::{
     ConfigError, Raw,
-    key::{Key, Outside},
+    key::Key,
+    rules::Outside,
     table::{Placed, Table, Visit},
     value::Value,
 };

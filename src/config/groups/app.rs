@@ -6,7 +6,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
 use crate::config::{
-    key::{Outside, keys, reload},
+    key::keys,
+    rules::{Outside, reload},
     value::{Item, Value, expected},
 };
 

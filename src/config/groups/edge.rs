@@ -1,7 +1,8 @@
 //! The limits of the edge: what one caller, or all of them, may ask for.
 
 use crate::config::{
-    key::{keys, upgrade},
+    key::keys,
+    rules::upgrade,
     units::{KIB, MIB, Size},
 };
 

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::config::{
-    key::{Outside, keys, reload, upgrade},
+    key::keys,
+    rules::{Outside, reload, upgrade},
     units::Seconds,
 };
 

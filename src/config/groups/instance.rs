@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::config::{
-    key::{Outside, keys, reload, restart, upgrade},
+    key::keys,
+    rules::{Outside, reload, restart, upgrade},
     units::{Mode, Seconds},
     value::choice,
 };

@@ -2,7 +2,8 @@
 
 use crate::config::{
     groups::worker::longer_than_0,
-    key::{Outside, keys, reload},
+    key::keys,
+    rules::{Outside, reload},
     units::{MIB, Seconds, Size},
 };
 

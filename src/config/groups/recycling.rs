@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use crate::config::{
-    key::{keys, reload},
+    key::keys,
+    rules::reload,
     units::{Seconds, Size},
 };
 

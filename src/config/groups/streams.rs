@@ -1,7 +1,8 @@
 //! How far a stream may run ahead of its reader.
 
 use crate::config::{
-    key::{keys, upgrade},
+    key::keys,
+    rules::upgrade,
     units::{MIB, Size},
 };
 

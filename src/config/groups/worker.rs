@@ -6,7 +6,8 @@ use std::{
 };
 
 use crate::config::{
-    key::{Outside, keys, reload},
+    key::keys,
+    rules::{Outside, reload},
     units::Seconds,
 };
 
