@@ -49,7 +49,7 @@ check: $(VENV) ## before each commit: formats, warnings, unit tests, types, in u
 export DIRTYD_CONFORMANCE_REPORT := $(CURDIR)/target/conformance
 
 .PHONY: test test-rust test-workers test-python test-go test-node test-java test-examples
-test: announce-test no-reports test-rust test-workers test-python test-go test-node test-java test-examples test-stubs test-docs conformance-table ## every test of the daemon, the clients and the examples
+test: announce-test no-reports test-rust test-sim test-workers test-python test-go test-node test-java test-examples test-stubs test-docs conformance-table ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked --workspace
@@ -59,6 +59,17 @@ FUZZ := cargo test --locked --features internals --test fuzz
 .PHONY: fuzz
 fuzz: ## bytes from outside, kept and new ones, against what reads them, all targets at once (SECONDS=600 for ten minutes)
 	DIRTYD_FUZZ_SECONDS=$(or $(SECONDS),60) $(FUZZ) -- --nocapture --test-threads=16
+
+SIMULATION := cargo run --quiet --locked --release --features internals --bin simulation
+.PHONY: sim sim-faults test-sim
+sim: ## stories against the pure machines (SEEDS=10000000 for that many, DURATION=600 for ten minutes, STORY=4711 to tell one)
+	SEEDS=$(SEEDS) FIRST=$(FIRST) STORY=$(STORY) DURATION=$(DURATION) $(SIMULATION)
+
+sim-faults: ## puts known faults back, in a copy, and shows that the stories find them
+	tests/simulation/faults/run
+
+test-sim: # a minute of stories
+	DURATION=60 $(SIMULATION)
 
 test-workers: $(VENV) $(NODE_READY) # every worker runtime against the worker protocol, and all of them in one daemon
 	cd clients/node && npm run build
