@@ -83,6 +83,9 @@ impl Task {
     /// Serves until a drain has ended.
     pub async fn run(mut self) {
         let mut alarm = Alarm::new();
+        // Before anybody can ask, so that nobody takes a pool without workers for
+        // one whose workers have all booted.
+        self.on(Event::Alarm);
         while !self.machine.is_drained() {
             alarm.set(self.machine.due());
             // Callers first: what nobody waits for should not be started. Then

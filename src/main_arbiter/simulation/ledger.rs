@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use super::world::{Happening, Kept, MainId, World};
 use crate::{
     lifeline::Report,
-    main_arbiter::machine::{Action, Event, Machine, Notice},
+    main_arbiter::machine::{Action, Event, Machine, Notice, Remark},
     patience::{self, AT_ONCE, SILENCE},
 };
 
@@ -96,6 +96,9 @@ impl World {
         let harms = |action: &Action| {
             matches!(action, Action::Signal(_) | Action::CloseSocket | Action::Exit(_))
         };
+        // One that is stuck is killed, whatever else fails at the same time.
+        let is_stuck = |action: &Action| matches!(action, Action::Log(Remark::Silent(_)));
+        let failed = failed && !actions.iter().any(is_stuck);
         if failed && !self.mains[main].is_stopping() && actions.iter().any(harms) {
             return Err("an upgrade that fails leaves the old one serving");
         }

@@ -149,6 +149,12 @@ impl Worker {
         matches!(self.stage, Stage::Serving { .. })
     }
 
+    /// Whether it imports, or is going to, before it loads.
+    pub fn may_scout(&self) -> bool {
+        matches!(self.stage, Stage::Starting(_))
+            || matches!(self.stage, Stage::Booting { importing, .. } if importing > 0)
+    }
+
     /// Whether it has loaded what it was to load: then it has something to close.
     pub fn has_booted(&self) -> bool {
         matches!(self.stage, Stage::Booting { done: true, .. } | Stage::Serving { .. })

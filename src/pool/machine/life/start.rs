@@ -35,8 +35,8 @@ impl Machine {
         let unknown = self.fleet.shares(pool).iter().any(is_scouted);
         // With a worker in the first seat that is past its imports, nobody scouts:
         // what it could not import it tries again.
-        let was_scouting = self.fleet.pool(pool).scouting;
-        let scouting = unknown && (was_scouting || first.occupant().is_none());
+        let holder = first.occupant().and_then(|id| self.fleet.worker(id));
+        let scouting = unknown && holder.is_none_or(Worker::may_scout);
         if let Some(row) = self.fleet.pool_mut(pool) {
             row.scouting = scouting;
         }

@@ -322,6 +322,7 @@ impl Machine {
         for pool in self.pools_in(&scope) {
             self.fleet.allocate(pool);
             self.load_missing(pool, turn);
+            self.fill_seats(pool, turn);
         }
         self.start_housekeeping(turn);
         turn.act(Action::Reloaded(Err(ReloadError::GivenUp(message))));
