@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use bytes::BytesMut;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use dirtyd::internals::AuthorityRepair;
 use tokio::io::{AsyncRead, ReadBuf};
@@ -36,7 +37,9 @@ pub fn repair(criterion: &mut Criterion) {
             bencher.iter(|| black_box(read(bytes.as_slice(), &mut room)));
         });
         group.bench_function(BenchmarkId::new(name, "read through the repair"), |bencher| {
-            bencher.iter(|| black_box(read(AuthorityRepair::new(bytes.as_slice()), &mut room)));
+            bencher.iter(|| {
+                black_box(read(AuthorityRepair::new(bytes.as_slice(), BytesMut::new()), &mut room))
+            });
         });
     }
 }

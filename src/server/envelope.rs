@@ -20,16 +20,16 @@ pub struct Envelope {
 
 impl Envelope {
     /// Reads app and action and stops there, so that the cost does not depend
-    /// on the arguments. Encoders write fields in the order of their numbers,
-    /// so that is at the start; arguments before them are skipped.
+    /// on the arguments. Encoders write fields in the order of their numbers, so
+    /// both are at the start; arguments before them are skipped.
     ///
     /// # Errors
-    /// What is wrong, for the caller.
+    /// The request is malformed; the text tells the caller what is wrong.
     pub fn read(payload: Bytes) -> Result<Self, String> {
         let (mut app, mut action) = (None, None);
         let mut rest = payload.clone();
         while rest.has_remaining() && (app.is_none() || action.is_none()) {
-            let malformed = |error| format!("the request is no ExecuteRequest: {error}");
+            let malformed = |error| format!("the request is not an ExecuteRequest: {error}");
             let (tag, wire_type) = decode_key(&mut rest).map_err(malformed)?;
             match (tag, wire_type) {
                 (1, WireType::LengthDelimited) => app = Some(name("app", &mut rest)?),
@@ -46,7 +46,7 @@ impl Envelope {
 }
 
 fn name(field: &str, rest: &mut Bytes) -> Result<String, String> {
-    let cut = || format!("the request is no ExecuteRequest: `{field}` is cut short");
+    let cut = || format!("the request is not an ExecuteRequest: `{field}` is cut short");
     let length = decode_varint(rest).map_err(|_| cut())?;
     if length > MAX_NAME as u64 {
         return Err(format!("`{field}` has {length} bytes, the limit is {MAX_NAME}"));

@@ -11,7 +11,7 @@ use tonic_health::{
 use crate::pool::Health;
 
 /// Reports until the pool has ended. The overall service, named "", is serving
-/// until the arbiter drains; an app is, while some worker can serve it.
+/// until the arbiter drains; an app is serving while a worker can serve it.
 pub async fn report(
     reporter: HealthReporter,
     mut health: watch::Receiver<Health>,

@@ -38,7 +38,7 @@ pub async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(AuthorityRepair::resume(stream, opening));
+    let io = TokioIo::new(AuthorityRepair::new(stream, opening));
     let service = service_fn(move |request| {
         let (router, peer) = (Arc::clone(&router), peer.clone());
         // Boxed, because hyper moves it several times on its way into a task.
@@ -61,7 +61,7 @@ pub async fn refuse<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let io = TokioIo::new(AuthorityRepair::resume(stream, opening));
+    let io = TokioIo::new(AuthorityRepair::new(stream, opening));
     let status = status::of_refusal(refusal);
     let service = service_fn(move |_: Request<Incoming>| {
         std::future::ready(Ok::<_, Infallible>(answer::refused(status.clone())))

@@ -7,6 +7,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
+use bytes::BytesMut;
 use dirtyd::internals::AuthorityRepair;
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -67,7 +68,7 @@ fn assert_same(came: &[u8], expected: &[u8], how: &str) {
 /// `room` bytes at a time.
 fn repaired<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, room: usize) -> Vec<u8> {
     let pieces = pieces.into_iter().filter(|piece| !piece.is_empty()).collect();
-    let mut repair = AuthorityRepair::new(Pieces(pieces));
+    let mut repair = AuthorityRepair::new(Pieces(pieces), BytesMut::new());
     let (mut came, mut space) = (Vec::new(), vec![0; room]);
     loop {
         let mut buf = ReadBuf::new(&mut space);

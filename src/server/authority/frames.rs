@@ -7,8 +7,8 @@
 use super::Malformed;
 use super::hpack::Block;
 
-/// How many bytes may be kept back for the end of one value: the value, and the heads of frames
-/// that cut it.
+/// The largest number of bytes that are kept back for the end of one value: the value, and the
+/// heads of frames that cut it.
 pub const MAX_HELD: usize = 4096;
 
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -57,9 +57,9 @@ impl Default for Frames {
 }
 
 impl Frames {
-    /// Walks `bytes[from..]`, the bytes before having been walked and kept back. Returns how many,
-    /// from the first, are settled; the rest begin with an unfinished value, and are to be given
-    /// again with more behind them.
+    /// Walks `bytes[from..]`, the bytes before having been walked and kept back. Returns the
+    /// number of bytes, from the first, that are settled. The rest begin with an unfinished value;
+    /// the caller passes them again, with more behind them.
     pub fn walk(&mut self, bytes: &mut [u8], from: usize) -> usize {
         if self.advance(bytes, from).is_err() {
             self.step = Step::Blind;
@@ -162,7 +162,7 @@ impl Payload {
         !self.pad_length && self.skip + self.fragment + self.padding == 0
     }
 
-    /// Goes through the next part, or what has arrived of it, and returns how long that was.
+    /// Walks the next part, as far as it has arrived. Returns its length in bytes.
     fn advance(
         &mut self,
         block: &mut Block,

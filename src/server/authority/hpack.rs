@@ -48,7 +48,7 @@ enum Step {
     Integer(Number),
     /// Before the length of a string.
     Length(Text),
-    /// Within a string, with so many bytes left.
+    /// Within a string, with this number of bytes left.
     Text(Text, usize),
 }
 
@@ -116,7 +116,7 @@ impl Block {
     }
 
     fn field(&mut self, byte: u8) -> Step {
-        // How many zeros lead tells what the field is; the rest of the byte begins its number.
+        // The leading zeros decide what the field is; the rest of the byte begins its number.
         let (number, bits) = match byte.leading_zeros() {
             0 => (Number::Plain, 7),
             1 => (Number::NameIndex, 6),
@@ -195,7 +195,7 @@ impl Block {
         }
     }
 
-    /// What a name that is written out looks like when it is `:authority`.
+    /// The bytes of `:authority` where a name is written out.
     fn name(&self) -> &'static [u8] {
         if self.huffman { NAME_HUFFMAN } else { NAME }
     }

@@ -4,7 +4,7 @@
 //! symbols, and go on, one bit longer, where the shorter ones end. So the table of lengths is the
 //! whole definition.
 
-/// How many bits each byte's code has.
+/// The length of each byte's code in bits.
 #[rustfmt::skip]
 const BITS: [u8; 256] = [
     13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28,

@@ -10,18 +10,18 @@ pub struct Integer {
 }
 
 impl Integer {
-    /// The most bits that h2 takes behind the prefix. Fewer than 32, so that the sum cannot
+    /// The largest number of bits that h2 takes behind the prefix. Fewer than 32, so that the sum cannot
     /// overflow.
     const MAX_BITS: u32 = 28;
 
-    /// Begins with the low `bits` of the first byte; they are the value unless all of them are set.
+    /// Begins with the low `bits` of the first byte. Returns them as the value unless all are set.
     pub fn start(&mut self, byte: u8, bits: u32) -> Option<u32> {
         let mask = (1 << bits) - 1;
         *self = Self { value: u32::from(byte) & mask, shift: 0 };
         (self.value < mask).then_some(self.value)
     }
 
-    /// Goes on with one of the bytes behind the first, and gives the value when it was the last.
+    /// Continues with one of the bytes behind the first. Returns the value if it was the last one.
     pub fn more(&mut self, byte: u8) -> Result<Option<u32>, Malformed> {
         if self.shift == Self::MAX_BITS {
             return Err(Malformed);

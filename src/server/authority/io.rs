@@ -9,14 +9,14 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::Frames;
 
-/// How much is read at a time while the end of a value is awaited.
+/// The number of bytes that are read at a time while the end of a value is awaited.
 const READ_ON: usize = 1024;
 
 /// The server's side of a connection whose client may name a path as `:authority`.
 ///
 /// Reads are repaired (see the module); writes pass straight through. Normally nothing is copied:
 /// bytes are read into the reader's own buffer and repaired there. The two buffers hold something
-/// only after a read that ended within a value.
+/// only at the beginning, and after a read that ended within a value.
 #[derive(Debug)]
 pub struct AuthorityRepair<IO> {
     io: IO,
@@ -29,13 +29,9 @@ pub struct AuthorityRepair<IO> {
 }
 
 impl<IO> AuthorityRepair<IO> {
-    /// Wraps a connection on which no byte has been read yet.
-    pub fn new(io: IO) -> Self {
-        Self::resume(io, BytesMut::new())
-    }
-
-    /// Wraps a connection of which the first bytes, `read`, have been read already.
-    pub fn resume(io: IO, mut read: BytesMut) -> Self {
+    /// Wraps a connection whose first bytes, `read`, have been read already; they
+    /// are read again, repaired.
+    pub fn new(io: IO, mut read: BytesMut) -> Self {
         let mut frames = Frames::default();
         let settled = frames.walk(&mut read, 0);
         let held = read.split_off(settled);

@@ -4,7 +4,7 @@
 //! path, raw or percent-encoded, where HTTP wants `host:port`. The h2 crate parses that value as
 //! [`http::uri::Authority`], and resets the stream with PROTOCOL_ERROR (hyperium/h2 pull 487,
 //! grpc/grpc issue 38142, grpc/grpc-java issue 12664). [`AuthorityRepair`] stands between the
-//! socket and h2, and puts a harmless byte in the place of each one that a host name cannot have:
+//! socket and h2, and replaces each byte that a host name cannot have by a harmless one:
 //! `/run/x.sock` arrives as `-run-x.sock`.
 //!
 //! # Theory
@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Each walker keeps its place between any two bytes, so that a read, a frame or a CONTINUATION may
-//! end anywhere. Payload of DATA and of all other frames is counted through, never looked at.
+//! end anywhere. The payloads of DATA and of all other frames are counted, never looked at.
 //!
 //! # Invariants
 //!
@@ -33,8 +33,8 @@
 //! - A value that h2 accepts is not touched. One that h2 would refuse is accepted after the repair,
 //!   but for the limits.
 //! - Bytes are kept back only from the start of an `:authority` value whose end has not arrived, at
-//!   most `MAX_HELD`. h2 acts on whole frames, so nobody waits for them.
-//! - What is not HTTP/2 passes untouched from there on: it is h2's to refuse.
+//!   most `MAX_HELD`. h2 acts on whole frames, so this delays nobody.
+//! - What is not HTTP/2 passes untouched from there on, and h2 refuses it.
 //!
 //! # Limits
 //!
@@ -56,6 +56,6 @@ mod value;
 
 pub use io::AuthorityRepair;
 
-/// The bytes are not HTTP/2 as far as a walker can tell. Why does not matter: h2 will say it.
+/// The bytes are not HTTP/2 as far as a walker can tell. The reason does not matter: h2 reports it.
 #[derive(Debug)]
 struct Malformed;

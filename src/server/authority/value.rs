@@ -13,7 +13,7 @@ const STAND_IN: u8 = b'-';
 /// bits.
 const CODED_STAND_INS: &[u8] = b"~+!Xx-o";
 
-/// Up to so many bits may follow the last code.
+/// The largest number of bits that may follow the last code.
 const MAX_PADDING: usize = 7;
 
 /// Repairs the value that lies in these pieces of `bytes`.
@@ -46,7 +46,7 @@ pub fn repair(value: &mut [u8], huffman: bool) {
     }
 }
 
-/// Whether h2 accepts the value: this is the parser that it uses.
+/// Whether h2 accepts the value, by the parser that h2 uses.
 fn is_accepted(text: &[u8]) -> bool {
     Authority::try_from(text).is_ok()
 }

@@ -17,7 +17,7 @@ async fn all_bytes_before_the_value_and_behind_it_go_out_at_once() {
     let value = sent.len() - (field.len() - 2)..sent.len();
     for cut in 1..=sent.len() {
         let (mut client, server) = duplex(4096);
-        let mut server = AuthorityRepair::new(server);
+        let mut server = AuthorityRepair::new(server, BytesMut::new());
         client.write_all(&sent[..cut]).await.unwrap();
         let free = if value.contains(&cut) { value.start } else { cut };
         let mut came = vec![0; free];
@@ -64,7 +64,7 @@ fn a_value_that_does_not_come_to_its_end_is_let_go() {
 #[tokio::test]
 async fn writes_pass_straight_through() {
     let (mut client, server) = duplex(64);
-    let mut server = AuthorityRepair::new(server);
+    let mut server = AuthorityRepair::new(server, BytesMut::new());
     assert!(server.is_write_vectored());
     server.write_all(b"/a%").await.unwrap();
     let parts = [IoSlice::new(b":autho"), IoSlice::new(b"rity")];
@@ -80,7 +80,7 @@ async fn writes_pass_straight_through() {
 async fn what_was_read_before_is_read_again_and_repaired() {
     let sent = Connection::new().request(&Form::Indexing.indexed(1, &coded("/run/x.sock"))).bytes;
     for cut in 0..=sent.len() {
-        let mut server = AuthorityRepair::resume(&sent[cut..], BytesMut::from(&sent[..cut]));
+        let mut server = AuthorityRepair::new(&sent[cut..], BytesMut::from(&sent[..cut]));
         let mut came = Vec::new();
         server.read_to_end(&mut came).await.unwrap();
         assert_eq!(came, whole(&sent), "cut at {cut}");

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::BytesMut;
 use http::Response;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::timeout;
@@ -19,7 +20,7 @@ pub const PROTOCOL_ERROR: u32 = 1;
 /// streams.
 pub async fn repaired(sent: &[u8], streams: usize) -> Outcomes {
     let (client, server) = duplex(1 << 16);
-    talk(client, AuthorityRepair::new(server), sent, streams).await
+    talk(client, AuthorityRepair::new(server, BytesMut::new()), sent, streams).await
 }
 
 /// The same without the repair.

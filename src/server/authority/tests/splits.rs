@@ -6,6 +6,7 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
+use bytes::BytesMut;
 use tokio::io::{AsyncRead, ReadBuf};
 
 use super::super::AuthorityRepair;
@@ -19,7 +20,7 @@ pub fn whole(sent: &[u8]) -> Vec<u8> {
 /// What comes out when each piece is a read of its own, and the reader has room for `room` bytes at
 /// a time.
 pub fn through<'a>(pieces: impl IntoIterator<Item = &'a [u8]>, room: usize) -> Vec<u8> {
-    let mut repair = AuthorityRepair::new(Pieces(pieces.into_iter().collect()));
+    let mut repair = AuthorityRepair::new(Pieces(pieces.into_iter().collect()), BytesMut::new());
     let (mut came, mut space) = (Vec::new(), vec![0; room]);
     loop {
         let mut buf = ReadBuf::new(&mut space);
