@@ -5,47 +5,11 @@ use std::time::SystemTime;
 
 use tokio::sync::broadcast;
 
-use super::machine::{Level, Note};
+use super::machine::{EventKind, Level, Note};
 use crate::call::WorkerRef;
 
 /// How many events a slow watcher may lag behind before it misses some.
 const BACKLOG: usize = 1024;
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
-    /// A worker process was started.
-    WorkerStarted,
-    /// A worker takes calls.
-    WorkerReady,
-    /// A worker process ended.
-    WorkerDied,
-    /// A worker gets no further calls.
-    WorkerDraining,
-    /// An app could not be loaded in a worker.
-    AppFailed,
-    /// An app that had failed was loaded.
-    AppRecovered,
-    /// A call ran into its timeout.
-    CallTimedOut,
-    /// A reload began.
-    ReloadStarted,
-    /// A reload replaced every worker.
-    ReloadFinished,
-    /// A reload was given up.
-    ReloadFailed,
-    /// A pool has another size.
-    Scaled,
-    /// The arbiter drains.
-    Draining,
-}
-
-impl EventKind {
-    /// Whether an operator should look.
-    pub fn is_bad(self) -> bool {
-        matches!(self, Self::AppFailed | Self::CallTimedOut | Self::ReloadFailed)
-    }
-}
 
 /// One event.
 #[derive(Debug, Clone)]

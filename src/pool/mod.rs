@@ -29,7 +29,8 @@ use std::{
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use error::{ReloadError, ScaleError};
-pub use journal::{Event, EventKind};
+pub use journal::Event;
+pub use machine::EventKind;
 pub use machine::WorkerState;
 pub use snapshot::{AppSnapshot, Snapshot, WorkerSnapshot};
 

@@ -63,7 +63,6 @@ pub const CIRCLES: &[(&[&str], &str)] = &[
         ],
         "the simulated world and its parts",
     ),
-    (&["pool::journal", "pool::machine::turn"], "to be parted"),
     (
         &[
             "pool::machine::simulation::promises",

@@ -247,7 +247,10 @@ impl Machine {
             return vec![Action::Exit(1)];
         }
         let pause = self.life.start_again(ended, now);
-        vec![Action::Log(Remark::NextTry(pause))]
+        // The beat of this moment may have asked it, and it will not answer.
+        let mut actions = self.tell_watchdog();
+        actions.push(Action::Log(Remark::NextTry(pause)));
+        actions
     }
 
     fn start_if_due(&mut self, now: Instant) -> Option<Action> {

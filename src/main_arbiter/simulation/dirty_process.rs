@@ -40,8 +40,9 @@ pub(super) struct DirtyProcess {
     pub(super) has_booted: bool,
     /// Since when it could not answer.
     pub(super) mute_since: Option<Duration>,
-    /// Since when it can answer again.
+    /// Since when it can answer again, and since when it could not before that.
     pub(super) well_since: Duration,
+    was_mute_since: Option<Duration>,
     takes_signals: bool,
     drains: bool,
     frozen: bool,
@@ -63,6 +64,7 @@ impl DirtyProcess {
             has_booted: false,
             mute_since: None,
             well_since: Duration::ZERO,
+            was_mute_since: None,
             takes_signals: false,
             drains: false,
             frozen: false,
@@ -76,6 +78,13 @@ impl DirtyProcess {
     /// Whether it serves whoever connects.
     pub(super) fn serves(&self) -> bool {
         self.is_alive && self.is_admitted && self.has_booted && !self.frozen && !self.hung
+    }
+    /// It cannot answer from now on. A moment in which it could, but was not asked,
+    /// does not count.
+    fn is_mute_from(&mut self, now: Duration, slack: Duration) {
+        let just_well = now - self.well_since <= slack;
+        let since = self.was_mute_since.filter(|_| just_well).unwrap_or(now);
+        self.mute_since.get_or_insert(since);
     }
 
     fn is_mute(&self) -> bool {
@@ -213,18 +222,18 @@ impl World {
     }
 
     fn freeze_dirty(&mut self, id: DirtyId, time: Duration) {
-        let now = self.now;
+        let (now, slack) = (self.now, self.slack());
         let dirty = &mut self.dirties[id];
         dirty.frozen = true;
-        dirty.mute_since.get_or_insert(now);
+        dirty.is_mute_from(now, slack);
         self.dirty_later(id, time, Does::Thaw);
     }
 
     fn hang_dirty(&mut self, id: DirtyId, time: Option<Duration>) {
-        let now = self.now;
+        let (now, slack) = (self.now, self.slack());
         let dirty = &mut self.dirties[id];
         dirty.hung = true;
-        dirty.mute_since.get_or_insert(now);
+        dirty.is_mute_from(now, slack);
         if let Some(time) = time {
             self.dirty_later(id, time, Does::Recover);
         }
@@ -244,7 +253,7 @@ impl World {
             return;
         }
         dirty.well_since = now;
-        dirty.mute_since = None;
+        dirty.was_mute_since = dirty.mute_since.take();
         self.systemd.forgive(now);
         let dirty = &mut self.dirties[id];
         let (deferred, signals) =

@@ -62,7 +62,7 @@ impl Ledger {
 impl World {
     /// How much later than promised something may happen because nobody gets a
     /// core at once.
-    fn slack(&self) -> Duration {
+    pub(super) fn slack(&self) -> Duration {
         8 * self.plan.lag + Duration::from_millis(10)
     }
 

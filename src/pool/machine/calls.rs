@@ -10,7 +10,7 @@ use super::{
 use crate::{
     call::{Call, CallError, CallId, CallRequest, FromCaller, QueueBound, Reply},
     config::QueueLimits,
-    pool::journal::EventKind,
+    pool::machine::EventKind,
     worker::End,
 };
 
@@ -83,7 +83,8 @@ impl Machine {
     ) {
         let mut note = Note::event(EventKind::CallTimedOut, message);
         note.worker = self.fleet.worker(worker).map(|row| row.process);
-        note.app = self.dispatch.app_of(id).map(|app| self.fleet.app(app).path().to_owned());
+        let app = self.dispatch.app_of(id).and_then(|app| self.fleet.find_app(app));
+        note.app = app.map(|app| app.path().to_owned());
         turn.note(note);
     }
 

@@ -6,7 +6,7 @@ use super::{
     ids::PoolId,
     turn::{Note, Turn},
 };
-use crate::{config::DEFAULT_POOL, pool::journal::EventKind};
+use crate::{config::DEFAULT_POOL, pool::machine::EventKind};
 
 /// The most workers that a pool may have.
 const MOST: u32 = 4096;

@@ -6,7 +6,6 @@ use super::{Action, ids::WorkerId};
 use crate::{
     call::{CallError, Reply, WorkerRef},
     clock::Deadline,
-    pool::journal::EventKind,
     worker::Control,
 };
 
@@ -52,6 +51,42 @@ impl<'a> Turn<'a> {
     /// What this turn armed.
     pub fn due(&self) -> Deadline {
         self.due
+    }
+}
+
+/// What happened in the life of the arbiter, for watchers of events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventKind {
+    /// A worker process was started.
+    WorkerStarted,
+    /// A worker takes calls.
+    WorkerReady,
+    /// A worker process ended.
+    WorkerDied,
+    /// A worker gets no further calls.
+    WorkerDraining,
+    /// An app could not be loaded in a worker.
+    AppFailed,
+    /// An app that had failed was loaded.
+    AppRecovered,
+    /// A call ran into its timeout.
+    CallTimedOut,
+    /// A reload began.
+    ReloadStarted,
+    /// A reload replaced every worker.
+    ReloadFinished,
+    /// A reload was given up.
+    ReloadFailed,
+    /// A pool has another size.
+    Scaled,
+    /// The arbiter drains.
+    Draining,
+}
+
+impl EventKind {
+    /// Whether an operator should look.
+    fn is_bad(self) -> bool {
+        matches!(self, Self::AppFailed | Self::CallTimedOut | Self::ReloadFailed)
     }
 }
 

@@ -74,6 +74,11 @@ impl Fleet {
         &self.apps[&id]
     }
 
+    /// An app, unless its row is freed.
+    pub fn find_app(&self, id: AppId) -> Option<&App> {
+        self.apps.get(&id)
+    }
+
     /// An app to change.
     pub fn app_mut(&mut self, id: AppId) -> Option<&mut App> {
         self.apps.get_mut(&id)

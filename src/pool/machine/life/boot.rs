@@ -6,7 +6,7 @@ use super::super::{
     ids::{AppId, PoolId, SeatId, WorkerId},
     turn::{Level, Note, Turn},
 };
-use crate::{call::AppFailure, clock::Deadline, pool::journal::EventKind, worker::Control};
+use crate::{call::AppFailure, clock::Deadline, pool::machine::EventKind, worker::Control};
 
 /// How many lines of a traceback callers and `status` are shown.
 const TRACEBACK_LINES: usize = 6;
@@ -277,16 +277,30 @@ impl Machine {
     /// Gives every worker in a seat the apps that it lacks, unless a reload is
     /// going to replace it: its code may not know them.
     pub(in super::super) fn load_missing(&mut self, pool: PoolId, turn: &mut Turn<'_>) {
-        let lacks: Vec<(WorkerId, Vec<AppId>)> = (self.fleet.seats(pool))
+        let lacks: Vec<(WorkerId, AppId)> = (self.fleet.seats(pool))
             .filter(|(id, _)| !self.phase.is_replacing(*id))
-            .filter_map(|(_, seat)| Some((seat.occupant()?, seat.apps.clone())))
+            .filter_map(|(_, seat)| Some((self.fleet.worker(seat.occupant()?)?, seat)))
+            .flat_map(|(worker, seat)| {
+                let lacking = seat.apps.iter().filter(|app| !worker.apps.contains_key(app));
+                lacking.map(|app| (worker.id(), *app))
+            })
             .collect();
-        for (id, apps) in lacks {
+        for (id, app) in lacks {
+            // A reload that failed may have left it with a row of its own for the app.
+            let path = self.fleet.app(app).path();
+            let twin = self.fleet.app_of_worker(id, path);
             let Some(worker) = self.fleet.worker_mut(id) else { continue };
+            let nothing = Loaded::Failed { retry_at: turn.now.into(), backoff: Backoff::default() };
+            let loaded = twin.and_then(|twin| worker.apps.remove(&twin)).unwrap_or(nothing);
+            if twin.is_some() && worker.loading() == twin {
+                worker.set_loading(Some(app));
+            }
+            let serves = worker.is_serving() && matches!(loaded, Loaded::Ready);
+            worker.apps.insert(app, loaded);
             worker.may_retry = true;
-            for app in apps {
-                let (retry_at, backoff) = (turn.now.into(), Backoff::default());
-                worker.apps.entry(app).or_insert(Loaded::Failed { retry_at, backoff });
+            if serves {
+                self.dispatch.grant(id, app);
+                self.dispatch.feed_app(app, turn);
             }
         }
         turn.arm(turn.now);

@@ -12,7 +12,7 @@ use super::super::{
 use crate::{
     call::EndedBy,
     clock::Deadline,
-    pool::journal::EventKind,
+    pool::machine::EventKind,
     worker::{Control, Death},
 };
 

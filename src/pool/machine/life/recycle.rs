@@ -99,6 +99,8 @@ impl Machine {
         app: Option<AppId>,
         turn: &mut Turn<'_>,
     ) {
+        // The row of an app that a reload took out may be gone before its last call.
+        let app = app.filter(|app| self.fleet.find_app(*app).is_some());
         let rule = app.map(|app| self.fleet.app(app).config.recycle);
         let drawn = rule.and_then(|rule| self.draw_max_requests(&rule));
         let Some(worker) = self.fleet.worker_mut(id) else { return };

@@ -8,7 +8,7 @@ use super::super::{
     ids::{AppId, PoolId, SeatId, WorkerId},
     turn::{Level, Note, Turn},
 };
-use crate::{call::WorkerRef, config::PoolConfig, pool::journal::EventKind, worker::Control};
+use crate::{call::WorkerRef, config::PoolConfig, pool::machine::EventKind, worker::Control};
 
 impl Machine {
     /// Adds a pool of the configuration, with its apps; starts nothing.
@@ -161,6 +161,7 @@ impl Machine {
         let paths: Vec<String> = load.iter().map(path).collect();
         let Some(worker) = self.fleet.worker_mut(id) else { return };
         worker.may_retry = !later.is_empty();
+        worker.apps.extend(load.iter().map(|app| (*app, Loaded::Pending)));
         for (app, retry_at, backoff) in later {
             worker.apps.insert(app, Loaded::Failed { retry_at, backoff });
             turn.arm(retry_at);

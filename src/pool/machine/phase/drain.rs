@@ -12,7 +12,7 @@ use super::{
     },
     Phase,
 };
-use crate::{call::CallError, clock::Deadline, patience::WORKERS_CLOSE, pool::journal::EventKind};
+use crate::{call::CallError, clock::Deadline, patience::WORKERS_CLOSE, pool::machine::EventKind};
 
 /// Why a worker with calls is killed.
 const OVER: &str = "graceful_timeout passed";

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     call::CallError,
     config::{AppConfig, Config, PoolConfig, ReloadMode},
-    pool::{ReloadError, journal::EventKind},
+    pool::{ReloadError, machine::EventKind},
 };
 
 /// A reload in progress.
