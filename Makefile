@@ -152,16 +152,13 @@ lint: lint-version lint-rust lint-python lint-go lint-node lint-java lint-proto 
 lint-version:
 	tools/version
 
-# The documentation of the crate is for its users. That of the workspace is for those who work on it, and so has private
-# items and may link to them.
 lint-rust: $(DENY_READY)
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
 	for features in '' client worker; do \
 	    cargo clippy --locked --package dirtyd-client --no-default-features --features "$$features" -- -D warnings; \
 	done
-	RUSTDOCFLAGS='-D warnings' cargo doc --locked --package dirtyd-client --no-deps --all-features --quiet
-	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' \
+	RUSTDOCFLAGS='-D warnings' \
 	cargo doc --locked --workspace --no-deps --all-features --document-private-items --quiet
 	cargo deny --log-level error check bans licenses sources
 
