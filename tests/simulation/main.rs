@@ -6,6 +6,7 @@
 //! DURATION=60      for this long, in seconds
 //! FIRST=0          from this seed on
 //! STORY=4711       tells this seed alone
+//! WORLD=pool       in this world alone
 //! ```
 
 use std::{
@@ -31,6 +32,15 @@ const WORLDS: [(&str, Play); 2] = [
     }),
 ];
 
+/// The worlds that are asked for.
+fn worlds() -> Vec<(&'static str, Play)> {
+    let wanted = env::var("WORLD").unwrap_or_default();
+    let worlds = WORLDS.into_iter().filter(|(name, _)| wanted.is_empty() || wanted == *name);
+    let worlds: Vec<_> = worlds.collect();
+    assert!(!worlds.is_empty(), "WORLD: there is no world `{wanted}`");
+    worlds
+}
+
 /// Seeds that a thread takes at once.
 const BATCH: u64 = 64;
 
@@ -55,8 +65,12 @@ fn main() -> ExitCode {
     }
     let mut failed = 0;
     let mut passed = 0;
-    let share = seconds.checked_div(WORLDS.len() as u32).unwrap_or(seconds);
-    for (name, play) in WORLDS {
+    let worlds = worlds();
+    let share = match seconds {
+        Duration::MAX => seconds,
+        seconds => seconds / worlds.len() as u32,
+    };
+    for (name, play) in worlds {
         let started = Instant::now();
         let ran = run(play, first..first.saturating_add(seeds), started.checked_add(share));
         let took = started.elapsed().as_secs_f64();
@@ -74,7 +88,7 @@ fn main() -> ExitCode {
 /// Plays one seed in every world.
 fn tell(seed: u64) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
-    for (name, play) in WORLDS {
+    for (name, play) in worlds() {
         match play(seed) {
             Ok(events) => println!("{name}: seed {seed} keeps every promise, in {events} events"),
             Err(story) => {

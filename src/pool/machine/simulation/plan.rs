@@ -155,7 +155,10 @@ impl CallPlan {
             app: random.usize(0..APPS.len() + unknown),
             bytes: random.usize(0..9),
             deadline: maybe(random, 30, 5000),
-            leaves_after: maybe(random, 20, 3000),
+            leaves_after: match random.u8(0..20) {
+                0 => Some(Duration::ZERO),
+                _ => maybe(random, 20, 3000),
+            },
             runs: millis(random, 0..2000),
             end: match random.u32(0..20) {
                 0 => CallEnd::Crashes,
