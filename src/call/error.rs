@@ -71,7 +71,7 @@ impl fmt::Display for AppFailure {
 /// The limit that a call met which could not be queued.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QueueBound {
-    /// So many calls wait, as many as may.
+    /// The limit of waiting calls is reached; the limit.
     Calls(usize),
     /// More bytes than may would wait.
     Bytes {

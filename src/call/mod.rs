@@ -75,7 +75,7 @@ pub struct Call {
     pub deaths: u32,
 }
 
-/// After so many deaths of workers a call is not sent to another one, although
+/// After this number of deaths a call is not sent to another worker, although
 /// none has started it: it may be what they died of.
 pub const MOST_DEATHS: u32 = 2;
 

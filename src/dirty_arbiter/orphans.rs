@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     patience::AT_ONCE,
-    pool::{Event, EventKind},
+    pool::{Entry, EntryKind},
     process::{children::Adoption, pidfd},
 };
 
@@ -40,7 +40,7 @@ pub fn adopt() -> Shared {
 ///
 /// # Errors
 /// The reactor cannot watch SIGCHLD.
-pub fn follow(adoption: Shared, mut events: broadcast::Receiver<Event>) -> io::Result<()> {
+pub fn follow(adoption: Shared, mut events: broadcast::Receiver<Entry>) -> io::Result<()> {
     let mut child_ended = signal(SignalKind::child())?;
     tokio::spawn(async move {
         loop {
@@ -50,7 +50,7 @@ pub fn follow(adoption: Shared, mut events: broadcast::Receiver<Event>) -> io::R
                 event = events.recv() => match event.map(|event| event.kind) {
                     // By then the worker is reaped. Events that were missed may
                     // have been deaths.
-                    Ok(EventKind::WorkerDied) | Err(RecvError::Lagged(_)) => true,
+                    Ok(EntryKind::WorkerDied) | Err(RecvError::Lagged(_)) => true,
                     Ok(_) => false,
                     Err(RecvError::Closed) => return,
                 },

@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     lifeline::{Report, Word},
-    pool::{Event, EventKind, Health, PoolHandle, WorkerState},
+    pool::{Entry, EntryKind, Health, PoolHandle, WorkerState},
 };
 
 /// Whom the dirty arbiter reports to.
@@ -81,7 +81,7 @@ struct Task {
     gone: oneshot::Sender<()>,
     admit: Option<oneshot::Sender<()>>,
     reports: mpsc::Receiver<Report>,
-    events: broadcast::Receiver<Event>,
+    events: broadcast::Receiver<Entry>,
     health: watch::Receiver<Health>,
     pool: PoolHandle,
     /// The first workers have booted, or failed to.
@@ -111,11 +111,11 @@ impl Task {
                 Some(report) = self.reports.recv() => self.sink.tell(report).await,
                 event = self.events.recv() => match event.map(|event| event.kind) {
                     // Events that were missed may have been deaths.
-                    Ok(EventKind::WorkerDied) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                    Ok(EntryKind::WorkerDied) | Err(broadcast::error::RecvError::Lagged(_)) => {
                         self.sink.tell(Report::WorkerDied).await;
                         self.tell_health_once_booted().await;
                     }
-                    Ok(EventKind::WorkerReady) => self.tell_health_once_booted().await,
+                    Ok(EntryKind::WorkerReady) => self.tell_health_once_booted().await,
                     Ok(_) => {}
                     Err(broadcast::error::RecvError::Closed) => return,
                 },

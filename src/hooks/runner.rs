@@ -12,7 +12,7 @@ use super::{ArbiterFacts, Hooks, WorkerFacts};
 use crate::{
     config::Config,
     patience,
-    pool::{Event, EventKind},
+    pool::{Entry, EntryKind},
 };
 
 /// The number of hooks that wait for their turn; further ones are left out, and
@@ -67,7 +67,7 @@ impl Runner {
     }
 
     /// Runs the hooks of workers as the events come.
-    pub(crate) fn follow(&self, mut events: broadcast::Receiver<Event>) {
+    pub(crate) fn follow(&self, mut events: broadcast::Receiver<Entry>) {
         let Some(asks) = self.asks.clone() else { return };
         tokio::spawn(async move {
             loop {
@@ -96,11 +96,11 @@ impl Runner {
     }
 }
 
-fn pass_on(asks: &SyncSender<Ask>, event: Event) {
+fn pass_on(asks: &SyncSender<Ask>, event: Entry) {
     let Some(worker) = event.worker else { return };
     let ask = match event.kind {
-        EventKind::WorkerStarted => Ask::PostFork,
-        EventKind::WorkerDied => Ask::WorkerExit,
+        EntryKind::WorkerStarted => Ask::PostFork,
+        EntryKind::WorkerDied => Ask::WorkerExit,
         _ => return,
     };
     let mut message = event.message;
@@ -153,9 +153,9 @@ mod tests {
         }
     }
 
-    fn event(kind: EventKind, id: u64) -> Event {
+    fn event(kind: EntryKind, id: u64) -> Entry {
         let (worker, message) = (Some(WorkerRef { id, pid: 1 }), "why".to_owned());
-        Event { time: SystemTime::now(), kind, worker, app: None, pool: None, message }
+        Entry { time: SystemTime::now(), kind, worker, app: None, pool: None, message }
     }
 
     #[tokio::test]
@@ -168,10 +168,10 @@ mod tests {
         let (events, receiver) = broadcast::channel(8);
         runner.follow(receiver);
         for (kind, id) in [
-            (EventKind::WorkerStarted, 1),
-            (EventKind::WorkerReady, 1),
-            (EventKind::WorkerStarted, 2),
-            (EventKind::WorkerDied, 1),
+            (EntryKind::WorkerStarted, 1),
+            (EntryKind::WorkerReady, 1),
+            (EntryKind::WorkerStarted, 2),
+            (EntryKind::WorkerDied, 1),
         ] {
             events.send(event(kind, id)).expect("followed");
         }

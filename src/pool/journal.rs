@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use tokio::sync::broadcast;
 
-use super::machine::{EventKind, Level, Note};
+use super::machine::{EntryKind, Level, Note};
 use crate::call::WorkerRef;
 
 /// How many events a slow watcher may lag behind before it misses some.
@@ -13,11 +13,11 @@ const BACKLOG: usize = 1024;
 
 /// One event.
 #[derive(Debug, Clone)]
-pub struct Event {
+pub struct Entry {
     /// When.
     pub time: SystemTime,
     /// What.
-    pub kind: EventKind,
+    pub kind: EntryKind,
     /// The worker concerned.
     pub worker: Option<WorkerRef>,
     /// The app concerned.
@@ -31,7 +31,7 @@ pub struct Event {
 /// Where events go.
 #[derive(Debug)]
 pub struct Journal {
-    watchers: broadcast::Sender<Event>,
+    watchers: broadcast::Sender<Entry>,
 }
 
 impl Journal {
@@ -41,7 +41,7 @@ impl Journal {
     }
 
     /// What to subscribe to.
-    pub fn watchers(&self) -> broadcast::Sender<Event> {
+    pub fn watchers(&self) -> broadcast::Sender<Entry> {
         self.watchers.clone()
     }
 
@@ -62,7 +62,7 @@ impl Journal {
         if let Some(kind) = kind {
             let time = SystemTime::now();
             // Nobody watching is fine.
-            let _ = self.watchers.send(Event { time, kind, worker, app, pool, message });
+            let _ = self.watchers.send(Entry { time, kind, worker, app, pool, message });
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!   edge --Ask-------------> pool task --Control--> worker tasks
-//!        --credit, leaving->          <--Event----
+//!        --credit, leaving->          <--Entry----
 //! ```
 //!
 //! The task never awaits a worker and never awaits the edge. What is to be done
@@ -29,8 +29,8 @@ use std::{
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use error::{ReloadError, ScaleError};
-pub use journal::Event;
-pub use machine::EventKind;
+pub use journal::Entry;
+pub use machine::EntryKind;
 pub use machine::WorkerState;
 pub use snapshot::{AppSnapshot, Snapshot, WorkerSnapshot};
 
@@ -84,7 +84,7 @@ pub struct PoolHandle {
     asks: mpsc::Sender<Ask>,
     callers: CallerLine,
     next_call: Arc<AtomicU64>,
-    events: broadcast::Sender<Event>,
+    events: broadcast::Sender<Entry>,
     health: watch::Receiver<Health>,
 }
 
@@ -185,7 +185,7 @@ impl PoolHandle {
     }
 
     /// The events from now on.
-    pub fn events(&self) -> broadcast::Receiver<Event> {
+    pub fn events(&self) -> broadcast::Receiver<Entry> {
         self.events.subscribe()
     }
 

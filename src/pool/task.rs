@@ -76,7 +76,7 @@ impl Task {
     }
 
     /// What watchers of events subscribe to.
-    pub fn watchers(&self) -> broadcast::Sender<journal::Event> {
+    pub fn watchers(&self) -> broadcast::Sender<journal::Entry> {
         self.journal.watchers()
     }
 

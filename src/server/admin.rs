@@ -16,7 +16,7 @@ use super::{counter::Counter, status};
 use crate::{
     config::{Config, ConfigError},
     pool::{
-        AppSnapshot, Event, EventKind, PoolHandle, ScaleTo, Snapshot, WorkerSnapshot, WorkerState,
+        AppSnapshot, Entry, EntryKind, PoolHandle, ScaleTo, Snapshot, WorkerSnapshot, WorkerState,
     },
     process::memory::resident_bytes,
     proto::admin_server::Admin,
@@ -111,7 +111,7 @@ impl Admin for AdminService {
 }
 
 fn responses(
-    events: Receiver<Event>,
+    events: Receiver<Entry>,
 ) -> impl Stream<Item = Result<v1::WatchEventsResponse, Status>> {
     futures_util::stream::unfold(events, |mut events| async move {
         let event = match events.recv().await {
@@ -128,7 +128,7 @@ fn responses(
     })
 }
 
-fn event_response(event: Event) -> v1::WatchEventsResponse {
+fn event_response(event: Entry) -> v1::WatchEventsResponse {
     let (worker_id, worker_pid) = event.worker.map_or((0, 0), |worker| (worker.id, worker.pid));
     v1::WatchEventsResponse {
         time: Some(event.time.into()),
@@ -141,20 +141,20 @@ fn event_response(event: Event) -> v1::WatchEventsResponse {
     }
 }
 
-fn event_kind(kind: EventKind) -> v1::EventKind {
+fn event_kind(kind: EntryKind) -> v1::EventKind {
     match kind {
-        EventKind::WorkerStarted => v1::EventKind::WorkerStarted,
-        EventKind::WorkerReady => v1::EventKind::WorkerReady,
-        EventKind::WorkerDied => v1::EventKind::WorkerDied,
-        EventKind::WorkerDraining => v1::EventKind::WorkerDraining,
-        EventKind::AppFailed => v1::EventKind::AppFailed,
-        EventKind::AppRecovered => v1::EventKind::AppRecovered,
-        EventKind::CallTimedOut => v1::EventKind::CallTimedOut,
-        EventKind::ReloadStarted => v1::EventKind::ReloadStarted,
-        EventKind::ReloadFinished => v1::EventKind::ReloadFinished,
-        EventKind::ReloadFailed => v1::EventKind::ReloadFailed,
-        EventKind::Scaled => v1::EventKind::Scaled,
-        EventKind::Draining => v1::EventKind::Draining,
+        EntryKind::WorkerStarted => v1::EventKind::WorkerStarted,
+        EntryKind::WorkerReady => v1::EventKind::WorkerReady,
+        EntryKind::WorkerDied => v1::EventKind::WorkerDied,
+        EntryKind::WorkerDraining => v1::EventKind::WorkerDraining,
+        EntryKind::AppFailed => v1::EventKind::AppFailed,
+        EntryKind::AppRecovered => v1::EventKind::AppRecovered,
+        EntryKind::CallTimedOut => v1::EventKind::CallTimedOut,
+        EntryKind::ReloadStarted => v1::EventKind::ReloadStarted,
+        EntryKind::ReloadFinished => v1::EventKind::ReloadFinished,
+        EntryKind::ReloadFailed => v1::EventKind::ReloadFailed,
+        EntryKind::Scaled => v1::EventKind::Scaled,
+        EntryKind::Draining => v1::EventKind::Draining,
     }
 }
 

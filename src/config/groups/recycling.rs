@@ -24,9 +24,9 @@ pub struct Recycle {
 keys! {
     /// Recycling.
     pub struct Recycling {
-        /// replace a worker after so many calls; 0: never
+        /// replace a worker after this number of calls; 0: never
         max_requests: u64 = 0, reload();
-        /// up to so many calls more, drawn for each worker
+        /// up to this number of calls more, drawn for each worker
         max_requests_jitter: u64 = 0, reload();
         /// replace a worker after so long; 0: never
         max_lifetime: Seconds = Seconds::of(0), reload();

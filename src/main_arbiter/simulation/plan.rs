@@ -11,7 +11,7 @@ use crate::{
     patience::{self, SILENCE},
 };
 
-/// The longest story has so many moves.
+/// The number of moves of the longest story.
 pub(super) const MOST_MOVES: usize = 12;
 
 /// What the operator or fate does.
@@ -59,7 +59,7 @@ pub(super) struct Plan {
     pub(super) timeouts: Timeouts,
     /// How long a process may wait for a core.
     pub(super) lag: Duration,
-    /// How often something that may fail does: once in so many times.
+    /// How often something that may fail does: once in this number of times.
     pub(super) fails: u32,
     /// The moves and when, by number.
     pub(super) moves: Vec<(Duration, Move)>,

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     call::{Call, CallError, CallId, CallRequest, FromCaller, QueueBound, Reply},
     config::QueueLimits,
-    pool::machine::EventKind,
+    pool::machine::EntryKind,
     worker::End,
 };
 
@@ -81,7 +81,7 @@ impl Machine {
         message: String,
         turn: &mut Turn<'_>,
     ) {
-        let mut note = Note::event(EventKind::CallTimedOut, message);
+        let mut note = Note::event(EntryKind::CallTimedOut, message);
         note.worker = self.fleet.worker(worker).map(|row| row.process);
         let app = self.dispatch.app_of(id).and_then(|app| self.fleet.find_app(app));
         note.app = app.map(|app| app.path().to_owned());

@@ -33,7 +33,7 @@ use std::{sync::Arc, time::Instant};
 #[cfg(feature = "internals")]
 pub(crate) use dispatch::scheduler;
 pub use fleet::WorkerState;
-pub use turn::{EventKind, Level, Note};
+pub use turn::{EntryKind, Level, Note};
 
 use self::{
     dispatch::Dispatch,

@@ -6,7 +6,7 @@ use super::{
     ids::PoolId,
     turn::{Note, Turn},
 };
-use crate::{config::DEFAULT_POOL, pool::machine::EventKind};
+use crate::{config::DEFAULT_POOL, pool::machine::EntryKind};
 
 /// The most workers that a pool may have.
 const MOST: u32 = 4096;
@@ -37,7 +37,7 @@ impl Machine {
         }
         if wanted != before {
             let message = format!("pool `{name}` goes from {before} to {wanted} workers");
-            turn.note(Note::event(EventKind::Scaled, message).pool(&name));
+            turn.note(Note::event(EntryKind::Scaled, message).pool(&name));
             self.resize(id, wanted as usize, "its pool is scaled down", turn);
         }
         Ok((before, wanted))

@@ -56,7 +56,7 @@ impl<'a> Turn<'a> {
 
 /// What happened in the life of the arbiter, for watchers of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EventKind {
+pub enum EntryKind {
     /// A worker process was started.
     WorkerStarted,
     /// A worker takes calls.
@@ -83,7 +83,7 @@ pub enum EventKind {
     Draining,
 }
 
-impl EventKind {
+impl EntryKind {
     /// Whether an operator should look.
     fn is_bad(self) -> bool {
         matches!(self, Self::AppFailed | Self::CallTimedOut | Self::ReloadFailed)
@@ -107,7 +107,7 @@ pub struct Note {
     /// How bad it is.
     pub level: Level,
     /// What happened, if watchers are told.
-    pub kind: Option<EventKind>,
+    pub kind: Option<EntryKind>,
     /// The worker concerned.
     pub worker: Option<WorkerRef>,
     /// The app concerned.
@@ -119,12 +119,12 @@ pub struct Note {
 }
 
 impl Note {
-    fn new(level: Level, kind: Option<EventKind>, message: String) -> Self {
+    fn new(level: Level, kind: Option<EntryKind>, message: String) -> Self {
         Self { level, kind, worker: None, app: None, pool: None, message }
     }
 
     /// An event; how bad it is follows from its kind.
-    pub fn event(kind: EventKind, message: String) -> Self {
+    pub fn event(kind: EntryKind, message: String) -> Self {
         let level = if kind.is_bad() { Level::Warn } else { Level::Info };
         Self::new(level, Some(kind), message)
     }

@@ -51,7 +51,7 @@ impl<T> AppQueue<T> {
         self.bytes
     }
 
-    /// Whether a call of so many bytes may wait too. One that is larger than the
+    /// Whether a call of this size, in bytes, may wait too. One that is larger than the
     /// limit may wait alone: otherwise it could be served only by luck, when a
     /// worker is free just as it arrives.
     pub fn room_for(&self, bytes: u64) -> Result<(), Full> {

@@ -99,7 +99,7 @@ impl<T> Scheduler<T> {
         self.deadlines.len()
     }
 
-    /// Adds a worker with so many slots; it has no app yet.
+    /// Adds a worker with `threads` slots; it has no app yet.
     pub fn add_worker(&mut self, worker: WorkerId, threads: u32) {
         let slots =
             Slots { threads, load: 0, last_turn: 0, apps: BTreeSet::new(), accepting: true };
@@ -172,7 +172,7 @@ impl<T> Scheduler<T> {
         self.update_free(worker, |slots| slots.load = slots.load.saturating_sub(1));
     }
 
-    /// A call of so many bytes arrives.
+    /// A call arrives, of a size in bytes.
     pub fn submit(
         &mut self,
         app: AppId,

@@ -249,7 +249,7 @@ fn a_call_above_the_bytes_waits_alone_and_nothing_bounds_bytes_without_a_limit()
     assert_eq!(submit(&mut scheduler, 1, 8), Verdict::Queued, "it may wait alone");
     assert_eq!(submit(&mut scheduler, 2, 0), Verdict::Full(Full::Bytes, ()));
     scheduler.take(AppId(0), CallId(1));
-    assert_eq!(submit(&mut scheduler, 3, 7), Verdict::Queued, "as many as may");
+    assert_eq!(submit(&mut scheduler, 3, 7), Verdict::Queued, "the queue has room for it");
     assert_eq!(submit(&mut scheduler, 4, 0), Verdict::Queued);
     scheduler.set_app(AppId(0), QueueLimits { calls: 3, bytes: None });
     assert_eq!(submit(&mut scheduler, 5, u64::MAX >> 1), Verdict::Queued);

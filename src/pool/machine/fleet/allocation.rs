@@ -7,7 +7,7 @@ use super::super::ids::AppId;
 pub enum Share {
     /// In all of them.
     All,
-    /// In so many, or all if there are fewer.
+    /// In this number of seats, or in all if there are fewer.
     Seats(u32),
     /// Not known before the app's class was imported; until then in the seat
     /// that is going to import it, the first.

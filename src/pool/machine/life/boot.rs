@@ -6,7 +6,7 @@ use super::super::{
     ids::{AppId, PoolId, SeatId, WorkerId},
     turn::{Level, Note, Turn},
 };
-use crate::{call::AppFailure, clock::Deadline, pool::machine::EventKind, worker::Control};
+use crate::{call::AppFailure, clock::Deadline, pool::machine::EntryKind, worker::Control};
 
 /// How many lines of a traceback callers and `status` are shown.
 const TRACEBACK_LINES: usize = 6;
@@ -147,7 +147,7 @@ impl Machine {
         row.last_error = None;
         let path = row.path();
         let message = format!("app `{path}` is loaded in {process} and served from now on");
-        let note = Note::event(EventKind::AppRecovered, message);
+        let note = Note::event(EntryKind::AppRecovered, message);
         turn.note(note.worker(process).app(path).pool(&pool));
     }
 
@@ -183,7 +183,7 @@ impl Machine {
         let path = row.path();
         let traceback = failure.traceback.trim_end();
         let message = format!("app `{path}` failed to load in {process}; {next}\n{traceback}");
-        turn.note(Note::event(EventKind::AppFailed, message).worker(process).app(path).pool(&pool));
+        turn.note(Note::event(EntryKind::AppFailed, message).worker(process).app(path).pool(&pool));
     }
 
     /// The first list of a worker is done.
@@ -197,7 +197,7 @@ impl Machine {
         let (ready, apps) = (worker.ready_apps().count(), worker.apps.len());
         let pool = &self.fleet.pool(seat.pool).config.name;
         let message = format!("{process} is ready after {age:.1?} with {ready} of {apps} apps");
-        turn.note(Note::event(EventKind::WorkerReady, message).worker(process).pool(pool));
+        turn.note(Note::event(EntryKind::WorkerReady, message).worker(process).pool(pool));
         match claim {
             Claim::Holder => {
                 self.open_worker(id, turn);

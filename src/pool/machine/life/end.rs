@@ -12,7 +12,7 @@ use super::super::{
 use crate::{
     call::EndedBy,
     clock::Deadline,
-    pool::machine::EventKind,
+    pool::machine::EntryKind,
     worker::{Control, Death},
 };
 
@@ -34,7 +34,7 @@ impl Machine {
         let running = self.dispatch.load(id);
         let pool = &self.fleet.pool(pool).config.name;
         let message = format!("{process} drains: {why}; it finishes {running} calls and exits");
-        turn.note(Note::event(EventKind::WorkerDraining, message).worker(process).pool(pool));
+        turn.note(Note::event(EntryKind::WorkerDraining, message).worker(process).pool(pool));
     }
 
     /// A worker ends now, whatever it does.
@@ -102,7 +102,7 @@ impl Machine {
             true => Level::Info,
             false => Level::Warn,
         };
-        let mut note = Note::event(EventKind::WorkerDied, message).at(level);
+        let mut note = Note::event(EntryKind::WorkerDied, message).at(level);
         note.app.clone_from(&death.loading);
         turn.note(note.worker(process).pool(pool));
     }
@@ -187,7 +187,7 @@ impl Machine {
         let message = format!(
             "app `{path}` has no worker left: {why}; its calls are refused until the next one starts, in {pause:.1?}"
         );
-        turn.note(Note::event(EventKind::AppFailed, message).app(path).pool(pool));
+        turn.note(Note::event(EntryKind::AppFailed, message).app(path).pool(pool));
     }
 
     /// A worker that had left its seat is gone; a swap now starts the new one.

@@ -1,5 +1,5 @@
-//! Replacing workers that work: after so many calls, so long, or so much memory.
-//! The replacement is ready first, the old one drains after.
+//! Replacing workers that work, because of the calls that they have served, their
+//! age or their memory. The replacement is ready first; then the old one drains.
 
 use std::time::{Duration, Instant};
 

@@ -8,7 +8,7 @@ use super::super::{
     ids::{AppId, PoolId, SeatId, WorkerId},
     turn::{Level, Note, Turn},
 };
-use crate::{call::WorkerRef, config::PoolConfig, pool::machine::EventKind, worker::Control};
+use crate::{call::WorkerRef, config::PoolConfig, pool::machine::EntryKind, worker::Control};
 
 impl Machine {
     /// Adds a pool of the configuration, with its apps; starts nothing.
@@ -133,7 +133,7 @@ impl Machine {
         let paths: Vec<&str> = apps.iter().map(|app| self.fleet.app(*app).path()).collect();
         let loads = if paths.is_empty() { "no app".to_owned() } else { paths.join(", ") };
         let message = format!("started {process} in pool `{name}`; it loads {loads}");
-        turn.note(Note::event(EventKind::WorkerStarted, message).worker(process).pool(name));
+        turn.note(Note::event(EntryKind::WorkerStarted, message).worker(process).pool(name));
         self.dispatch.add_worker(id, threads);
         match is_leaving {
             true => self.dispatch.retire(id), // it was sent away before it was there

@@ -12,7 +12,7 @@ use super::{
     },
     Phase,
 };
-use crate::{call::CallError, clock::Deadline, patience::WORKERS_CLOSE, pool::machine::EventKind};
+use crate::{call::CallError, clock::Deadline, patience::WORKERS_CLOSE, pool::machine::EntryKind};
 
 /// Why a worker with calls is killed.
 const OVER: &str = "graceful_timeout passed";
@@ -53,7 +53,7 @@ impl Machine {
         self.phase = Phase::Draining(Drain { deadline, step: Step::Open });
         let left = Deadline::At(deadline).left(turn.now);
         let message = format!("draining: {} calls have {left:.1?} to end", self.dispatch.calls());
-        turn.note(Note::event(EventKind::Draining, message));
+        turn.note(Note::event(EntryKind::Draining, message));
         turn.arm(deadline);
     }
 

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     call::CallError,
     config::{AppConfig, Config, PoolConfig, ReloadMode},
-    pool::{ReloadError, machine::EventKind},
+    pool::{ReloadError, machine::EntryKind},
 };
 
 /// A reload in progress.
@@ -73,7 +73,7 @@ impl Machine {
             .map(|(id, _)| id)
             .collect();
         let message = format!("{scope}: replacing {} workers one by one", waiting.len());
-        turn.note(scope.note(Note::event(EventKind::ReloadStarted, message)));
+        turn.note(scope.note(Note::event(EntryKind::ReloadStarted, message)));
         let added = rollback.added_pools.clone();
         let (current, replaced) = (None, 0);
         let reload = Reload { scope, waiting, current, replaced, sizes, leaving, rollback };
@@ -288,7 +288,7 @@ impl Machine {
         self.start_housekeeping(turn);
         let (scope, replaced) = (reload.scope, reload.replaced);
         let message = format!("{scope} finished: {replaced} workers replaced");
-        turn.note(scope.note(Note::event(EventKind::ReloadFinished, message)));
+        turn.note(scope.note(Note::event(EntryKind::ReloadFinished, message)));
         turn.act(Action::Reloaded(Ok(replaced)));
     }
 
@@ -307,7 +307,7 @@ impl Machine {
             (ReloadMode::Surge, _) => "the others stay",
         };
         let message = format!("{scope} given up{after}, {next}: {why}");
-        turn.note(scope.note(Note::event(EventKind::ReloadFailed, message.clone())));
+        turn.note(scope.note(Note::event(EntryKind::ReloadFailed, message.clone())));
         match replaced {
             0 => self.roll_back(rollback, turn),
             _ => self.keep_half(rollback, turn),

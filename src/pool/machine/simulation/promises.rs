@@ -134,7 +134,7 @@ pub fn waiting(machine: &Machine, path: &str) -> usize {
     queue.map_or(0, super::super::dispatch::AppQueue::len)
 }
 
-/// A call was submitted while so many waited.
+/// A call was submitted while `before` calls waited.
 pub fn queue_is_bounded(machine: &Machine, path: &str, before: usize) -> Kept {
     let Some(app) = machine.fleet.named(path) else { return Ok(()) };
     let (now, limit) = (waiting(machine, path), machine.fleet.app(app).config.queue.calls);
