@@ -21,5 +21,6 @@ pub use crate::{
 pub mod simulation {
     pub use crate::{
         main_arbiter::simulation::story as main_arbiter, pool::machine::simulation::story as pool,
+        worker::machine::simulation::story as worker,
     };
 }

@@ -111,7 +111,7 @@ pub struct Chunks {
 
 impl Chunks {
     /// The number of items that wait to be read.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "internals"))]
     pub fn len(&self) -> usize {
         self.items.len()
     }

@@ -35,6 +35,8 @@ mod ladder;
 mod loading;
 mod overdue;
 mod pulse;
+#[cfg(any(test, feature = "internals"))]
+pub(crate) mod simulation;
 mod slot;
 mod stage;
 #[cfg(test)]

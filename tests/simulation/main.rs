@@ -23,10 +23,11 @@ use dirtyd::internals::simulation;
 type Play = fn(u64) -> Result<u64, String>;
 
 /// The machines that are simulated, by name.
-const WORLDS: [(&str, Play); 2] = [
+const WORLDS: [(&str, Play); 3] = [
     ("pool", |seed| {
         simulation::pool(seed).map(|stats| stats.events).map_err(|failure| failure.to_string())
     }),
+    ("worker", |seed| simulation::worker(seed).map_err(|failure| failure.to_string())),
     ("main arbiter", |seed| {
         simulation::main_arbiter(seed).map(|stats| stats.events).map_err(|told| told.to_string())
     }),

@@ -3,6 +3,6 @@
 mod boot;
 mod calls;
 mod exit;
-mod property;
-mod rig;
 mod slot;
+
+use super::simulation::rig;

@@ -16,15 +16,19 @@ use tokio::sync::oneshot;
 
 use crate::{
     call::{
-        Call, CallError, CallId, CallRequest, Chunks, Credit, EndedBy, Peer, Reply, StreamItem,
-        WorkerRef, reply_channel, stream_channel,
+        Call, CallError, CallId, CallRequest, Chunks, Credit, Peer, Reply, StreamItem, WorkerRef,
     },
     clock::Deadline,
     config::{Config, PoolConfig, Raw, Window},
     worker::{
-        Control, Death, Report, WorkerSpec,
+        Control, Report, WorkerSpec,
         machine::{Action, Event, Level, Machine},
     },
+};
+#[cfg(test)]
+use crate::{
+    call::{EndedBy, reply_channel, stream_channel},
+    worker::Death,
 };
 
 pub const WORKER: WorkerRef = WorkerRef { id: 1, pid: 77 };
@@ -189,6 +193,41 @@ impl Rig {
         self.on(Event::Frame(Some(kind)));
     }
 
+    pub fn call(&self, id: u64, reply: Reply, caller_deadline: Deadline) -> Call {
+        let request = CallRequest {
+            app: APP.to_owned(),
+            action: "act".to_owned(),
+            payload: Bytes::from_static(b"payload"),
+            arrived: self.now,
+            peer: Peer::Unknown,
+            caller_deadline,
+            request_id: "r".to_owned(),
+            metadata: Vec::new(),
+        };
+        Call { id: CallId(id), request, timeout: TIMEOUT, reply, deaths: 0 }
+    }
+
+    /// The next item of a stream; `None` if there is none.
+    pub fn next(&mut self, id: u64) -> Option<StreamItem> {
+        let Some(Caller::Stream(chunks, credit)) = self.callers.get_mut(&id) else { return None };
+        let item = chunks.next().now_or_never().flatten();
+        if let Some(StreamItem::Chunk(chunk)) = &item {
+            credit.chunks += 1;
+            credit.bytes += chunk.len() as u64;
+        }
+        item
+    }
+
+    /// Whether it was killed, with this in the reason.
+    pub fn was_killed(&self, why: &str) -> bool {
+        let killing = |text: &String| text.starts_with("killing") && text.contains(why);
+        self.done.iter().any(killing) && self.done.iter().any(|done| done == "kill")
+    }
+}
+
+/// What single tests need besides.
+#[cfg(test)]
+impl Rig {
     /// The socket takes all that was sent.
     pub fn write_all(&mut self) {
         self.on(Event::Written(self.requests));
@@ -236,20 +275,6 @@ impl Rig {
         self.tell(Control::Start(self.call(id, reply, caller_deadline)));
     }
 
-    pub fn call(&self, id: u64, reply: Reply, caller_deadline: Deadline) -> Call {
-        let request = CallRequest {
-            app: APP.to_owned(),
-            action: "act".to_owned(),
-            payload: Bytes::from_static(b"payload"),
-            arrived: self.now,
-            peer: Peer::Unknown,
-            caller_deadline,
-            request_id: "r".to_owned(),
-            metadata: Vec::new(),
-        };
-        Call { id: CallId(id), request, timeout: TIMEOUT, reply, deaths: 0 }
-    }
-
     /// The caller leaves; its ticket says so.
     pub fn cancel(&mut self, id: u64) {
         self.callers.insert(id, Caller::Gone);
@@ -264,28 +289,11 @@ impl Rig {
         }
     }
 
-    /// The next item of a stream; `None` if there is none.
-    pub fn next(&mut self, id: u64) -> Option<StreamItem> {
-        let Some(Caller::Stream(chunks, credit)) = self.callers.get_mut(&id) else { return None };
-        let item = chunks.next().now_or_never().flatten();
-        if let Some(StreamItem::Chunk(chunk)) = &item {
-            credit.chunks += 1;
-            credit.bytes += chunk.len() as u64;
-        }
-        item
-    }
-
     /// The reader returns the credit for what it has read.
     pub fn return_credit(&mut self, id: u64) {
         if let Some(Caller::Stream(_, credit)) = self.callers.get_mut(&id) {
             let credit = std::mem::take(credit);
             self.tell(Control::Credit(CallId(id), credit));
         }
-    }
-
-    /// Whether it was killed, with this in the reason.
-    pub fn was_killed(&self, why: &str) -> bool {
-        let killing = |text: &String| text.starts_with("killing") && text.contains(why);
-        self.done.iter().any(killing) && self.done.iter().any(|done| done == "kill")
     }
 }
