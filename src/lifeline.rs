@@ -90,7 +90,7 @@ impl Lifeline {
         UnixStream::from(fd)
     }
 
-    /// Says a word. A full socket means that hundreds of pings are unanswered; one
+    /// Sends a word. A full socket means that hundreds of pings are unanswered; one
     /// more would not help, and no child that is to be admitted was ever pinged
     /// so often.
     pub fn say(&self, word: Word) {

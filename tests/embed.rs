@@ -51,7 +51,7 @@ impl Program {
         fs::read_to_string(self.dir.path().join("log")).expect("file")
     }
 
-    /// Waits until its hooks have told so many lines.
+    /// Waits until its hooks have written this number of lines.
     async fn tells(&self, lines: usize) -> Vec<String> {
         let told = async || Some(self.told()).filter(|told| told.len() >= lines);
         eventually(LIMIT, &format!("{lines} lines are told"), told).await

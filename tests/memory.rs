@@ -30,7 +30,7 @@ async fn processes(daemon: &Daemon) -> [i32; 2] {
     [status.arbiter.as_ref().expect("arbiter").pid, pids(&status)[0]]
 }
 
-/// One message of so many bytes there, and one back.
+/// One message of this size there, and one back.
 async fn there_and_back(daemon: &Daemon, size: usize) {
     let payload = Value::Bytes(vec![7; size].into());
     let result = daemon.client().execute("lab:Lab", "echo", args![payload.clone()]).await;

@@ -76,7 +76,7 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One measurement of so many callers over one connection.
+/// One measurement of a number of callers over one connection.
 async fn echo(socket: &Path, callers: usize) -> anyhow::Result<Json> {
     let args = vec![Value::Bytes(vec![0; SIZE].into())];
     let ask = Ask { app: "bench:Bench".to_owned(), action: "echo".to_owned(), args };

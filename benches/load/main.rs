@@ -72,7 +72,7 @@ struct Calls {
     /// So much of the time at the start is not counted
     #[arg(long, default_value_t = 0.2)]
     warmup: f64,
-    /// Exactly so many calls, instead of a time
+    /// Exactly this number of calls, instead of a time
     #[arg(long)]
     calls: Option<usize>,
     #[arg(long, default_value = "bench:Bench")]
@@ -82,7 +82,7 @@ struct Calls {
     /// Integer arguments
     #[arg(long = "int")]
     ints: Vec<i64>,
-    /// A last argument of so many bytes
+    /// A last argument of this size in bytes
     #[arg(long)]
     size: Option<usize>,
 }

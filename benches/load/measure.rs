@@ -17,7 +17,7 @@ const PATIENCE: usize = 20;
 /// When to stop.
 #[derive(Debug, Clone, Copy)]
 pub enum Limit {
-    /// After so many calls, of all callers together.
+    /// After this number of calls, of all callers together.
     Calls(usize),
     /// After a time, the first part of which is not counted.
     Time { warmup: Duration, counted: Duration },

@@ -70,7 +70,7 @@ impl Pool {
         self.scheduler.submit(app, CallId(self.next), deadline.into(), SIZE, self.next)
     }
 
-    /// Takes every slot, and lets so many calls wait behind.
+    /// Takes every slot, and lets a number of calls wait behind.
     fn fill(&mut self, waiting: u64) {
         for _ in 0..self.workers {
             assert!(matches!(self.submit(), Verdict::Assigned(..)));

@@ -28,7 +28,7 @@ func WithMetadata(key, value string) Option {
 	return func(s *settings) { s.metadata = append(slices.Clip(s.metadata), key, value) }
 }
 
-// WithRetry makes up to so many attempts at a call which certainly had not
+// WithRetry makes at most this number of attempts at a call which certainly had not
 // started: the queue was full, no worker could serve, the arbiter was about to
 // end, or there was no connection. It waits as long as the arbiter asks for,
 // and gives up at once where the context would end before.

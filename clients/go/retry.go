@@ -31,7 +31,7 @@ func attempt[T any](ctx context.Context, c *Client, request *dirtyv1.ExecuteRequ
 	}
 }
 
-// delay is the time to wait after so many attempts: what the arbiter asked for,
+// delay is the time to wait after a number of attempts: what the arbiter asked for,
 // or exponentially more; spread, so that callers do not come back together.
 func delay(made int, asked time.Duration) time.Duration {
 	base := min(firstDelay<<min(made-1, 10), maxDelay)

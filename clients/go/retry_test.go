@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// refuseFirst fails so many calls of either method; it counts all.
+// refuseFirst fails the first calls of either method; it counts all.
 func refuseFirst(calls *atomic.Int64, times int64, err error) fake {
 	return fake{
 		execute: func(context.Context, *dirtyv1.ExecuteRequest) (*dirtyv1.ExecuteResponse, error) {

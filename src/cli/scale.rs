@@ -12,7 +12,7 @@ use super::connect::{Target, block_on, explain};
 /// `dirtyd scale`.
 #[derive(Debug, clap::Args)]
 pub struct Scale {
-    /// How many workers the pool shall have
+    /// The number of workers that the pool should have
     workers: u32,
     /// The pool [default: the default pool]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]

@@ -93,7 +93,7 @@ pub fn restart<T>() -> Rules<T> {
 }
 
 impl<T> Rules<T> {
-    /// Says in words what holds where nothing is written.
+    /// Describes in words what holds where nothing is written.
     pub fn unset(self, words: &'static str) -> Self {
         Self { unset: words, ..self }
     }

@@ -113,7 +113,7 @@ impl PidFile {
         file.write_all(format!("{}\n", std::process::id()).as_bytes())
     }
 
-    /// Gives the file another name; a file of that name is replaced.
+    /// Renames the file; a file of that name is replaced.
     ///
     /// # Errors
     /// The file system refuses.

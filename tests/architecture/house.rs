@@ -62,7 +62,7 @@ pub fn is_in(path: &[String], room: &str) -> bool {
     rest.is_some_and(|rest| room.is_empty() || rest.is_empty() || rest.starts_with("::"))
 }
 
-/// Says that a module uses what it should not.
+/// Reports that a module uses what it should not.
 pub fn complaint(from: &[String], used: &[String]) -> String {
     format!("{} uses {}", name(from), used.join("::"))
 }

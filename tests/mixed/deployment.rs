@@ -43,7 +43,7 @@ impl Deployment {
         pids(&self.status().await)
     }
 
-    /// Gives a pool another size, and waits until it has it.
+    /// Scales a pool, and waits until it has the new size.
     pub async fn scale(&self, pool: &str, workers: usize) -> Pids {
         let request = ScaleRequest { pool: pool.to_owned(), workers: workers as u32 };
         self.admin().scale(request).await.expect("it can have that size");
@@ -58,7 +58,7 @@ impl Deployment {
         self.settled(pool, WORKERS).await
     }
 
-    /// Waits until a pool has so many workers, all ready.
+    /// Waits until a pool has this number of workers, all ready.
     async fn settled(&self, pool: &str, workers: usize) -> Pids {
         let settled = |status: &StatusResponse| {
             let of_pool = || status.workers.iter().filter(|worker| worker.pool == pool);

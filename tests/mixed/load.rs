@@ -59,7 +59,7 @@ impl Load {
         Self { stop, callers, tallies }
     }
 
-    /// Waits until every pool has served so many more calls and streams; none may
+    /// Waits until every pool has served this number of further calls and streams; none may
     /// have failed.
     pub async fn serve(&self, more: u64) {
         for (pool, tally) in &self.tallies {

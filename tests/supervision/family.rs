@@ -90,7 +90,7 @@ impl Family {
             .await;
     }
 
-    /// Checks in the log that, once so many workers were ready, never fewer were:
+    /// Checks in the log that, once `whole` workers were ready, never fewer were:
     /// whatever replaced one was ready before that one drained.
     pub fn never_fewer_ready(&self, whole: usize) {
         let (log, mut ready, mut was_whole) = (self.log(), BTreeSet::new(), false);

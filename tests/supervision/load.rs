@@ -75,7 +75,7 @@ impl Load {
         Self { stop, callers, tally }
     }
 
-    /// Waits until so many more calls were served.
+    /// Waits until this number of further calls were served.
     pub async fn serve(&self, more: u64) {
         let wanted = self.tally.served.get() + more;
         crate::support::eventually(crate::support::LIMIT, "more calls are served", async || {

@@ -12,7 +12,7 @@ use crate::{
     support::{LIMIT, eventually, pids},
 };
 
-/// Serves a load until so many workers have been started; no call may fail, and
+/// Serves a load until a number of workers have been started; no call may fail, and
 /// no worker be missing meanwhile.
 async fn under_load(workers: usize, rule: &str, started: u64) -> Family {
     let family =

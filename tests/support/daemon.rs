@@ -36,7 +36,7 @@ pub struct Daemon {
 
 impl Daemon {
     /// Starts one with this configuration, and waits until every app is served
-    /// by every worker that shall have it.
+    /// by every worker that should have it.
     pub async fn start(config: &str) -> Self {
         let daemon = Self::launch(config).await;
         daemon.ready().await;
@@ -101,7 +101,7 @@ impl Daemon {
         self.answers().await;
     }
 
-    /// Waits until every app is served by every worker that shall have it.
+    /// Waits until every app is served by every worker that should have it.
     pub async fn ready(&self) {
         self.until("all apps are served", |status| {
             status.workers.iter().all(|worker| worker.state() == WorkerState::Ready)

@@ -70,7 +70,7 @@ impl Arbiter {
         Self { dir, version, socket, child, stack_dump_signal: 0, calls: 0, credit }
     }
 
-    /// A worker that was welcomed with so many threads.
+    /// A worker that was welcomed with `threads` threads.
     pub fn greeted(runtime: &Runtime, threads: u32) -> Self {
         let mut arbiter = Self::start(runtime);
         arbiter.hello();
@@ -98,7 +98,7 @@ impl Arbiter {
         }
     }
 
-    /// The settings of a worker with so many threads.
+    /// The settings of a worker with `threads` threads.
     pub fn welcome(&self, threads: u32) -> Welcome {
         Welcome {
             protocol_version: self.version,

@@ -11,13 +11,13 @@ use crate::config::{
 /// When to replace a worker that works; each rule is optional.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Recycle {
-    /// After so many calls.
+    /// After this number of calls.
     pub max_requests: Option<u64>,
-    /// Up to so many calls more, drawn for each worker.
+    /// Up to this number of calls more, drawn for each worker.
     pub max_requests_jitter: u64,
     /// After so long.
     pub max_lifetime: Option<Duration>,
-    /// Above so many bytes of resident memory.
+    /// Above this size of resident memory, in bytes.
     pub max_memory: Option<u64>,
 }
 

@@ -44,7 +44,7 @@ impl Deadline {
     }
 }
 
-/// Makes a call, and so many times again if it certainly had not started.
+/// Makes a call, and repeats it up to a number of times if it certainly had not started.
 ///
 /// One attempt comes on top, for a call that a closing connection refused
 /// unseen: an arbiter that is upgraded or reloaded crosses such a call on the

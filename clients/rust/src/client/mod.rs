@@ -61,7 +61,7 @@ impl Client {
         self
     }
 
-    /// The same connection; a call is tried up to so many times again if it
+    /// The same connection; a call is tried again up to this number of times if it
     /// certainly had not started: the queue was full, no worker could serve, the
     /// arbiter was about to end, or there was no connection. It waits as long as
     /// the arbiter asks for, within the deadline.

@@ -23,7 +23,7 @@ pub struct AppError {
 }
 
 impl AppError {
-    /// An error of the app's own: its type as callers shall know it, and a
+    /// An error of the app's own: its type as callers know it, and a
     /// message for people.
     #[track_caller]
     pub fn new(exception_type: &str, message: impl Into<String>) -> Self {
@@ -42,7 +42,7 @@ impl AppError {
         Self::refusal(ErrorKind::ResultNotSerializable, message.into())
     }
 
-    /// The same, with the gRPC code that the caller shall see.
+    /// The same, with the gRPC code that the caller sees.
     #[must_use]
     pub fn with_code(mut self, code: Code) -> Self {
         self.failure.code = code as i32;
@@ -103,7 +103,7 @@ impl fmt::Display for AppError {
     }
 }
 
-/// The text up to so many bytes.
+/// The text, cut to a number of bytes.
 fn head(mut text: String, limit: usize) -> String {
     text.truncate(text.floor_char_boundary(limit));
     text

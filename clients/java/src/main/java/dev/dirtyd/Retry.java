@@ -29,7 +29,7 @@ public record Retry(int attempts, Duration delay) {
         return new Retry(attempts, Duration.ofMillis(50));
     }
 
-    /** The wait after so many attempts of which the last failed so; empty if there is to be no other. */
+    /** The wait before the next attempt; empty if there should be none. */
     Optional<Duration> after(int tried, DirtyException error) {
         if (tried >= attempts || !error.isSafeToRetry()) {
             return Optional.empty();
@@ -39,7 +39,7 @@ public record Retry(int attempts, Duration delay) {
         Duration wait = error.retryAfter()
                 .filter(asked -> asked.compareTo(shortened) > 0)
                 .orElse(shortened);
-        // Callers that were refused together shall not come back together.
+        // Callers that were refused together should not come back together.
         return Optional.of(wait.plusNanos(
                 (long) (wait.toNanos() * ThreadLocalRandom.current().nextDouble(0.25))));
     }
