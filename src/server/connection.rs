@@ -5,6 +5,8 @@
 //!                                                  ├─ HTTP/1 ─> an answer in words
 //!                                                  └─ else   ─> closed
 //! ```
+//!
+//! Its end lingers until the client has seen it.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -19,11 +21,12 @@ use super::{
     counter::Counted,
     http1::Notice,
     http2,
+    linger::LingeringClose,
     listener::Arrival,
     preface::{self, Opening, Protocol},
     router::Router,
 };
-use crate::{call::Peer, config::Limits};
+use crate::{call::Peer, config::Limits, patience::CONNECTIONS_CLOSE};
 
 /// How long a connection may take until it is clear who connects and which
 /// protocol it speaks; each of the two has this time.
@@ -57,6 +60,7 @@ pub async fn run(
             );
         }
     };
+    let stream = LingeringClose::new(stream, CONNECTIONS_CLOSE);
     // A peer that may not connect at all learns that first.
     match shared.admission.check(&peer).and(place) {
         Ok(_counted) => serve(stream, peer, &shared, watcher).await,

@@ -169,3 +169,31 @@ async fn an_opening_without_end_does_not_hold_its_connection() {
     assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
     assert_eq!(served.open(), 0, "the places are free again");
 }
+
+/// Clients of HTTP/2 go on writing while they read what they were sent; one whose
+/// write fails drops the rest.
+#[tokio::test]
+async fn a_client_may_write_until_it_has_seen_the_end() {
+    const PING: u8 = 6;
+    let served = Served::start(|_| {});
+    let mut client = served.connect(async { user(7) }).await;
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("sent");
+    client.write_all(&settings).await.expect("sent");
+    // It is served, before it is asked to end.
+    let mut head = [0; 9];
+    client.read_exact(&mut head).await.expect("its settings");
+    client.read_exact(&mut vec![0; usize::from(head[2])]).await.expect("its settings");
+    served.stop.send(()).expect("it serves");
+    while client.read_exact(&mut head).await.is_ok() {
+        let mut payload = vec![0; usize::from(head[2])];
+        client.read_exact(&mut payload).await.expect("a frame");
+        if (head[3], head[4]) == (PING, 0) {
+            let answer = [&[0, 0, 8, PING, 1, 0, 0, 0, 0], &payload[..]].concat();
+            client.write_all(&answer).await.expect("sent");
+        }
+    }
+    client.write_all(&settings).await.expect("somebody still reads");
+    drop(client);
+    served.task.await.expect("no panic");
+}

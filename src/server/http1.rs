@@ -1,16 +1,11 @@
 //! What a client of HTTP/1 gets: one answer in words, because a person with
 //! curl should read why nothing else comes.
 
-use std::{io, time::Duration};
+use std::io;
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
 use super::admission::Refusal;
-
-/// How long, and for how many bytes, the rest of the request is read before the
-/// connection is closed: a close with unread bytes would take the answer away.
-const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: u64 = 64 * 1024;
 
 /// An answer in words.
 #[derive(Debug)]
@@ -43,7 +38,7 @@ impl Notice {
     /// The client does not take the answer.
     pub async fn send<S>(self, request: &[u8], mut stream: S) -> io::Result<()>
     where
-        S: AsyncRead + AsyncWrite + Unpin,
+        S: AsyncWrite + Unpin,
     {
         let Self { status, text } = self;
         let mut answer = format!(
@@ -55,23 +50,21 @@ impl Notice {
             answer.push_str(&text);
         }
         stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await?;
-        let mut rest = stream.take(LINGER_BYTES);
-        let mut nowhere = tokio::io::sink();
-        // One who goes on sending has had the answer: the close is enough.
-        let _ = tokio::time::timeout(LINGER, tokio::io::copy(&mut rest, &mut nowhere)).await;
-        Ok(())
+        stream.shutdown().await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+
     use super::*;
-    use crate::call::Peer;
+    use crate::{call::Peer, server::linger::LingeringClose};
 
     /// What a client gets that sends `request` and then waits for the answer.
     async fn answer(notice: Notice, request: &[u8]) -> String {
         let (mut client, server) = tokio::io::duplex(64);
+        let server = LingeringClose::new(server, std::time::Duration::from_secs(60));
         let ask = async {
             let mut answer = String::new();
             client.read_to_string(&mut answer).await.expect("text");

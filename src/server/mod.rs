@@ -22,6 +22,7 @@ pub(crate) mod grpc;
 mod health;
 mod http1;
 mod http2;
+mod linger;
 mod listener;
 mod outstanding;
 mod preface;
