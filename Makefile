@@ -136,7 +136,7 @@ bench-peers: load $(BENCH_READY) $(WRK) ## beside other systems; writes docs/ben
 	.venv-bench/bin/python benches/peers $(ARGS)
 
 # Uses the binary of `make demo` and the load generator of `make test-rust`, so that after them nothing is built.
-bench-instructions: build $(VENV) $(VALGRIND) ## instructions of one Execute, within 5 % of the committed figure (ARGS=--update to commit another)
+bench-instructions: build $(VENV) $(VALGRIND) ## instructions of one Execute, within 2 % of the committed figure (ARGS=--update to commit another)
 	cargo build --locked --example load
 	.venv/bin/python benches/instructions/instructions.py $(ARGS)
 

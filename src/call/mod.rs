@@ -65,8 +65,8 @@ pub struct CallRequest {
 pub struct Call {
     /// Its name.
     pub id: CallId,
-    /// What was asked.
-    pub request: CallRequest,
+    /// What was asked. Boxed, because a call is handed on a dozen times on its way.
+    pub request: Box<CallRequest>,
     /// The dirty timeout of its app.
     pub timeout: Duration,
     /// Where its answer goes.

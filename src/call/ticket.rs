@@ -52,9 +52,9 @@ impl Ticket {
         Self { call, line: None, leave: None }
     }
 
-    /// The request id of a call whose caller gave none.
-    pub fn request_id(&self) -> String {
-        self.call.to_string()
+    /// The number of the call.
+    pub fn call(&self) -> CallId {
+        self.call
     }
 
     /// Lets the worker go on. Waits while the line is full, which only delays

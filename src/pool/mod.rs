@@ -48,7 +48,7 @@ const CREDITS: usize = 1024;
 
 /// What the pool is asked.
 enum Ask {
-    Submit(CallId, CallRequest, Reply),
+    Submit(CallId, Box<CallRequest>, Reply),
     Status(oneshot::Sender<Snapshot>),
     Scale {
         pool: String,
@@ -118,7 +118,7 @@ fn first_call(now: SystemTime) -> u64 {
 
 impl PoolHandle {
     /// Submits a call; its answer comes through `reply`'s other end.
-    pub async fn submit(&self, mut request: CallRequest, reply: Reply) -> Ticket {
+    pub async fn submit(&self, mut request: Box<CallRequest>, reply: Reply) -> Ticket {
         let room = self.asks.reserve().await;
         // No wait from here on, so that calls are submitted in the order of their ids.
         let id = CallId(self.next_call.fetch_add(1, Ordering::Relaxed));

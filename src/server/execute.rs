@@ -57,7 +57,7 @@ impl ArbiterService {
         let (call, mut facts) = self.read(request, peer).await?;
         let (reply, answer) = reply_channel();
         let ticket = self.pool.submit(call, reply).await;
-        facts.name_request(&ticket);
+        facts.call = Some(ticket.call());
         let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
         ticket.done();
         match outcome {
@@ -79,7 +79,7 @@ impl ArbiterService {
         let (call, mut facts) = self.read(request, peer).await?;
         let (reply, chunks) = stream_channel(self.window.chunks);
         let ticket = self.pool.submit(call, reply).await;
-        facts.name_request(&ticket);
+        facts.call = Some(ticket.call());
         let chunks = chunks::encoded(chunks, ticket, self.window, facts);
         Ok(StreamingBody::new(chunks).begun().await)
     }
@@ -88,7 +88,7 @@ impl ArbiterService {
         &self,
         request: Request<Incoming>,
         peer: Peer,
-    ) -> Result<(CallRequest, CallFacts), Status> {
+    ) -> Result<(Box<CallRequest>, CallFacts), Status> {
         let (head, body) = request.into_parts();
         let message = grpc::read(body, self.max_message_size).await?;
         let envelope = Envelope::read(message).map_err(status::invalid_request)?;
@@ -100,7 +100,7 @@ fn call(
     metadata: MetadataMap,
     envelope: Envelope,
     peer: Peer,
-) -> Result<(CallRequest, CallFacts), Status> {
+) -> Result<(Box<CallRequest>, CallFacts), Status> {
     let arrived = Instant::now();
     let request_id = metadata
         .get(REQUEST_ID)
@@ -108,8 +108,12 @@ fn call(
         .map(|id| id.chars().take(MAX_REQUEST_ID).collect::<String>())
         .unwrap_or_default();
     let Envelope { app, action, payload } = envelope;
-    let facts =
-        CallFacts { app: app.clone(), action: action.clone(), request_id: request_id.clone() };
+    let facts = CallFacts {
+        app: app.clone(),
+        action: action.clone(),
+        request_id: request_id.clone(),
+        call: None,
+    };
     let refuse = |error| status::of_call(error, None, &facts);
     if action.starts_with('_') {
         let message =
@@ -128,7 +132,7 @@ fn call(
         request_id,
         metadata: forwarded(&metadata),
     };
-    Ok((call, facts))
+    Ok((Box::new(call), facts))
 }
 
 /// The caller's own metadata: everything that does not belong to HTTP or gRPC.

@@ -211,7 +211,7 @@ impl Machine {
             Some(Kind::AppImported(app)) => self.on_app(app.app, Ok(app.workers), turn),
             Some(Kind::AppReady(app)) => self.on_app(app.app, Ok(None), turn),
             Some(Kind::AppFailed(app)) => {
-                let failure = failure::of_app(app.failure.unwrap_or_default());
+                let failure = Box::new(failure::of_app(app.failure.unwrap_or_default()));
                 self.on_app(app.app, Err(failure), turn)
             }
             None => Err(Misfit::Breach("it sent a frame of an unknown kind".to_owned())),
@@ -251,7 +251,7 @@ impl Machine {
     fn on_app(
         &mut self,
         app: String,
-        result: Result<Option<u32>, AppFailure>,
+        result: Result<Option<u32>, Box<AppFailure>>,
         turn: &mut Turn<'_>,
     ) -> Result<(), Misfit> {
         let Some(asked) = self.loading.answered(&app) else {

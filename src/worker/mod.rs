@@ -80,9 +80,9 @@ pub enum Control {
 #[derive(Debug)]
 pub enum Report {
     /// An import is done: the class attribute `workers`.
-    Imported(String, Result<Option<u32>, AppFailure>),
+    Imported(String, Result<Option<u32>, Box<AppFailure>>),
     /// An app is loaded, or not.
-    Loaded(String, Result<(), AppFailure>),
+    Loaded(String, Result<(), Box<AppFailure>>),
     /// The first load list is done.
     Booted,
     /// A call left its slot.
@@ -92,7 +92,7 @@ pub enum Report {
     /// A frame came for a call that has no caller any more, and was dropped.
     LateFrame,
     /// The process is gone. Nothing follows.
-    Died(Death),
+    Died(Box<Death>),
 }
 
 /// The end of a call in a worker, with its times. The time of its arrival is in

@@ -18,7 +18,7 @@ impl Machine {
     pub(super) fn submit(
         &mut self,
         id: CallId,
-        request: CallRequest,
+        request: Box<CallRequest>,
         reply: Reply,
         turn: &mut Turn<'_>,
     ) {

@@ -54,7 +54,7 @@ use crate::{
 #[derive(Debug)]
 pub enum Event {
     /// A call arrived.
-    Submit(CallId, CallRequest, Reply),
+    Submit(CallId, Box<CallRequest>, Reply),
     /// Its caller said something more.
     Caller(CallId, FromCaller),
     /// A worker process was started; its process id.

@@ -20,7 +20,7 @@ fn config(workers: u32) -> Config {
 }
 
 fn submit(id: u64, now: Instant) -> Event {
-    let request = CallRequest {
+    let request = Box::new(CallRequest {
         app: "app:App".to_owned(),
         action: "act".to_owned(),
         payload: Bytes::new(),
@@ -29,7 +29,7 @@ fn submit(id: u64, now: Instant) -> Event {
         caller_deadline: Deadline::Never,
         request_id: String::new(),
         metadata: Vec::new(),
-    };
+    });
     let (reply, _) = reply_channel();
     Event::Submit(CallId(id), request, reply)
 }

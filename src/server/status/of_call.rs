@@ -110,6 +110,7 @@ mod tests {
             app: "a".repeat(255),
             action: "é".repeat(127),
             request_id: "r".repeat(128),
+            call: None,
         };
         for (message, line) in [
             ("é", "line é\n"),
@@ -143,14 +144,21 @@ mod tests {
             worker: WorkerRef { id: 3, pid: 44 },
             ended: EndedBy::Signal(9),
         };
-        let facts = CallFacts { app: "a:A".into(), action: "b".into(), request_id: "r".into() };
+        let facts = CallFacts { app: "a:A".into(), action: "b".into(), ..CallFacts::default() };
+        let facts = CallFacts { call: Some(crate::call::CallId(77)), ..facts };
         let status = of_call(error, Some(WorkerRef { id: 3, pid: 44 }), &facts);
         assert_eq!(status.code(), Code::Aborted);
         assert!(status.message().contains("SIGKILL"), "{}", status.message());
         let details = status.get_error_details();
         let metadata = &details.error_info().expect("info").metadata;
-        for (key, value) in [("app", "a:A"), ("action", "b"), ("worker_pid", "44"), ("signal", "9")]
-        {
+        let expected = [
+            ("app", "a:A"),
+            ("action", "b"),
+            ("request_id", "77"),
+            ("worker_pid", "44"),
+            ("signal", "9"),
+        ];
+        for (key, value) in expected {
             assert_eq!(metadata.get(key).map(String::as_str), Some(value), "{key}");
         }
     }

@@ -151,6 +151,6 @@ impl Machine {
         let loading = self.loading.current_app().map(str::to_owned);
         let (unstarted, lost) = self.calls.bury(&burial, turn);
         let (ended, last_words) = (burial.ended, String::new());
-        turn.report(Report::Died(Death { ended, loading, last_words, unstarted, lost }));
+        turn.report(Report::Died(Box::new(Death { ended, loading, last_words, unstarted, lost })));
     }
 }

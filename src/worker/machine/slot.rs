@@ -67,7 +67,7 @@ pub struct Slot {
     /// The call.
     pub id: CallId,
     /// What was asked. The payload is given up once it is written.
-    pub request: CallRequest,
+    pub request: Box<CallRequest>,
     /// The app's timeout.
     pub timeout: Duration,
     /// The number of its request among those of the worker, from 1; `None` if it

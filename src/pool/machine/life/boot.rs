@@ -17,7 +17,7 @@ impl Machine {
         &mut self,
         id: WorkerId,
         path: &str,
-        result: Result<Option<u32>, AppFailure>,
+        result: Result<Option<u32>, Box<AppFailure>>,
         turn: &mut Turn<'_>,
     ) {
         let Some(app) = self.fleet.app_of_worker(id, path) else { return };
@@ -117,7 +117,7 @@ impl Machine {
         &mut self,
         id: WorkerId,
         path: &str,
-        result: Result<(), AppFailure>,
+        result: Result<(), Box<AppFailure>>,
         turn: &mut Turn<'_>,
     ) {
         let Some(app) = self.fleet.app_of_worker(id, path) else { return };

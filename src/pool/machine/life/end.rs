@@ -46,7 +46,7 @@ impl Machine {
     }
 
     /// A worker process has ended.
-    pub(super) fn on_died(&mut self, id: WorkerId, mut death: Death, turn: &mut Turn<'_>) {
+    pub(super) fn on_died(&mut self, id: WorkerId, mut death: Box<Death>, turn: &mut Turn<'_>) {
         let loading = death.loading.as_ref().and_then(|path| self.fleet.app_of_worker(id, path));
         self.dispatch.remove_worker(id);
         let Some(worker) = self.fleet.remove_worker(id) else { return };

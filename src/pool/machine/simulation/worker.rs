@@ -200,6 +200,7 @@ impl Worker {
         let app = APPS.iter().position(|app| app == path).unwrap_or_default();
         let (load, workers) = release.apps[app];
         let failure = AppFailure { message: "it will not".to_owned(), ..AppFailure::default() };
+        let failure = Box::new(failure);
         let result = match load {
             Load::Works => Ok(()),
             Load::FailsFor(n) if failures[app] >= n => Ok(()),
@@ -343,7 +344,13 @@ impl Worker {
         }
         let loading = self.asks.front().map(|(Ask::Import(app) | Ask::Load(app))| app.clone());
         let last_words = String::new();
-        wishes.reports.push(Report::Died(Death { ended, loading, last_words, unstarted, lost }));
+        wishes.reports.push(Report::Died(Box::new(Death {
+            ended,
+            loading,
+            last_words,
+            unstarted,
+            lost,
+        })));
     }
 }
 

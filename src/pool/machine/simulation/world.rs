@@ -229,7 +229,7 @@ impl<'a> World<'a> {
         self.stats.calls += 1;
         let deadline =
             plan.deadline.map_or(Deadline::Never, |left| Deadline::after(self.now, left));
-        let request = CallRequest {
+        let request = Box::new(CallRequest {
             app: APPS.get(plan.app).copied().unwrap_or("no:App").to_owned(),
             action: "act".to_owned(),
             payload: Bytes::from(vec![0; plan.bytes]),
@@ -238,7 +238,7 @@ impl<'a> World<'a> {
             caller_deadline: deadline,
             request_id: String::new(),
             metadata: Vec::new(),
-        };
+        });
         let (reply, answer) = reply_channel();
         let leaves_first = plan.leaves_after == Some(Duration::ZERO);
         let (has_left, has_answer, starts) = (false, false, 0);

@@ -24,7 +24,7 @@ use super::Event;
 use crate::{
     call::{CallId, EndedBy, StreamItem, reply_channel, stream_channel},
     clock::Deadline,
-    worker::{Control, Death, Report},
+    worker::{Control, Report},
 };
 
 /// The most that happens in one story.
@@ -435,7 +435,7 @@ impl Story {
         for report in std::mem::take(&mut self.rig.reports) {
             let (finished, death) = match report {
                 Report::Finished(end) => (Some(end), None),
-                Report::Died(Death { lost, unstarted, .. }) => (None, Some((lost, unstarted))),
+                Report::Died(death) => (None, Some((death.lost, death.unstarted))),
                 _ => continue,
             };
             let (lost, given_back) = death.unwrap_or_default();

@@ -194,7 +194,7 @@ impl Rig {
     }
 
     pub fn call(&self, id: u64, reply: Reply, caller_deadline: Deadline) -> Call {
-        let request = CallRequest {
+        let request = Box::new(CallRequest {
             app: APP.to_owned(),
             action: "act".to_owned(),
             payload: Bytes::from_static(b"payload"),
@@ -203,7 +203,7 @@ impl Rig {
             caller_deadline,
             request_id: "r".to_owned(),
             metadata: Vec::new(),
-        };
+        });
         Call { id: CallId(id), request, timeout: TIMEOUT, reply, deaths: 0 }
     }
 

@@ -19,7 +19,7 @@ fn seconds(n: u64) -> Duration {
 }
 
 fn slot(reply: Reply, caller: Option<Instant>, now: Instant) -> Slot {
-    let request = CallRequest {
+    let request = Box::new(CallRequest {
         app: "a:A".into(),
         action: "act".into(),
         payload: Bytes::new(),
@@ -28,7 +28,7 @@ fn slot(reply: Reply, caller: Option<Instant>, now: Instant) -> Slot {
         caller_deadline: caller.into(),
         request_id: String::new(),
         metadata: Vec::new(),
-    };
+    });
     let call = Call { id: CallId(1), request, timeout: TIMEOUT, reply, deaths: 0 };
     Slot::new(call, Some(1), WINDOW, GRACE, now)
 }
