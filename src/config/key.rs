@@ -1,6 +1,4 @@
-//! What is declared about a key: all of it, once. [`keys!`] declares a group of
-//! keys; the file, the environment, the flags, `dirtyd check`, the pages and the
-//! JSON Schema are visits of the groups.
+//! What is declared about a key: all of it, once.
 
 use toml::de::DeValue;
 
@@ -77,53 +75,3 @@ impl<T: Value> Key<T> {
         }
     }
 }
-
-/// Declares a group of keys: the values that were written, each with a method
-/// that returns the value or its default.
-macro_rules! keys {
-    (
-        $(#[$attribute:meta])*
-        pub struct $group:ident {
-            $(
-                $(#[doc = $doc:literal])+
-                $name:ident: $type:ty $(= $default:expr)?, $rules:expr;
-            )+
-        }
-    ) => {
-        $(#[$attribute])*
-        #[derive(Debug, Default, Clone, PartialEq)]
-        pub struct $group {
-            $($(#[doc = $doc])+ pub $name: Option<$type>,)+
-        }
-
-        impl $group {
-            $($(
-                /// The value of the key, or its default.
-                pub fn $name(&self) -> $type {
-                    self.$name.clone().unwrap_or_else(|| $default)
-                }
-            )?)+
-        }
-
-        impl $crate::config::table::Overlay for $group {
-            fn overlaid_with(&self, over: &Self) -> Self {
-                Self { $($name: over.$name.clone().or_else(|| self.$name.clone()),)+ }
-            }
-        }
-
-        impl $crate::config::table::Table for $group {
-            fn visit<V: $crate::config::table::Visit>(&mut self, visit: &mut V) {
-                $(
-                    let key = $crate::config::key::Key {
-                        name: stringify!($name),
-                        doc: &[$($doc),+],
-                        default: None $(.or(Some($default)))?,
-                        rules: $rules,
-                    };
-                    visit.key(&key, &mut self.$name);
-                )+
-            }
-        }
-    };
-}
-pub(super) use keys;

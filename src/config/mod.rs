@@ -18,6 +18,7 @@
 
 mod change;
 mod complete;
+mod declare;
 mod error;
 mod groups;
 mod key;

@@ -48,7 +48,6 @@ const GRPC: &[&str] = &["tonic", "tonic_types", "hyper", "hyper_util", "h2", "ht
 /// has to go, too.
 pub const CIRCLES: &[(&[&str], &str)] = &[
     (&["cli::json", "cli::tensor"], "a JSON value may be a tensor, and its elements are JSON"),
-    (&["config::key", "config::table"], "to be parted"),
     (
         &["main_arbiter::machine::remark", "main_arbiter::machine::upgrade_remark"],
         "a remark and its part",
@@ -74,8 +73,7 @@ pub const CIRCLES: &[(&[&str], &str)] = &[
 ];
 
 /// The same for the client.
-pub const CLIENT_CIRCLES: &[(&[&str], &str)] =
-    &[(&["worker::action", "worker::task"], "to be parted")];
+pub const CLIENT_CIRCLES: &[(&[&str], &str)] = &[];
 
 /// A room that decides and does nothing is called so; where it stands is in
 /// [`DECIDERS`].

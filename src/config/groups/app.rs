@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use toml::de::DeValue;
 
 use crate::config::{
-    key::keys,
+    declare::keys,
     rules::{Outside, reload},
     value::{Item, Value, expected},
 };

@@ -1,7 +1,7 @@
 //! The limits of the edge: what one caller, or all of them, may ask for.
 
 use crate::config::{
-    key::keys,
+    declare::keys,
     rules::upgrade,
     units::{KIB, MIB, Size},
 };

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use crate::config::{
-    key::keys,
+    declare::keys,
     rules::{Outside, reload, upgrade},
     units::Seconds,
 };

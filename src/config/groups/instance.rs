@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::config::{
-    key::keys,
+    declare::keys,
     rules::{Outside, reload, restart, upgrade},
     units::{Mode, Seconds},
     value::choice,

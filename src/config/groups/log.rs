@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::config::{key::keys, rules::upgrade, value::choice};
+use crate::config::{declare::keys, rules::upgrade, value::choice};
 
 /// Where and how to log.
 #[derive(Debug, Clone, PartialEq, Eq)]

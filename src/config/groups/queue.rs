@@ -1,8 +1,8 @@
 //! The calls of an app: how long they may take, and how many may wait.
 
 use crate::config::{
+    declare::keys,
     groups::worker::longer_than_0,
-    key::keys,
     rules::{Outside, reload},
     units::{MIB, Seconds, Size},
 };

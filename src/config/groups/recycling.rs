@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::config::{
-    key::keys,
+    declare::keys,
     rules::reload,
     units::{Seconds, Size},
 };

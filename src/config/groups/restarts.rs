@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::config::{groups::worker::longer_than_0, key::keys, rules::reload, units::Seconds};
+use crate::config::{declare::keys, groups::worker::longer_than_0, rules::reload, units::Seconds};
 
 /// OTP's restart intensity: more than `max_restarts` deaths of a pool's
 /// workers within `window` make the arbiter wait before the next try.

@@ -1,7 +1,7 @@
 //! How far a stream may run ahead of its reader.
 
 use crate::config::{
-    key::keys,
+    declare::keys,
     rules::upgrade,
     units::{MIB, Size},
 };

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crate::config::{
-    key::keys,
+    declare::keys,
     rules::{Outside, reload},
     units::Seconds,
 };

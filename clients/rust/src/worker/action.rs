@@ -19,8 +19,12 @@ use prost::Message as _;
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    AppError, Apps, Call, CancelReason, app::Kind, call::Facts, credit::Credit,
-    protocol::Agreement, task::Said,
+    AppError, Apps, Call, CancelReason,
+    app::Kind,
+    call::Facts,
+    credit::Credit,
+    protocol::Agreement,
+    said::{Outcome, Said},
 };
 use crate::{
     proto::{
@@ -29,15 +33,6 @@ use crate::{
     },
     value::{Args, Value},
 };
-
-/// How a call ended well.
-#[derive(Debug)]
-pub enum Outcome {
-    /// With one result, encoded.
-    Response(Bytes),
-    /// After its last chunk.
-    End,
-}
 
 /// All that the run of a call needs.
 pub struct Run {

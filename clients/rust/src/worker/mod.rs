@@ -71,6 +71,7 @@ mod error;
 mod panics;
 mod protocol;
 mod registry;
+mod said;
 mod task;
 
 use std::process::ExitCode;

@@ -28,10 +28,11 @@ use tokio::{
 
 use super::{
     AppError, Apps, CancelReason, Worker,
-    action::{Outcome, Run},
+    action::Run,
     credit::Credit,
     panics,
     protocol::{Agreement, hello},
+    said::{Outcome, Said},
 };
 use crate::{
     busy_wait::BusyWait,
@@ -52,17 +53,6 @@ const FIRST_LIMIT: usize = 64 * 1024;
 const LINGER: Duration = Duration::from_secs(2);
 /// Words on their way to the socket; a call waits when it is full.
 const BACKLOG: usize = 64;
-
-/// What a thread has to say.
-#[derive(Debug)]
-pub enum Said {
-    /// A call made a chunk, encoded, for which it took credit.
-    Chunk(u64, Bytes),
-    /// A call ended.
-    Ended(u64, Result<Outcome, AppError>),
-    /// An init ended.
-    Loaded(String, Result<(), AppError>),
-}
 
 /// Serves the apps over the socket.
 ///
