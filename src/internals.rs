@@ -4,11 +4,11 @@
 //! crate's public face and may change at any time.
 
 pub use crate::{
-    call::CallId,
+    call::{CallId, Principal},
     cli::json::{parse as parse_json, render as render_json},
     pool::machine::{
         ids::{AppId, WorkerId},
-        scheduler::{Scheduler, Taken, Verdict},
+        scheduler::{Scheduler, Taken, Verdict, Wait},
     },
     server::{
         authority::AuthorityRepair,

@@ -9,7 +9,7 @@ use std::{
 use criterion::{BenchmarkId, Criterion};
 use dirtyd::{
     config::QueueLimits,
-    internals::{AppId, CallId, Scheduler, Verdict, WorkerId},
+    internals::{AppId, CallId, Principal, Scheduler, Verdict, Wait, WorkerId},
 };
 
 const WORKERS: [u64; 2] = [4, 64];
@@ -17,6 +17,8 @@ const APPS: [usize; 2] = [1, 100];
 const WAITING: [u64; 2] = [0, 10_000];
 /// Of each call, in bytes.
 const SIZE: u64 = 100;
+/// Those that call, in turns.
+const USERS: u64 = 8;
 
 pub fn turns(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("scheduler");
@@ -67,7 +69,14 @@ impl Pool {
         self.next += 1;
         let app = AppId(self.next as usize % self.apps);
         let deadline = self.epoch + Duration::from_micros(self.next);
-        self.scheduler.submit(app, CallId(self.next), deadline.into(), SIZE, self.next)
+        let wait = Wait {
+            id: CallId(self.next),
+            deadline: deadline.into(),
+            bytes: SIZE,
+            principal: Principal::Uid((self.next % USERS) as u32),
+            weight: 1,
+        };
+        self.scheduler.submit(app, wait, self.next)
     }
 
     /// Takes every slot, and lets a number of calls wait behind.
@@ -76,7 +85,7 @@ impl Pool {
             assert!(matches!(self.submit(), Verdict::Assigned(..)));
         }
         for _ in 0..waiting {
-            assert_eq!(self.submit(), Verdict::Queued);
+            assert_eq!(self.submit(), Verdict::Queued(Vec::new()));
         }
     }
 
@@ -95,6 +104,6 @@ impl Pool {
         let worker: WorkerId = self.next % self.workers;
         self.scheduler.release(worker);
         black_box(self.scheduler.next_for(worker).expect("calls wait"));
-        assert_eq!(self.submit(), Verdict::Queued);
+        assert_eq!(self.submit(), Verdict::Queued(Vec::new()));
     }
 }

@@ -82,8 +82,12 @@ pub enum QueueBound {
         /// As many as may.
         limit: u64,
     },
-    /// So many calls of all apps are here, as many as all connections may have.
+    /// The number of calls, of all apps, that all connections may have is reached;
+    /// that number.
     Connections(usize),
+    /// The calls of its peer took more than their share, and this one, the newest
+    /// of them, left for a call of another peer.
+    Share,
 }
 
 impl QueueBound {
@@ -93,6 +97,7 @@ impl QueueBound {
             Self::Calls(_) => "max_queue",
             Self::Bytes { .. } => "max_queue_bytes",
             Self::Connections(_) => "max_concurrent_streams",
+            Self::Share => "max_queue",
         }
     }
 }
@@ -106,6 +111,9 @@ impl fmt::Display for QueueBound {
                 "calls of {waiting} bytes wait already, and with the {own} of this one they would be more than {limit}"
             ),
             Self::Connections(limit) => write!(f, "{limit} calls of all apps are here already"),
+            Self::Share => f.write_str(
+                "the calls of this user take more than their share of it, and a call of another user needs the room",
+            ),
         }
     }
 }

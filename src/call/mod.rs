@@ -20,7 +20,7 @@ use bytes::Bytes;
 use dirtyd_client::proto::worker::Metadata;
 
 pub use error::{AppFailure, CallError, EndedBy, QueueBound, WorkerRef};
-pub use peer::Peer;
+pub use peer::{Peer, Principal};
 pub use reply::{Chunks, Reply, Sink, StreamItem, reply_channel, stream_channel};
 pub use ticket::{CallerLine, Credit, FromCaller, Ticket};
 

@@ -20,7 +20,25 @@ pub enum Peer {
     Unknown,
 }
 
+/// Whom a call is counted for where peers compete: all connections of one user
+/// are one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Principal {
+    /// A user of this machine.
+    Uid(u32),
+    /// Everybody for whom nobody vouches.
+    Unknown,
+}
+
 impl Peer {
+    /// Whom its calls are counted for.
+    pub fn principal(&self) -> Principal {
+        match self {
+            Self::Process { uid, .. } => Principal::Uid(*uid),
+            Self::Unknown => Principal::Unknown,
+        }
+    }
+
     /// Its user id, if it has one.
     pub fn uid(&self) -> Option<u32> {
         match self {

@@ -45,9 +45,8 @@ impl Machine {
             let error = self.no_workers(app);
             return self.refuse(app, call, error, turn);
         }
-        let size = call.size();
-        if let Some((full, call)) = self.dispatch.enqueue(app, call, turn) {
-            let error = self.queue_full(app, full, size, turn);
+        for (full, call) in self.dispatch.enqueue(app, call, turn) {
+            let error = self.queue_full(app, full, call.size(), turn);
             self.refuse(app, call, error, turn);
         }
     }
@@ -161,6 +160,7 @@ impl Machine {
         let QueueLimits { calls, bytes } = row.config.queue;
         let bound = match full {
             Full::Calls => QueueBound::Calls(calls),
+            Full::Displaced => QueueBound::Share,
             Full::Bytes => QueueBound::Bytes {
                 waiting: queue.map_or(0, AppQueue::bytes),
                 own,

@@ -51,7 +51,7 @@ impl Machine {
             queued: queue.map_or(0, AppQueue::len),
             queued_bytes: queue.map_or(0, AppQueue::bytes),
             limits: app.config.queue,
-            oldest_wait: queue.and_then(AppQueue::head).map(|(_, call)| waited(call)),
+            oldest_wait: queue.and_then(AppQueue::oldest).map(|(_, call)| waited(call)),
             served: tally.served,
             failed: tally.failed,
             running: tally.running,

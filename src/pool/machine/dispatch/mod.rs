@@ -10,6 +10,7 @@
 
 mod queue;
 pub(crate) mod scheduler;
+mod turns;
 
 #[cfg(test)]
 mod scheduler_tests;
@@ -19,6 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use queue::Wait;
 pub use queue::{AppQueue, Full};
 use scheduler::{Scheduler, Taken, Verdict};
 
@@ -28,7 +30,6 @@ use super::{
 };
 use crate::{
     call::{Call, CallError, CallId, Credit, Reply},
-    clock::Deadline,
     config::QueueLimits,
     worker::{Control, End},
 };
@@ -193,20 +194,26 @@ impl Dispatch {
         None
     }
 
-    /// Lets a call wait, since no worker has a free slot; the call comes back if
-    /// its queue is full.
+    /// Lets a call wait, since no worker has a free slot. Returns the calls that
+    /// are to be refused for want of room: this one, or others that had to leave
+    /// for it.
     #[must_use]
-    pub fn enqueue(&mut self, app: AppId, call: Call, turn: &mut Turn<'_>) -> Option<(Full, Call)> {
-        let (id, deadline, size) = (call.id, call.queue_deadline(), call.size());
-        match self.scheduler.submit(app, id, deadline, size, call) {
+    pub fn enqueue(&mut self, app: AppId, call: Call, turn: &mut Turn<'_>) -> Vec<(Full, Call)> {
+        let wait = Wait::of(&call);
+        match self.scheduler.submit(app, wait, call) {
             Verdict::Assigned(worker, call) => self.assign(worker, app, call, turn),
-            Verdict::Full(full, call) => return Some((full, call)),
-            Verdict::Queued => {
-                self.places.insert(id, Place::Queue(app));
-                turn.arm(deadline);
+            Verdict::Full(full, call) => return vec![(full, call)],
+            Verdict::Queued(displaced) => {
+                self.places.insert(wait.id, Place::Queue(app));
+                turn.arm(wait.deadline);
+                let leave = displaced.into_iter().map(|Taken { id, item, .. }| {
+                    self.places.remove(&id);
+                    (Full::Displaced, item)
+                });
+                return leave.collect();
             }
         }
-        None
+        Vec::new()
     }
 
     // ---- its caller speaks
@@ -299,7 +306,7 @@ impl Dispatch {
                 self.refuse(old, call.reply, arrived, error, turn);
             }
             Some(app) => {
-                self.put_back(app, call, turn);
+                self.wait_again(app, call, Scheduler::put_back, turn);
                 return true;
             }
         }
@@ -309,7 +316,7 @@ impl Dispatch {
     /// Lets the calls that wait for one app wait for another.
     pub fn move_waiting(&mut self, from: AppId, to: AppId, turn: &mut Turn<'_>) {
         for Taken { item, .. } in self.scheduler.take_all(from) {
-            self.put_back(to, item, turn);
+            self.wait_again(to, item, Scheduler::move_in, turn);
         }
         self.feed_app(to, turn);
     }
@@ -382,12 +389,17 @@ impl Dispatch {
         turn.tell(worker, Control::Start(call));
     }
 
-    fn put_back(&mut self, app: AppId, call: Call, turn: &mut Turn<'_>) {
-        let (id, deadline, size): (CallId, Deadline, u64) =
-            (call.id, call.queue_deadline(), call.size());
-        self.places.insert(id, Place::Queue(app));
-        self.scheduler.put_back(app, id, deadline, size, call);
-        turn.arm(deadline);
+    fn wait_again(
+        &mut self,
+        app: AppId,
+        call: Call,
+        put: fn(&mut Scheduler<Call>, AppId, Wait, Call),
+        turn: &mut Turn<'_>,
+    ) {
+        let wait = Wait::of(&call);
+        self.places.insert(wait.id, Place::Queue(app));
+        put(&mut self.scheduler, app, wait, call);
+        turn.arm(wait.deadline);
     }
 
     fn leave_slot(&mut self, end: End) -> Option<AppId> {
@@ -414,6 +426,18 @@ impl Dispatch {
     }
 }
 
+impl Wait {
+    fn of(call: &Call) -> Self {
+        Self {
+            id: call.id,
+            deadline: call.queue_deadline(),
+            bytes: call.size(),
+            principal: call.request.peer.principal(),
+            weight: 1,
+        }
+    }
+}
+
 impl Ended {
     fn is_in_order(&self) -> bool {
         let times = [Some(self.arrived), self.started, self.first_chunk, Some(self.ended)];
@@ -424,7 +448,7 @@ impl Ended {
 /// The time after which it makes sense to try again when a queue is full: what
 /// the oldest call has waited is what a new one would have to wait.
 pub fn retry_after(queue: Option<&AppQueue<Call>>, has_slots: bool, now: Instant) -> Duration {
-    let oldest = queue.and_then(AppQueue::head);
+    let oldest = queue.and_then(AppQueue::oldest);
     let waited = oldest
         .map_or(Duration::ZERO, |(_, call)| now.saturating_duration_since(call.request.arrived));
     let least = Duration::from_millis(if has_slots { 100 } else { 1000 });

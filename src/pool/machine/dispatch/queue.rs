@@ -1,39 +1,56 @@
-//! The queue of one app: first in, first out, by call id; bounded by the number
-//! of calls and by their bytes. Pure.
+//! The queue of one app: bounded by the number of calls and by their bytes; first
+//! in, first out for each peer, and peers in [`Turns`]. Pure.
 
 use std::collections::BTreeMap;
 
-use crate::{call::CallId, clock::Deadline, config::QueueLimits};
+use super::turns::{Measure, Turns};
+use crate::{
+    call::{CallId, Principal},
+    clock::Deadline,
+    config::QueueLimits,
+};
 
-/// A bounded FIFO. A call that is put back after its worker died takes its old
+/// A bounded queue. A call that is put back after its worker died takes its old
 /// place, because ids grow in the order of arrival.
 #[derive(Debug)]
 pub struct AppQueue<T> {
-    waiting: BTreeMap<CallId, Waiting<T>>,
+    waiting: BTreeMap<CallId, (Wait, T)>,
+    turns: Turns,
     bytes: u64,
     limits: QueueLimits,
 }
 
-#[derive(Debug)]
-struct Waiting<T> {
-    deadline: Deadline,
-    bytes: u64,
-    item: T,
+/// A call that waits, as its queue sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wait {
+    /// The call.
+    pub id: CallId,
+    /// When it waits no longer.
+    pub deadline: Deadline,
+    /// Its size.
+    pub bytes: u64,
+    /// Whom it is counted for.
+    pub principal: Principal,
+    /// How much of the queue is that one's, in proportion to others.
+    pub weight: u32,
 }
 
-/// Which limit of a queue leaves no room for a call.
+/// Why a queue has no room for a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Full {
-    /// As many calls wait as may.
+    /// The limit of calls is reached.
     Calls,
-    /// With the call, more bytes would wait than may.
+    /// With the call, the limit of bytes would be passed.
     Bytes,
+    /// It waited already, and had to leave for a call of a peer with less than its
+    /// share.
+    Displaced,
 }
 
 impl<T> AppQueue<T> {
     /// An empty queue.
     pub fn new(limits: QueueLimits) -> Self {
-        Self { waiting: BTreeMap::new(), bytes: 0, limits }
+        Self { waiting: BTreeMap::new(), turns: Turns::default(), bytes: 0, limits }
     }
 
     /// Changes the limits. Calls above lower ones stay.
@@ -41,7 +58,7 @@ impl<T> AppQueue<T> {
         self.limits = limits;
     }
 
-    /// How many calls wait.
+    /// The number of calls that wait.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
@@ -51,36 +68,70 @@ impl<T> AppQueue<T> {
         self.bytes
     }
 
-    /// Whether a call of this size, in bytes, may wait too. One that is larger than the
-    /// limit may wait alone: otherwise it could be served only by luck, when a
-    /// worker is free just as it arrives.
-    pub fn room_for(&self, bytes: u64) -> Result<(), Full> {
+    /// Whether a call may wait, too. One that is larger than the limit may wait
+    /// alone: otherwise it could be served only by luck, when a worker is free
+    /// just as it arrives.
+    pub fn room_for(&self, wait: &Wait) -> Result<(), Full> {
         if self.waiting.len() >= self.limits.calls {
             return Err(Full::Calls);
         }
-        let fits = |limit| self.bytes.saturating_add(bytes) <= limit;
+        let fits = |limit| self.bytes.saturating_add(wait.bytes) <= limit;
         if self.waiting.is_empty() || self.limits.bytes.is_none_or(fits) {
             return Ok(());
         }
         Err(Full::Bytes)
     }
 
-    /// Adds a call with its deadline and size, whatever the limits.
-    pub fn put(&mut self, id: CallId, deadline: Deadline, bytes: u64, item: T) {
+    /// Which call makes room for one that finds the queue full: the newest of the
+    /// peer with the most, if the one that comes has less than its share. Then
+    /// another has more than its own, so no call leaves in vain.
+    pub fn displaced_by(&self, wait: &Wait, full: Full) -> Option<CallId> {
+        let calls = (Measure::Calls, 1, self.limits.calls as u64);
+        let bytes = self.limits.bytes.map(|limit| (Measure::Bytes, wait.bytes, limit));
+        let mut limits = [Some(calls), bytes].into_iter().flatten();
+        let is_within = limits.all(|(measure, own, limit)| {
+            self.turns.is_within_share(wait.principal, wait.weight, own, measure, limit)
+        });
+        let measure = if full == Full::Bytes { Measure::Bytes } else { Measure::Calls };
+        is_within.then(|| self.turns.newest_of_the_largest(wait.principal, measure))?
+    }
+
+    /// Adds a call, whatever the limits.
+    pub fn put(&mut self, wait: Wait, item: T) {
+        let Wait { id, bytes, principal, weight, .. } = wait;
         self.bytes += bytes;
-        let replaced = self.waiting.insert(id, Waiting { deadline, bytes, item });
+        self.turns.put(principal, weight, id, bytes);
+        let replaced = self.waiting.insert(id, (wait, item));
         debug_assert!(replaced.is_none(), "call {id} waits twice");
     }
 
-    /// The oldest call.
-    pub fn head(&self) -> Option<(CallId, &T)> {
-        self.waiting.first_key_value().map(|(id, waiting)| (*id, &waiting.item))
+    /// Adds a call that had left the queue for a worker.
+    pub fn put_back(&mut self, wait: Wait, item: T) {
+        self.put(wait, item);
+        self.turns.give_back(wait.principal);
     }
 
-    /// Takes a call out, with its deadline.
-    pub fn take(&mut self, id: CallId) -> Option<(Deadline, T)> {
-        let Waiting { deadline, bytes, item } = self.waiting.remove(&id)?;
-        self.bytes -= bytes;
-        Some((deadline, item))
+    /// The oldest call.
+    pub fn oldest(&self) -> Option<(CallId, &T)> {
+        self.waiting.first_key_value().map(|(id, (_, item))| (*id, item))
+    }
+
+    /// Whose calls wait.
+    #[cfg(any(test, feature = "internals"))]
+    pub fn principals(&self) -> std::collections::BTreeSet<Principal> {
+        self.waiting.values().map(|(wait, _)| wait.principal).collect()
+    }
+
+    /// The call whose turn it is.
+    pub fn next(&self) -> Option<CallId> {
+        self.turns.next()
+    }
+
+    /// Takes a call out, with its deadline; `served` if it goes to a worker.
+    pub fn take(&mut self, id: CallId, served: bool) -> Option<(Deadline, T)> {
+        let (wait, item) = self.waiting.remove(&id)?;
+        self.bytes -= wait.bytes;
+        self.turns.take(wait.principal, id, wait.bytes, served);
+        Some((wait.deadline, item))
     }
 }

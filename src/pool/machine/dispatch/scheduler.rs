@@ -5,7 +5,9 @@
 //! - no call waits while a worker that has its app has a free slot;
 //! - the worker with the fewest running calls is taken, and among equals the
 //!   one that was given a call longest ago;
-//! - a slot that frees takes the oldest waiting call that its worker can serve.
+//! - a slot that frees goes to the app whose oldest call has waited longest, of
+//!   those that its worker can serve, and there to the call whose turn it is:
+//!   first in, first out for each peer, fair by weight between peers.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,13 +20,15 @@ use super::{
 };
 use crate::{call::CallId, clock::Deadline, config::QueueLimits};
 
+pub use super::queue::Wait;
+
 /// What became of a submitted call.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict<T> {
     /// It goes to this worker, now.
     Assigned(WorkerId, T),
-    /// It waits.
-    Queued,
+    /// It waits, in the place of calls that had to leave.
+    Queued(Vec<Taken<T>>),
     /// The queue is full, by this limit; the call is given back.
     Full(Full, T),
 }
@@ -172,73 +176,68 @@ impl<T> Scheduler<T> {
         self.update_free(worker, |slots| slots.load = slots.load.saturating_sub(1));
     }
 
-    /// A call arrives, of a size in bytes.
-    pub fn submit(
-        &mut self,
-        app: AppId,
-        id: CallId,
-        deadline: Deadline,
-        bytes: u64,
-        item: T,
-    ) -> Verdict<T> {
+    /// A call arrives.
+    pub fn submit(&mut self, app: AppId, wait: Wait, item: T) -> Verdict<T> {
         if let Some(worker) = self.claim(app) {
             return Verdict::Assigned(worker, item);
         }
-        let room = self.queues.get(&app).map_or(Err(Full::Calls), |queue| queue.room_for(bytes));
-        match room {
-            Ok(()) => {
-                self.put(app, id, deadline, bytes, item);
-                Verdict::Queued
+        let mut displaced = Vec::new();
+        loop {
+            let Some(queue) = self.queues.get(&app) else {
+                return Verdict::Full(Full::Calls, item);
+            };
+            let Err(full) = queue.room_for(&wait) else { break };
+            let leaves = queue.displaced_by(&wait, full);
+            match leaves.and_then(|id| self.take(app, id)) {
+                Some(taken) => displaced.push(taken),
+                None => return Verdict::Full(full, item),
             }
-            Err(full) => Verdict::Full(full, item),
         }
+        self.put(app, wait, item, AppQueue::put);
+        Verdict::Queued(displaced)
     }
 
     /// A call that had left its queue comes back to its old place, whatever the
     /// limits; ask [`next_for_app`](Self::next_for_app).
-    pub fn put_back(&mut self, app: AppId, id: CallId, deadline: Deadline, bytes: u64, item: T) {
-        self.put(app, id, deadline, bytes, item);
+    pub fn put_back(&mut self, app: AppId, wait: Wait, item: T) {
+        self.put(app, wait, item, AppQueue::put_back);
     }
 
-    /// The oldest call that the worker can serve, if it has a free slot.
+    /// A call comes from the queue of another app, whatever the limits.
+    pub fn move_in(&mut self, app: AppId, wait: Wait, item: T) {
+        self.put(app, wait, item, AppQueue::put);
+    }
+
+    /// The call whose turn it is, of those that the worker can serve, if it has a
+    /// free slot.
     pub fn next_for(&mut self, worker: WorkerId) -> Option<Taken<T>> {
         let slots = self.workers.get(&worker)?;
         if !slots.accepting || slots.load >= slots.threads {
             return None;
         }
-        let (id, app) = *self.heads.iter().find(|(_, app)| slots.apps.contains(app))?;
+        let (_, app) = *self.heads.iter().find(|(_, app)| slots.apps.contains(app))?;
         self.give(worker);
-        self.take(app, id)
+        self.take_next(app)
     }
 
-    /// The oldest call of an app and a worker that can serve it now.
+    /// The call of an app whose turn it is, and a worker that can serve it now.
     pub fn next_for_app(&mut self, app: AppId) -> Option<(WorkerId, Taken<T>)> {
-        let (id, _) = self.queues.get(&app)?.head()?;
+        self.queues.get(&app)?.next()?;
         let worker = self.choose(app)?;
         self.give(worker);
-        Some((worker, self.take(app, id)?))
+        Some((worker, self.take_next(app)?))
     }
 
-    /// Takes a call out of its queue.
+    /// Takes a call out of its queue, for which it is not its turn.
     pub fn take(&mut self, app: AppId, id: CallId) -> Option<Taken<T>> {
-        let queue = self.queues.get_mut(&app)?;
-        let head = queue.head().map(|(id, _)| id);
-        let (deadline, item) = queue.take(id)?;
-        self.deadlines.remove(&(deadline, id, app));
-        if head == Some(id) {
-            self.heads.remove(&(id, app));
-            if let Some((next, _)) = queue.head() {
-                self.heads.insert((next, app));
-            }
-        }
-        Some(Taken { app, id, item })
+        self.take_out(app, id, false)
     }
 
     /// Takes every call of an app out of its queue, oldest first.
     pub fn take_all(&mut self, app: AppId) -> Vec<Taken<T>> {
-        let head = |this: &Self| this.queues.get(&app)?.head().map(|(id, _)| id);
+        let oldest = |this: &Self| this.queues.get(&app)?.oldest().map(|(id, _)| id);
         let mut taken = Vec::new();
-        while let Some(id) = head(self) {
+        while let Some(id) = oldest(self) {
             taken.extend(self.take(app, id));
         }
         taken
@@ -256,17 +255,36 @@ impl<T> Scheduler<T> {
         self.deadlines.first().map_or(Deadline::Never, |(deadline, _, _)| *deadline)
     }
 
-    fn put(&mut self, app: AppId, id: CallId, deadline: Deadline, bytes: u64, item: T) {
+    fn put(&mut self, app: AppId, wait: Wait, item: T, put: fn(&mut AppQueue<T>, Wait, T)) {
         let nothing = QueueLimits { calls: 0, bytes: None };
         let queue = self.queues.entry(app).or_insert_with(|| AppQueue::new(nothing));
-        if let Some((old, _)) = queue.head() {
+        if let Some((old, _)) = queue.oldest() {
             self.heads.remove(&(old, app));
         }
-        queue.put(id, deadline, bytes, item);
-        if let Some((new, _)) = queue.head() {
+        put(queue, wait, item);
+        if let Some((new, _)) = queue.oldest() {
             self.heads.insert((new, app));
         }
-        self.deadlines.insert((deadline, id, app));
+        self.deadlines.insert((wait.deadline, wait.id, app));
+    }
+
+    fn take_next(&mut self, app: AppId) -> Option<Taken<T>> {
+        let id = self.queues.get(&app)?.next()?;
+        self.take_out(app, id, true)
+    }
+
+    fn take_out(&mut self, app: AppId, id: CallId, served: bool) -> Option<Taken<T>> {
+        let queue = self.queues.get_mut(&app)?;
+        let oldest = queue.oldest().map(|(id, _)| id);
+        let (deadline, item) = queue.take(id, served)?;
+        self.deadlines.remove(&(deadline, id, app));
+        if oldest == Some(id) {
+            self.heads.remove(&(id, app));
+            if let Some((next, _)) = queue.oldest() {
+                self.heads.insert((next, app));
+            }
+        }
+        Some(Taken { app, id, item })
     }
 
     fn choose(&self, app: AppId) -> Option<WorkerId> {

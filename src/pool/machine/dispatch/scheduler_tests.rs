@@ -9,14 +9,17 @@ use proptest::prelude::*;
 
 use super::{
     super::ids::AppId,
-    queue::Full,
+    queue::{Full, Wait},
     scheduler::{Scheduler, Verdict},
 };
-use crate::{call::CallId, config::QueueLimits};
+use crate::{
+    call::{CallId, Principal},
+    config::QueueLimits,
+};
 
 #[derive(Debug, Clone)]
 enum Op {
-    Submit { app: usize, deadline: u64, bytes: u64 },
+    Submit { app: usize, uid: u32, deadline: u64, bytes: u64 },
     Finish { worker: u64 },
     Cancel { nth: usize },
     Pass { seconds: u64 },
@@ -26,8 +29,8 @@ enum Op {
 
 fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
-        5 => (0..3usize, 1..50u64, 0..9u64)
-            .prop_map(|(app, deadline, bytes)| Op::Submit { app, deadline, bytes }),
+        5 => (0..3usize, 0..3u32, 1..50u64, 0..9u64)
+            .prop_map(|(app, uid, deadline, bytes)| Op::Submit { app, uid, deadline, bytes }),
         4 => (0..5u64).prop_map(|worker| Op::Finish { worker }),
         1 => (0..10usize).prop_map(|nth| Op::Cancel { nth }),
         1 => (1..20u64).prop_map(|seconds| Op::Pass { seconds }),
@@ -48,8 +51,21 @@ const LIMITS: QueueLimits = QueueLimits { calls: 3, bytes: Some(7) };
 #[derive(Clone, Copy)]
 struct Waiting {
     app: usize,
+    uid: u32,
     deadline: Instant,
     bytes: u64,
+}
+
+impl Waiting {
+    fn wait(self, id: u64) -> Wait {
+        Wait {
+            id: CallId(id),
+            deadline: self.deadline.into(),
+            bytes: self.bytes,
+            principal: Principal::Uid(self.uid),
+            weight: 1,
+        }
+    }
 }
 
 #[derive(Default)]
@@ -93,13 +109,58 @@ impl Model {
             None if calls > 0 && LIMITS.bytes < Some(bytes + call.bytes) => {
                 Verdict::Full(Full::Bytes, id)
             }
-            None => Verdict::Queued,
+            None => Verdict::Queued(Vec::new()),
         }
     }
 
-    fn oldest_for(&self, worker: u64) -> Option<u64> {
+    /// The app whose turn it is in a worker: that of the oldest call.
+    fn app_for(&self, worker: u64) -> Option<usize> {
         (self.alive.get(&worker) == Some(&true) && self.load(worker) < THREADS).then_some(())?;
-        self.waiting.iter().find(|(_, call)| has(worker, call.app)).map(|(id, _)| *id)
+        self.waiting.values().map(|call| call.app).find(|app| has(worker, *app))
+    }
+
+    /// A call leaves the queue of an app for a worker: it is the oldest of its
+    /// user.
+    fn leaves(&mut self, app: usize, id: u64) -> Waiting {
+        let call = self.waiting.remove(&id).expect("waiting");
+        assert_eq!(call.app, app);
+        let mut of_user =
+            self.waiting.iter().filter(|(_, row)| (row.app, row.uid) == (app, call.uid));
+        assert!(of_user.all(|(other, _)| *other > id), "first in, first out for each user");
+        call
+    }
+
+    /// Calls had to leave for one that found the queue full. Each is the newest of
+    /// the user with the most, who has more than the one that comes.
+    fn displaced(&mut self, id: u64, call: Waiting, left: &[u64]) {
+        let Verdict::Full(mut full, _) = self.verdict(id, call) else {
+            return assert!(left.is_empty(), "nobody leaves while there is room");
+        };
+        for victim in left {
+            let row = self.waiting[victim];
+            let of = |uid: u32| {
+                let calls = self
+                    .waiting
+                    .iter()
+                    .filter(move |(_, row)| (row.app, row.uid) == (call.app, uid));
+                let bytes: u64 = calls.clone().map(|(_, row)| row.bytes).sum();
+                (calls.clone().count() as u64, bytes, calls.map(|(id, _)| *id).max())
+            };
+            let measure = |uid| if full == Full::Bytes { of(uid).1 } else { of(uid).0 };
+            let own = if full == Full::Bytes { call.bytes } else { 1 };
+            assert_ne!(row.uid, call.uid);
+            assert!(
+                (0..3).filter(|uid| *uid != call.uid).all(|uid| measure(uid) <= measure(row.uid))
+            );
+            assert!(measure(row.uid) > measure(call.uid), "it has more already");
+            assert!(measure(row.uid) * 2 > measure(call.uid) + own);
+            assert_eq!(of(row.uid).2, Some(*victim), "the newest leaves");
+            self.waiting.remove(victim);
+            if let Verdict::Full(now, _) = self.verdict(id, call) {
+                full = now;
+            }
+        }
+        assert_eq!(self.verdict(id, call), Verdict::Queued(Vec::new()), "nobody leaves in vain");
     }
 }
 
@@ -120,13 +181,19 @@ fn run(ops: Vec<Op>) {
     }
     for (id, op) in (1..).zip(ops) {
         match op {
-            Op::Submit { app, deadline, bytes } => {
-                let call = Waiting { app, deadline: now + Duration::from_secs(deadline), bytes };
-                let verdict = real.submit(AppId(app), CallId(id), call.deadline.into(), bytes, id);
-                assert_eq!(verdict, model.verdict(id, call));
+            Op::Submit { app, uid, deadline, bytes } => {
+                let deadline = now + Duration::from_secs(deadline);
+                let call = Waiting { app, uid, deadline, bytes };
+                let verdict = real.submit(AppId(app), call.wait(id), id);
+                if let Verdict::Queued(left) = &verdict {
+                    let left: Vec<u64> = left.iter().map(|taken| taken.item).collect();
+                    model.displaced(id, call, &left);
+                } else {
+                    assert_eq!(verdict, model.verdict(id, call));
+                }
                 match verdict {
                     Verdict::Assigned(worker, _) => model.start(worker, id, call),
-                    Verdict::Queued => drop(model.waiting.insert(id, call)),
+                    Verdict::Queued(_) => drop(model.waiting.insert(id, call)),
                     Verdict::Full(..) => {}
                 }
             }
@@ -138,11 +205,11 @@ fn run(ops: Vec<Op>) {
                 };
                 model.running.remove(&done);
                 real.release(worker);
-                let next = real.next_for(worker).map(|taken| taken.item);
-                assert_eq!(next, model.oldest_for(worker));
-                if let Some(id) = next {
-                    let call = model.waiting.remove(&id).expect("waiting");
-                    model.start(worker, id, call);
+                let (next, app) = (real.next_for(worker), model.app_for(worker));
+                assert_eq!(next.as_ref().map(|taken| taken.app), app.map(AppId));
+                if let (Some(taken), Some(app)) = (next, app) {
+                    let call = model.leaves(app, taken.item);
+                    model.start(worker, taken.item, call);
                 }
             }
             Op::Cancel { nth } => {
@@ -184,11 +251,11 @@ fn run(ops: Vec<Op>) {
                 model.running.retain(|_, (w, _)| *w != worker);
                 for (id, call) in back {
                     let app = AppId(call.app);
-                    real.put_back(app, CallId(id), call.deadline.into(), call.bytes, id);
+                    real.put_back(app, call.wait(id), id);
                     model.waiting.insert(id, call);
                     while let Some((chosen, taken)) = real.next_for_app(app) {
                         assert_eq!(Some(chosen), model.best(call.app));
-                        let call = model.waiting.remove(&taken.item).expect("waiting");
+                        let call = model.leaves(call.app, taken.item);
                         model.start(chosen, taken.item, call);
                     }
                 }
@@ -218,6 +285,11 @@ proptest! {
     }
 }
 
+/// A call of a user.
+fn wait(uid: u32, id: u64, bytes: u64) -> Wait {
+    Waiting { app: 0, uid, deadline: Instant::now(), bytes }.wait(id)
+}
+
 #[test]
 fn an_even_load_spreads_evenly_to_the_call() {
     let mut scheduler = Scheduler::default();
@@ -228,7 +300,7 @@ fn an_even_load_spreads_evenly_to_the_call() {
     }
     let mut given = [0; 4];
     for id in 0..400 {
-        match scheduler.submit(AppId(0), CallId(id), Instant::now().into(), 1, ()) {
+        match scheduler.submit(AppId(0), wait(1, id, 1), ()) {
             Verdict::Assigned(worker, ()) => {
                 given[worker as usize] += 1;
                 scheduler.release(worker);
@@ -242,16 +314,40 @@ fn an_even_load_spreads_evenly_to_the_call() {
 #[test]
 fn a_call_above_the_bytes_waits_alone_and_nothing_bounds_bytes_without_a_limit() {
     let submit = |scheduler: &mut Scheduler<()>, id, bytes| {
-        scheduler.submit(AppId(0), CallId(id), Instant::now().into(), bytes, ())
+        scheduler.submit(AppId(0), wait(1, id, bytes), ())
     };
     let mut scheduler = Scheduler::default();
     scheduler.set_app(AppId(0), LIMITS);
-    assert_eq!(submit(&mut scheduler, 1, 8), Verdict::Queued, "it may wait alone");
+    assert_eq!(submit(&mut scheduler, 1, 8), Verdict::Queued(vec![]), "it may wait alone");
     assert_eq!(submit(&mut scheduler, 2, 0), Verdict::Full(Full::Bytes, ()));
     scheduler.take(AppId(0), CallId(1));
-    assert_eq!(submit(&mut scheduler, 3, 7), Verdict::Queued, "the queue has room for it");
-    assert_eq!(submit(&mut scheduler, 4, 0), Verdict::Queued);
+    assert_eq!(submit(&mut scheduler, 3, 7), Verdict::Queued(vec![]), "the queue has room for it");
+    assert_eq!(submit(&mut scheduler, 4, 0), Verdict::Queued(vec![]));
     scheduler.set_app(AppId(0), QueueLimits { calls: 3, bytes: None });
-    assert_eq!(submit(&mut scheduler, 5, u64::MAX >> 1), Verdict::Queued);
+    assert_eq!(submit(&mut scheduler, 5, u64::MAX >> 1), Verdict::Queued(vec![]));
     assert_eq!(submit(&mut scheduler, 6, 0), Verdict::Full(Full::Calls, ()));
+}
+
+#[test]
+fn a_user_with_a_full_queue_makes_room_for_another() {
+    let limits = QueueLimits { calls: 900, bytes: None };
+    let mut scheduler = Scheduler::default();
+    scheduler.set_app(AppId(0), limits);
+    for id in 0..900 {
+        assert_eq!(scheduler.submit(AppId(0), wait(1, id, 1), id), Verdict::Queued(vec![]));
+    }
+    assert_eq!(scheduler.submit(AppId(0), wait(1, 900, 1), 900), Verdict::Full(Full::Calls, 900));
+    for (victim, id) in (450..900).rev().zip(1000..1450) {
+        let Verdict::Queued(left) = scheduler.submit(AppId(0), wait(2, id, 1), id) else {
+            panic!("call {id} has no room");
+        };
+        assert_eq!(left.iter().map(|taken| taken.item).collect::<Vec<_>>(), [victim]);
+    }
+    let more = scheduler.submit(AppId(0), wait(2, 1450, 1), 1450);
+    assert_eq!(more, Verdict::Full(Full::Calls, 1450), "more than its share");
+    // Whatever they have, they are served in turns.
+    scheduler.add_worker(1, 100);
+    scheduler.grant(1, AppId(0));
+    let served: Vec<u64> = std::iter::from_fn(|| scheduler.next_for(1)).map(|t| t.item).collect();
+    assert_eq!(served.iter().filter(|id| **id >= 1000).count(), 50, "{served:?}");
 }

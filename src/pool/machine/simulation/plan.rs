@@ -39,6 +39,8 @@ pub enum Step {
 pub struct CallPlan {
     /// The app: an index into [`APPS`]; one more for an app that does not exist.
     pub app: usize,
+    /// The user that calls.
+    pub uid: u32,
     /// The bytes of the request.
     pub bytes: usize,
     /// The time that its caller gives it.
@@ -153,6 +155,7 @@ impl CallPlan {
         let unknown = usize::from(random.u8(0..20) == 0);
         Self {
             app: random.usize(0..APPS.len() + unknown),
+            uid: random.u32(0..3),
             bytes: random.usize(0..9),
             deadline: maybe(random, 30, 5000),
             leaves_after: match random.u8(0..20) {

@@ -10,7 +10,10 @@ use super::{
     },
     world::World,
 };
-use crate::{call::CallError, worker::Control};
+use crate::{
+    call::{Call, CallError},
+    worker::Control,
+};
 
 /// A promise that was not kept.
 #[derive(Debug, Clone)]
@@ -126,6 +129,31 @@ pub fn may_be_told(world: &World<'_>, id: WorkerId, control: &Control) -> Kept {
         }
         _ => Ok(()),
     }
+}
+
+/// How often others may have their turn before one that waits has its own: one
+/// each, and another for calls that came back or left.
+const MOST_PASSED: u32 = 3;
+
+/// A call goes to a worker: nobody who waits for the same app is passed over again
+/// and again by the same user.
+pub fn nobody_is_passed_over(world: &mut World<'_>, call: &Call) -> Kept {
+    let Some(app) = world.machine.fleet.named(&call.request.app) else { return Ok(()) };
+    let waiting =
+        world.machine.dispatch.queue(app).map(super::super::dispatch::AppQueue::principals);
+    let (waiting, who) = (waiting.unwrap_or_default(), call.request.peer.principal());
+    world
+        .passed_over
+        .retain(|(of, user), _| *of != app || (*user != who && waiting.contains(user)));
+    for user in waiting.into_iter().filter(|user| *user != who) {
+        let passed = world.passed_over.entry((app, user)).or_default().entry(who).or_default();
+        *passed += 1;
+        let passed = *passed;
+        check(passed <= MOST_PASSED, "users have their turns", || {
+            format!("{user:?} waits for {}, and {who:?} had {passed} turns", call.request.app)
+        })?;
+    }
+    Ok(())
 }
 
 /// The number of calls that wait for an app.

@@ -98,7 +98,9 @@ impl Teller {
     /// What the machine hears.
     pub fn event(&mut self, at: Duration, event: &Event) {
         let line = match event {
-            Event::Submit(id, request, _) => format!("call {id} to {} arrives", request.app),
+            Event::Submit(id, request, _) => {
+                format!("call {id} of {} to {} arrives", request.peer, request.app)
+            }
             Event::Caller(id, said) => format!("the caller of call {id}: {said:?}"),
             Event::Spawned(id, _) => format!("worker {id} was started"),
             Event::NotSpawned(id, why) => format!("worker {id} cannot be started: {why}"),

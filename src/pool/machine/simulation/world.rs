@@ -18,11 +18,14 @@ use super::{
     worker::{Deed, Wishes, Worker},
 };
 use crate::{
-    call::{CallError, CallId, CallRequest, FromCaller, Peer, WorkerRef, reply_channel},
+    call::{CallError, CallId, CallRequest, FromCaller, Peer, Principal, WorkerRef, reply_channel},
     clock::Deadline,
     pool::{
         ScaleTo,
-        machine::{Action, Event, Machine, ids::WorkerId},
+        machine::{
+            Action, Event, Machine,
+            ids::{AppId, WorkerId},
+        },
     },
     worker::{Control, Report},
 };
@@ -55,6 +58,10 @@ pub struct Caller {
     pub starts: u32,
 }
 
+/// The users that wait for an app, and how often each other one had its turn since
+/// they had theirs.
+pub type PassedOver = BTreeMap<(AppId, Principal), BTreeMap<Principal, u32>>;
+
 /// The world of one story.
 pub struct World<'a> {
     plan: &'a Plan,
@@ -70,6 +77,7 @@ pub struct World<'a> {
     /// Failed loads so far, for apps that fail a number of times.
     failures: [u32; APPS.len()],
     pub callers: BTreeMap<CallId, Caller>,
+    pub passed_over: PassedOver,
     next_call: u64,
     no_process: u32,
     mended: bool,
@@ -97,6 +105,7 @@ impl<'a> World<'a> {
             release: Arc::clone(&plan.release),
             failures: [0; APPS.len()],
             callers: BTreeMap::new(),
+            passed_over: PassedOver::new(),
             next_call: 1,
             no_process: 0,
             mended: false,
@@ -196,6 +205,8 @@ impl<'a> World<'a> {
                 // What the code does is new even if the configuration is refused.
                 self.release = Arc::clone(release);
                 self.failures = [0; APPS.len()];
+                // Queues may become others; everybody's turns begin anew.
+                self.passed_over.clear();
                 let pool = pool.map_or("", |pool| POOLS[pool]).to_owned();
                 self.on(Event::Reload { config: Box::new(release.config.clone()), pool })
             }
@@ -234,7 +245,7 @@ impl<'a> World<'a> {
             action: "act".to_owned(),
             payload: Bytes::from(vec![0; plan.bytes]),
             arrived: self.now,
-            peer: Peer::Unknown,
+            peer: Peer::Process { uid: plan.uid, gid: plan.uid, pid: None },
             caller_deadline: deadline,
             request_id: String::new(),
             metadata: Vec::new(),
@@ -389,6 +400,9 @@ impl<'a> World<'a> {
         events: &mut VecDeque<Event>,
     ) -> Result<(), Broken> {
         promises::may_be_told(self, id, &control)?;
+        if let Control::Start(call) = &control {
+            promises::nobody_is_passed_over(self, call)?;
+        }
         if let Control::Start(call) = &control
             && let Some(caller) = self.callers.get_mut(&call.id)
         {
