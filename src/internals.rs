@@ -4,7 +4,7 @@
 //! crate's public face and may change at any time.
 
 pub use crate::{
-    call::{CallId, Principal},
+    call::{CallId, Principal, Quota},
     cli::json::{parse as parse_json, render as render_json},
     pool::machine::{
         ids::{AppId, WorkerId},

@@ -5,6 +5,7 @@
 #[allow(dead_code, unused_imports, reason = "the other test binary uses the rest")]
 mod support;
 
+mod access;
 mod allocation;
 mod architecture;
 mod backpressure;

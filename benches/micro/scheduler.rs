@@ -9,7 +9,7 @@ use std::{
 use criterion::{BenchmarkId, Criterion};
 use dirtyd::{
     config::QueueLimits,
-    internals::{AppId, CallId, Principal, Scheduler, Verdict, Wait, WorkerId},
+    internals::{AppId, CallId, Principal, Quota, Scheduler, Verdict, Wait, WorkerId},
 };
 
 const WORKERS: [u64; 2] = [4, 64];
@@ -74,7 +74,7 @@ impl Pool {
             deadline: deadline.into(),
             bytes: SIZE,
             principal: Principal::Uid((self.next % USERS) as u32),
-            weight: 1,
+            quota: Quota::default(),
         };
         self.scheduler.submit(app, wait, self.next)
     }

@@ -88,6 +88,8 @@ pub enum QueueBound {
     /// The calls of its peer took more than their share, and this one, the newest
     /// of them, left for a call of another peer.
     Share,
+    /// Its user has as many calls waiting as its entry allows; that number.
+    OfUser(u32),
 }
 
 impl QueueBound {
@@ -98,6 +100,7 @@ impl QueueBound {
             Self::Bytes { .. } => "max_queue_bytes",
             Self::Connections(_) => "max_concurrent_streams",
             Self::Share => "max_queue",
+            Self::OfUser(_) => "access.max_queue",
         }
     }
 }
@@ -111,6 +114,7 @@ impl fmt::Display for QueueBound {
                 "calls of {waiting} bytes wait already, and with the {own} of this one they would be more than {limit}"
             ),
             Self::Connections(limit) => write!(f, "{limit} calls of all apps are here already"),
+            Self::OfUser(limit) => write!(f, "{limit} calls of this user wait already"),
             Self::Share => f.write_str(
                 "the calls of this user take more than their share of it, and a call of another user needs the room",
             ),

@@ -20,7 +20,7 @@ use bytes::Bytes;
 use dirtyd_client::proto::worker::Metadata;
 
 pub use error::{AppFailure, CallError, EndedBy, QueueBound, WorkerRef};
-pub use peer::{Peer, Principal};
+pub use peer::{Peer, Principal, Quota};
 pub use reply::{Chunks, Reply, Sink, StreamItem, reply_channel, stream_channel};
 pub use ticket::{CallerLine, Credit, FromCaller, Ticket};
 
@@ -52,6 +52,8 @@ pub struct CallRequest {
     pub arrived: Instant,
     /// Who calls.
     pub peer: Peer,
+    /// How much of the pool it may take.
+    pub quota: Quota,
     /// The caller's own deadline.
     pub caller_deadline: Deadline,
     /// The caller's request id, or one made from the call's id.

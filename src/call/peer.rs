@@ -30,6 +30,23 @@ pub enum Principal {
     Unknown,
 }
 
+/// How much of the pool a principal may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quota {
+    /// Its share where it competes with others; at least 1.
+    pub weight: u32,
+    /// Its calls that run at once.
+    pub max_running: Option<u32>,
+    /// Its calls that wait.
+    pub max_queue: Option<u32>,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { weight: 1, max_running: None, max_queue: None }
+    }
+}
+
 impl Peer {
     /// Whom its calls are counted for.
     pub fn principal(&self) -> Principal {

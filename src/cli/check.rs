@@ -20,14 +20,22 @@ pub struct Check {
 
 impl Check {
     /// Prints the configuration that `serve` would use, as a file that means
-    /// the same.
+    /// the same, and who may do what.
     ///
     /// # Errors
     /// What is wrong with it.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let text = match self.schema {
             true => format!("{}\n", serde_json::to_string_pretty(&schema())?),
-            false => format!("# the configuration is valid\n{}", self.flags.load()?.to_toml()),
+            false => {
+                let config = self.flags.load()?;
+                let who = config.who_may_do_what().into_iter().map(|line| format!("#   {line}\n"));
+                let who: String = who.collect();
+                format!(
+                    "# the configuration is valid\n{}\n# who may do what\n{who}",
+                    config.to_toml()
+                )
+            }
         };
         io::stdout().write_all(text.as_bytes())?;
         Ok(ExitCode::SUCCESS)

@@ -8,7 +8,7 @@ use dirtyd_client::default_runtime_dir;
 
 use super::{
     AppFlag, ConfigError, DEFAULT_POOL, config_dir_of,
-    groups::{hooks::WorkerInit, instance::Instance, log::Log, worker::Worker},
+    groups::{access::Access, hooks::WorkerInit, instance::Instance, log::Log, worker::Worker},
     origin::Origin,
     raw::{PoolKeys, Raw, RawApp, RawPool},
     table::{Overlay, Placed},
@@ -44,6 +44,7 @@ impl Raw {
         };
         let app = apps.into_iter().map(|app| complete_app(app, &top)).collect::<Result<_, _>>()?;
         let complete = Self {
+            access: complete_access(&self.instance, self.access)?,
             instance: complete_instance(&self.instance, &base)?,
             log: Log {
                 log_file: self.log.log_file.as_ref().map(|file| base.join(file)),
@@ -86,6 +87,29 @@ impl Raw {
     }
 }
 
+/// The entries, in which `allowed_uids` is one.
+fn complete_access(
+    instance: &Instance,
+    entries: Option<Vec<Placed<Access>>>,
+) -> Result<Option<Vec<Placed<Access>>>, ConfigError> {
+    for Placed { place, table } in entries.iter().flatten() {
+        if !table.names_anybody() {
+            return invalid(place, "access: it names nobody; give `uids`, `users` or `groups`");
+        }
+    }
+    match (&instance.allowed_uids, entries) {
+        (Some(_), Some(entries)) if !entries.is_empty() => invalid(
+            &entries[0].place,
+            "access: `allowed_uids` is the short form of an [[access]] entry; keep one of the two",
+        ),
+        (Some(uids), _) => {
+            let listed = Access { uids: Some(uids.clone()), ..Access::default() };
+            Ok(Some(vec![Placed::nowhere(listed)]))
+        }
+        (None, entries) => Ok(entries),
+    }
+}
+
 fn complete_instance(instance: &Instance, base: &Path) -> Result<Instance, ConfigError> {
     let socket = instance.socket.as_ref().map(|path| base.join(path));
     let runtime_dir = match (&instance.runtime_dir, &socket) {
@@ -103,7 +127,14 @@ fn complete_instance(instance: &Instance, base: &Path) -> Result<Instance, Confi
             ),
         );
     }
-    Ok(Instance { socket: Some(socket), runtime_dir: Some(runtime_dir), ..instance.clone() })
+    // What it means stands in the entries of `access` now.
+    let allowed_uids = None;
+    Ok(Instance {
+        socket: Some(socket),
+        runtime_dir: Some(runtime_dir),
+        allowed_uids,
+        ..instance.clone()
+    })
 }
 
 /// The same with paths that mean the same from anywhere.

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use super::{
-    ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, QueueLimits, Raw, Recycle,
-    ReloadMode, Window,
+    AccessEntry, ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, QueueLimits, Raw,
+    Recycle, ReloadMode, Window,
     groups::hooks::WorkerInit,
     raw::{PoolKeys, RawApp, RawPool},
     table::Placed,
@@ -17,8 +17,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// The file mode of the socket, such as `0o600`.
     pub socket_mode: u32,
-    /// The user ids that may connect; `None` leaves it to the file mode.
-    pub allowed_uids: Option<Vec<u32>>,
+    /// Who may call and operate; empty leaves it to the file mode.
+    pub access: Vec<AccessEntry>,
     /// The directory (0700) of PID files and locks.
     pub runtime_dir: PathBuf,
     /// The name of this instance; PID files derive from it.
@@ -126,7 +126,7 @@ impl Config {
         Ok(Self {
             socket: instance.socket.clone().unwrap_or_default(),
             socket_mode: instance.socket_mode().0,
-            allowed_uids: instance.allowed_uids.clone(),
+            access: raw.access.iter().flatten().map(|placed| placed.table.meaning()).collect(),
             runtime_dir: instance.runtime_dir.clone().unwrap_or_default(),
             proc_name: instance.proc_name(),
             graceful_timeout: instance.graceful_timeout().0,

@@ -10,7 +10,7 @@
 //! ```text
 //!   file ─ read ────┐                                      ┌─> meaning: Config
 //!   DIRTYD_* ───────┼─> Raw ─ overlaid ─> complete: Raw ───┼─> show: `dirtyd check`
-//!   flags ─ outside ┘                                      └─> change: what a reload leaves
+//!   flags ─ outside ┘                                      └─> change: what a reload leaves, who: may do what
 //!   declarations alone: schema (for editors), tests/pages (docs/configuration.md)
 //! ```
 //!
@@ -34,6 +34,7 @@ mod show;
 mod table;
 mod units;
 mod value;
+mod who;
 
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ mod tests;
 pub use change::Pending;
 pub use error::ConfigError;
 pub use groups::{
+    access::{AccessEntry, AdminRight},
     app::AppFlag,
     edge::Limits,
     hooks::Hooks,

@@ -11,6 +11,7 @@ use toml::de::DeTable;
 use super::{
     AppFlag, ConfigError,
     groups::{
+        access::Access,
         app::{BareApps, Named, Own},
         edge::Edge,
         hooks::{Commands, WorkerInit},
@@ -39,6 +40,7 @@ pub struct Raw {
     pub(super) top: PoolKeys,
     pub(super) bare: BareApps,
     pub(super) app: Option<Vec<Placed<RawApp>>>,
+    pub(super) access: Option<Vec<Placed<Access>>>,
     pub(super) hooks: Option<RawHooks>,
     pub(super) pool: Option<Vec<Placed<RawPool>>>,
     /// The file that all this came from, for messages.
@@ -87,6 +89,7 @@ impl Table for Raw {
         self.streams.visit(visit);
         self.top.visit(visit);
         self.bare.visit(visit);
+        visit.tables("access", &mut self.access);
         visit.tables("app", &mut self.app);
         visit.table("hooks", &mut self.hooks);
         visit.tables("pool", &mut self.pool);
@@ -209,6 +212,7 @@ impl Raw {
             top: self.top.overlaid_with(&over.top),
             bare,
             app,
+            access: over.access.or(self.access),
             hooks: over.hooks.or(self.hooks),
             pool: over.pool.or(self.pool),
             origin: if self.origin.path().is_some() { self.origin } else { over.origin },

@@ -24,6 +24,7 @@ impl Config {
         if has_default_pool {
             raw.top.visit(&mut shown);
         }
+        shown.tables("access", &mut raw.access);
         shown.tables("app", &mut raw.app);
         shown.table("hooks", &mut raw.hooks);
         shown.tables("pool", &mut raw.pool);

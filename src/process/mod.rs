@@ -10,6 +10,7 @@ mod fork;
 pub mod marked;
 pub mod memo;
 pub mod memory;
+mod peer_groups;
 pub mod pidfd;
 pub mod pidfile;
 pub mod private_file;
@@ -19,4 +20,5 @@ mod stat;
 
 pub use bounded::run_bounded;
 pub use fork::{Program, fork_self};
+pub use peer_groups::peer_groups;
 pub use spawn::{WorkerCommand, WorkerProcess};

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use super::{
+    access::Caller,
     admission::{Admission, Refusal},
     counter::Counted,
     http1::Notice,
@@ -26,7 +27,7 @@ use super::{
     preface::{self, Opening, Protocol},
     router::Router,
 };
-use crate::{call::Peer, config::Limits, patience::CONNECTIONS_CLOSE};
+use crate::{config::Limits, patience::CONNECTIONS_CLOSE};
 
 /// How long a connection may take until it is clear who connects and which
 /// protocol it speaks; each of the two has this time.
@@ -48,10 +49,14 @@ pub struct Shared {
 /// what [`Admission::enter`] returned when it arrived.
 pub async fn run(
     arrival: impl Arrival,
-    place: Result<Counted, Refusal>,
+    place: Option<Counted>,
     shared: Arc<Shared>,
     watcher: Watcher,
 ) {
+    let groups = match shared.admission.asks_for_groups() {
+        true => arrival.groups(),
+        false => Vec::new(),
+    };
     let (stream, peer) = match in_time(arrival.identify()).await {
         Ok(identified) => identified,
         Err(error) => {
@@ -62,8 +67,8 @@ pub async fn run(
     };
     let stream = LingeringClose::new(stream, CONNECTIONS_CLOSE);
     // A peer that may not connect at all learns that first.
-    match shared.admission.check(&peer).and(place) {
-        Ok(_counted) => serve(stream, peer, &shared, watcher).await,
+    match shared.admission.admit(peer.clone(), &groups, place) {
+        Ok((caller, _places)) => serve(stream, Arc::new(caller), &shared, watcher).await,
         Err(refusal) => {
             drop(watcher);
             tracing::warn!("refusing a connection of {peer}: {refusal}");
@@ -75,10 +80,11 @@ pub async fn run(
     }
 }
 
-async fn serve<S>(mut stream: S, peer: Peer, shared: &Shared, watcher: Watcher)
+async fn serve<S>(mut stream: S, caller: Arc<Caller>, shared: &Shared, watcher: Watcher)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let peer = &caller.peer;
     let Opening { protocol, bytes } = match in_time(preface::read(&mut stream)).await {
         Ok(opening) => opening,
         Err(error) => {
@@ -88,7 +94,8 @@ where
     match protocol {
         Protocol::Http2 => {
             let router = Arc::clone(&shared.router);
-            let served = http2::serve(stream, bytes, peer.clone(), router, shared.limits, watcher);
+            let served =
+                http2::serve(stream, bytes, Arc::clone(&caller), router, shared.limits, watcher);
             if let Err(error) = served.await {
                 // A client that vanishes is no fault of the arbiter's, nor is one
                 // that breaks the protocol.

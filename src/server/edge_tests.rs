@@ -90,6 +90,13 @@ impl Served {
     }
 }
 
+/// Lets user 33 in, and nobody else.
+fn listed(config: &mut Config) {
+    let text = "allowed_uids = [33]\n[[app]]\npath = \"app:App\"".to_owned();
+    let raw = Raw::from_text("dirtyd.toml".as_ref(), text).expect("valid");
+    config.access = Config::from_raw(raw).expect("valid").access;
+}
+
 fn user(uid: u32) -> Peer {
     Peer::Process { uid, gid: uid, pid: None }
 }
@@ -131,7 +138,7 @@ async fn a_client_of_http_1_reads_what_the_socket_speaks() {
 
 #[tokio::test]
 async fn a_refused_peer_reads_why_in_its_protocol() {
-    let served = Served::start(|config| config.allowed_uids = Some(vec![33]));
+    let served = Served::start(listed);
     let answer = served.ask(user(34), b"GET / HTTP/1.1\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("uid 34"), "{answer}");
     let refused = status(served.connect(async { Peer::Unknown }).await).await.expect_err("refused");
@@ -143,11 +150,8 @@ async fn a_refused_peer_reads_why_in_its_protocol() {
 #[tokio::test]
 async fn a_burst_of_connections_does_not_pass_the_limit() {
     let served = Served::start(|config| config.limits.max_connections = 2);
-    let (_first, _second) = (
-        served.connect(async { Peer::Unknown }).await,
-        served.connect(async { Peer::Unknown }).await,
-    );
-    let answer = served.ask(Peer::Unknown, b"GET / HTTP/1.1\r\n\r\n").await;
+    let _open = [served.connect(async { user(7) }).await, served.connect(async { user(8) }).await];
+    let answer = served.ask(user(9), b"GET / HTTP/1.1\r\n\r\n").await;
     assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("2 connections"), "{answer}");
 }
 

@@ -13,6 +13,7 @@ use tonic::{
 };
 
 use super::{
+    access::Caller,
     chunks::{self, EncodedChunks},
     deadline,
     envelope::Envelope,
@@ -20,7 +21,7 @@ use super::{
     status::{self, CallFacts},
 };
 use crate::{
-    call::{CallError, CallRequest, Peer, reply_channel, stream_channel},
+    call::{CallError, CallRequest, reply_channel, stream_channel},
     config::Window,
     pool::PoolHandle,
 };
@@ -52,9 +53,9 @@ impl ArbiterService {
     pub async fn execute(
         &self,
         request: Request<Incoming>,
-        peer: Peer,
+        caller: &Caller,
     ) -> Result<UnaryBody, Status> {
-        let (call, mut facts) = self.read(request, peer).await?;
+        let (call, mut facts) = self.read(request, caller).await?;
         let (reply, answer) = reply_channel();
         let ticket = self.pool.submit(call, reply).await;
         facts.call = Some(ticket.call());
@@ -74,9 +75,9 @@ impl ArbiterService {
     pub async fn execute_stream(
         &self,
         request: Request<Incoming>,
-        peer: Peer,
+        caller: &Caller,
     ) -> Result<StreamingBody<EncodedChunks>, Status> {
-        let (call, mut facts) = self.read(request, peer).await?;
+        let (call, mut facts) = self.read(request, caller).await?;
         let (reply, chunks) = stream_channel(self.window.chunks);
         let ticket = self.pool.submit(call, reply).await;
         facts.call = Some(ticket.call());
@@ -87,19 +88,19 @@ impl ArbiterService {
     async fn read(
         &self,
         request: Request<Incoming>,
-        peer: Peer,
+        caller: &Caller,
     ) -> Result<(Box<CallRequest>, CallFacts), Status> {
         let (head, body) = request.into_parts();
         let message = grpc::read(body, self.max_message_size).await?;
         let envelope = Envelope::read(message).map_err(status::invalid_request)?;
-        call(MetadataMap::from_headers(head.headers), envelope, peer)
+        call(MetadataMap::from_headers(head.headers), envelope, caller)
     }
 }
 
 fn call(
     metadata: MetadataMap,
     envelope: Envelope,
-    peer: Peer,
+    caller: &Caller,
 ) -> Result<(Box<CallRequest>, CallFacts), Status> {
     let arrived = Instant::now();
     let request_id = metadata
@@ -108,6 +109,7 @@ fn call(
         .map(|id| id.chars().take(MAX_REQUEST_ID).collect::<String>())
         .unwrap_or_default();
     let Envelope { app, action, payload } = envelope;
+    caller.may_call(&app).map_err(|denied| status::of_denied(&denied))?;
     let facts = CallFacts {
         app: app.clone(),
         action: action.clone(),
@@ -127,7 +129,8 @@ fn call(
         action,
         payload,
         arrived,
-        peer,
+        peer: caller.peer.clone(),
+        quota: caller.rights.quota,
         caller_deadline,
         request_id,
         metadata: forwarded(&metadata),

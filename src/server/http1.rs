@@ -26,7 +26,9 @@ impl Notice {
     pub fn refused(refusal: &Refusal) -> Self {
         let status = match refusal {
             Refusal::PeerNotAllowed(_) => "403 Forbidden",
-            Refusal::TooManyConnections(_) => "503 Service Unavailable\r\nRetry-After: 1",
+            Refusal::TooManyConnections(_) | Refusal::TooManyOfUser { .. } => {
+                "503 Service Unavailable\r\nRetry-After: 1"
+            }
         };
         Self { status, text: format!("dirtyd refuses the connection: {refusal}.\n") }
     }

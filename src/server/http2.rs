@@ -11,8 +11,10 @@ use hyper_util::{
 };
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{admission::Refusal, answer, authority::AuthorityRepair, router::Router, status};
-use crate::{call::Peer, config::Limits};
+use super::{
+    access::Caller, admission::Refusal, answer, authority::AuthorityRepair, router::Router, status,
+};
+use crate::config::Limits;
 
 /// Flow-control windows in bytes: large enough that a payload of some MiB needs
 /// few round trips, small enough to bound what a connection may hold.
@@ -30,7 +32,7 @@ const FRAME: u32 = 256 * 1024;
 pub async fn serve<S>(
     stream: S,
     opening: BytesMut,
-    peer: Peer,
+    caller: Arc<Caller>,
     router: Arc<Router>,
     limits: Limits,
     watcher: Watcher,
@@ -40,9 +42,9 @@ where
 {
     let io = TokioIo::new(AuthorityRepair::new(stream, opening));
     let service = service_fn(move |request| {
-        let (router, peer) = (Arc::clone(&router), peer.clone());
+        let (router, caller) = (Arc::clone(&router), Arc::clone(&caller));
         // Boxed, because hyper moves it several times on its way into a task.
-        Box::pin(async move { router.serve(request, peer).await })
+        Box::pin(async move { router.serve(request, caller).await })
     });
     watcher.watch(builder(limits).serve_connection(io, service)).await
 }

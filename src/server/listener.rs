@@ -4,7 +4,10 @@
 //! a connection can be used, such as a handshake, belongs into its
 //! [`Arrival::identify`], which runs in the connection's own task.
 
-use std::{io, os::unix::net::UnixListener as StdListener};
+use std::{
+    io,
+    os::{fd::AsFd as _, unix::net::UnixListener as StdListener},
+};
 
 use dirtyd_client::system::Socket;
 use tokio::{
@@ -12,7 +15,7 @@ use tokio::{
     net::{UnixListener, UnixStream},
 };
 
-use crate::call::Peer;
+use crate::{call::Peer, process::peer_groups};
 
 /// A socket that clients connect to.
 pub trait Listener: Send + Sync + 'static {
@@ -37,6 +40,12 @@ pub trait Arrival: Send + 'static {
     /// # Errors
     /// The connection cannot be used.
     fn identify(self) -> impl Future<Output = io::Result<(Self::Stream, Peer)>> + Send;
+
+    /// The groups that the process at the other end is in, beside its own one.
+    /// Empty where there is no such thing.
+    fn groups(&self) -> Vec<u32> {
+        Vec::new()
+    }
 }
 
 /// A listening Unix socket.
@@ -72,5 +81,10 @@ impl Arrival for UnixStream {
             pid: peer.pid(),
         });
         Ok((Socket::new(self.into_std()?)?, peer))
+    }
+
+    fn groups(&self) -> Vec<u32> {
+        // A kernel that does not tell them knows the one group of SO_PEERCRED.
+        peer_groups(self.as_fd()).unwrap_or_default()
     }
 }

@@ -7,6 +7,7 @@
 //!     -> router -> Arbiter (raw bytes) | Admin, health, reflection
 //! ```
 
+mod access;
 mod admin;
 mod admission;
 mod answer;

@@ -1,7 +1,7 @@
 //! Which service answers a request. The arbiter's own two methods are matched
 //! first and by hand, because every call passes here.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, sync::Arc};
 
 use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use hyper::body::Incoming;
@@ -10,12 +10,13 @@ use tonic::service::Routes;
 use tower::ServiceExt as _;
 
 use super::{
+    access::Caller,
     answer::{self, Answer},
     execute::ArbiterService,
     outstanding::Outstanding,
+    status,
     until_drain::UntilDrain,
 };
-use crate::call::Peer;
 
 /// All services of the edge.
 pub struct Router {
@@ -38,27 +39,30 @@ impl Router {
         &self.outstanding
     }
 
-    /// Answers a request of a peer.
+    /// Answers a request of a caller.
     ///
     /// # Errors
     /// Never: an error is an answer, too.
     pub async fn serve(
         &self,
         request: Request<Incoming>,
-        peer: Peer,
+        caller: Arc<Caller>,
     ) -> Result<Response<Answer>, Infallible> {
         let answered = match request.uri().path() {
             "/dirty.v1.Arbiter/Execute" => {
                 let outstanding = self.outstanding.begin();
-                let body = self.arbiter.execute(request, peer).await;
+                let body = self.arbiter.execute(request, &caller).await;
                 body.map(|body| Answer::Unary { body, outstanding })
             }
             "/dirty.v1.Arbiter/ExecuteStream" => {
                 let outstanding = self.outstanding.begin();
-                let body = self.arbiter.execute_stream(request, peer).await;
+                let body = self.arbiter.execute_stream(request, &caller).await;
                 body.map(|body| Answer::Streaming { body, outstanding })
             }
-            _ => {
+            path => {
+                if let Err(denied) = caller.may_use(path) {
+                    return Ok(answer::refused(status::of_denied(&denied)));
+                }
                 let response = self.others.clone().oneshot(request).await;
                 let until_drain = |body| UntilDrain::new(body, self.draining.clone());
                 return response.map(|response| {

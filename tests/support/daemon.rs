@@ -2,6 +2,7 @@
 
 use std::{
     fs::{self, File},
+    os::{fd::AsRawFd as _, unix::process::CommandExt as _},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
@@ -236,6 +237,51 @@ impl Daemon {
         let mut command = command(self.dir.path());
         command.args(arguments);
         command
+    }
+}
+
+impl Daemon {
+    /// Runs another subcommand as another user; needs root.
+    pub async fn run_as(&self, uid: u32, arguments: &[&str]) -> Output {
+        self.run_as_member(uid, uid, arguments).await
+    }
+
+    /// Runs another subcommand as another user, in a group.
+    pub async fn run_as_member(&self, uid: u32, group: u32, arguments: &[&str]) -> Output {
+        let (binary, mut command) = self.command_as(uid, group, arguments);
+        let run = tokio::task::spawn_blocking(move || {
+            let output = command.output().expect("dirtyd runs");
+            drop(binary);
+            output
+        });
+        run.await.expect("no panic").into()
+    }
+
+    /// A connection of another user, open until it is dropped; needs root.
+    pub fn connect_as(&self, uid: u32) -> Watching {
+        let (binary, mut command) = self.command_as(uid, uid, &["events"]);
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        drop(binary);
+        Watching(child.expect("dirtyd starts"))
+    }
+
+    /// The binary is run by its descriptor: another user may not reach its folder.
+    fn command_as(&self, uid: u32, group: u32, arguments: &[&str]) -> (File, Command) {
+        let binary = File::open(env!("CARGO_BIN_EXE_dirtyd")).expect("the binary");
+        let mut command = Command::new(format!("/proc/self/fd/{}", binary.as_raw_fd()));
+        command.current_dir("/").env_clear().env("DIRTYD_SOCKET", self.socket());
+        command.args(arguments).uid(uid).gid(group);
+        (binary, command)
+    }
+}
+
+/// A client of another user that watches events.
+pub struct Watching(Child);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.0.kill().expect("it runs");
+        self.0.wait().expect("it ends");
     }
 }
 

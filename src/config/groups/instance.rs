@@ -28,7 +28,8 @@ keys! {
             restart().unset("`dirtyd.sock` in `runtime_dir`").outside(Outside::CommonFlag);
         /// the file mode of the socket
         socket_mode: Mode = Mode(0o600), restart();
-        /// the user ids that may connect; others get PERMISSION_DENIED
+        /// the user ids that may connect, beside root and dirtyd's own user; the short form of an
+        /// `[[access]]` entry
         allowed_uids: Vec<u32>, upgrade().unset("whoever the file mode lets in");
         /// the directory of PID files and locks; it is made with mode 0700
         runtime_dir: PathBuf,

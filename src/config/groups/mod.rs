@@ -5,6 +5,7 @@
 //! meaning; `make config-docs` writes the page and the schema. A new group is
 //! also put into its table in `raw`, and named in the page that shows it.
 
+pub mod access;
 pub mod app;
 pub mod edge;
 pub mod hooks;

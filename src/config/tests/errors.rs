@@ -25,6 +25,11 @@ fn every_key_is_checked_where_it_is_written() {
             "line 1: command: item 2: it is the number 1, but should be a string",
         ),
         ("env = { A = 1 }", "line 1: env: A: it is the number 1, but should be a string"),
+        (
+            "[[access]]\nusers = [\"root\", \"nobody-of-this-name\"]",
+            "line 2: access.users: there is no user `nobody-of-this-name` on this machine",
+        ),
+        ("[[access]]\nweight = 0", "line 2: access.weight: it is 0, but must be at least 1"),
         ("command = []", "line 1: command: it is empty; write the program and its arguments"),
         (
             "[hooks]\ntimeout = true",
@@ -73,4 +78,22 @@ fn a_key_under_both_of_its_names_is_refused() {
 fn the_first_error_of_the_file_is_told() {
     let message = error("zzz = 1\naaa = 2");
     assert!(message.contains("line 1: zzz"), "{message}");
+}
+
+#[test]
+fn an_entry_of_access_is_about_somebody_and_stands_alone() {
+    let app = "[[app]]\npath = \"a:A\"\n";
+    for (text, end) in [
+        (
+            format!("{app}[[access]]\nweight = 2"),
+            "line 3: access: it names nobody; give `uids`, `users` or `groups`",
+        ),
+        (
+            format!("allowed_uids = [1]\n{app}[[access]]\nuids = [2]"),
+            "line 4: access: `allowed_uids` is the short form of an [[access]] entry; keep one of the two",
+        ),
+    ] {
+        let error = error(&text);
+        assert!(error.ends_with(end), "{error}");
+    }
 }

@@ -253,3 +253,22 @@ fn a_variable_cannot_set_another_key() {
     let message = Raw::from_env(vars.into_iter()).expect_err("refused").to_string();
     assert!(message.contains("DIRTYD_LOG_FILTER"), "{message}");
 }
+
+#[test]
+fn check_says_who_may_do_what() {
+    let who = |text: &str| {
+        let text = format!("{text}\n[[app]]\npath = \"a:A\"");
+        load(&text).expect("valid").who_may_do_what()
+    };
+    let open = who("socket_mode = \"0660\"");
+    assert!(open[0].starts_with("root and the user that dirtyd runs as: every app"), "{open:?}");
+    assert_eq!(open[1], "whom the mode 0660 of the socket lets in: every app, admin = \"read\"");
+    let listed = who("[[access]]\nuids = [33, 34]\napps = [\"shop:*\"]\nmax_queue = 5\nweight = 2");
+    assert_eq!(
+        listed[1..],
+        [
+            "uid 33, uid 34: shop:*, admin = \"read\"; at most 5 calls waiting; weight 2",
+            "nobody else may connect"
+        ]
+    );
+}

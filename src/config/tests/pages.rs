@@ -6,6 +6,7 @@ use std::{env, fs, path::Path};
 
 use super::super::{
     groups::{
+        access::Access,
         app::{BareApps, Named, Own},
         edge::Edge,
         hooks::{Commands, WorkerInit},
@@ -87,6 +88,7 @@ fn group(name: &str) -> Vec<Row> {
         "bare" => Rows::of::<BareApps>(),
         "hooks" => Rows::of::<Commands>(),
         "init" => Rows::of::<WorkerInit>(),
+        "access" => Rows::of::<Access>(),
         other => panic!("docs/configuration.md: there is no group of keys `{other}`"),
     }
 }
@@ -98,6 +100,7 @@ fn scope(row: &Row) -> String {
         ("pool", Rows::of::<RawPool>()),
         ("app", Rows::of::<RawApp>()),
         ("hooks", Rows::of::<RawHooks>()),
+        ("access", Rows::of::<Access>()),
     ];
     let holding = tables.iter().filter(|(_, rows)| rows.contains(row)).map(|(name, _)| *name);
     holding.collect::<Vec<_>>().join(", ")
@@ -147,8 +150,13 @@ fn the_page_has_every_key_as_it_is_declared() {
     let page = fs::read_to_string(path).expect("the page");
     let (text, groups) = renewed(&page);
     let shown: Vec<Row> = groups.iter().flat_map(|name| group(name)).collect();
-    let tables =
-        [Rows::of::<Raw>(), Rows::of::<RawPool>(), Rows::of::<RawApp>(), Rows::of::<RawHooks>()];
+    let tables = [
+        Rows::of::<Raw>(),
+        Rows::of::<RawPool>(),
+        Rows::of::<RawApp>(),
+        Rows::of::<RawHooks>(),
+        Rows::of::<Access>(),
+    ];
     for row in tables.iter().flatten() {
         assert!(shown.contains(row), "docs/configuration.md shows no group with {}", row.name);
     }

@@ -230,6 +230,7 @@ impl Machine {
             Event::EdgeClosed => self.on_edge_closed(),
             Event::Alarm => self.on_alarm(&mut turn),
         }
+        self.dispatch.feed_freed(&mut turn);
         if !is_of_a_call {
             self.settle_all(&mut turn);
             self.free_rows();

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::{Action, Event, Machine};
 use crate::{
-    call::{CallError, CallId, CallRequest, FromCaller, Peer, Reply, reply_channel},
+    call::{CallError, CallId, CallRequest, FromCaller, Peer, Quota, Reply, reply_channel},
     clock::Deadline,
     config::{Config, Raw},
     worker::{Control, Report},
@@ -26,6 +26,7 @@ fn submit(id: u64, now: Instant) -> Event {
         payload: Bytes::new(),
         arrived: now,
         peer: Peer::Unknown,
+        quota: Quota::default(),
         caller_deadline: Deadline::Never,
         request_id: String::new(),
         metadata: Vec::new(),

@@ -9,7 +9,9 @@ mod room;
 
 pub use facts::CallFacts;
 pub use of_call::of_call;
-pub use of_edge::{compressed, draining, invalid_request, of_refusal, request_too_large};
+pub use of_edge::{
+    compressed, draining, invalid_request, of_denied, of_refusal, request_too_large,
+};
 pub use of_operator::{of_config, of_reload, of_scale};
 
 /// The domain of every ErrorInfo.

@@ -6,7 +6,10 @@ use tonic::{Code, Status, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
 use super::{CallFacts, DOMAIN, of_call};
-use crate::{call::CallError, server::admission::Refusal};
+use crate::{
+    call::CallError,
+    server::{access::Denied, admission::Refusal},
+};
 
 /// A request that cannot be understood.
 pub fn invalid_request(message: String) -> Status {
@@ -36,7 +39,7 @@ pub fn compressed() -> Status {
 pub fn of_refusal(refusal: &Refusal) -> Status {
     let (code, reason, retry_after) = match refusal {
         Refusal::PeerNotAllowed(_) => (Code::PermissionDenied, "PEER_NOT_ALLOWED", None),
-        Refusal::TooManyConnections(_) => {
+        Refusal::TooManyConnections(_) | Refusal::TooManyOfUser { .. } => {
             (Code::ResourceExhausted, "TOO_MANY_CONNECTIONS", Some(Duration::from_secs(1)))
         }
     };
@@ -45,6 +48,17 @@ pub fn of_refusal(refusal: &Refusal) -> Status {
         details.set_retry_info(retry_after);
     }
     Status::with_error_details(code, refusal.to_string(), details)
+}
+
+/// A peer that may not do what it asked for.
+pub fn of_denied(denied: &Denied) -> Status {
+    let (reason, metadata) = match denied {
+        Denied::App { app, .. } => ("APP_NOT_ALLOWED", ("app", app)),
+        Denied::NotAnOperator { method, .. } => ("NOT_AN_OPERATOR", ("method", method)),
+    };
+    let metadata = HashMap::from([(metadata.0.to_owned(), metadata.1.clone())]);
+    let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
+    Status::with_error_details(Code::PermissionDenied, denied.to_string(), details)
 }
 
 /// The pool has ended.

@@ -9,6 +9,7 @@
 //! ```
 
 mod queue;
+mod running;
 pub(crate) mod scheduler;
 mod turns;
 
@@ -29,7 +30,7 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    call::{Call, CallError, CallId, Credit, Reply},
+    call::{Call, CallError, CallId, Credit, Principal, Reply},
     config::QueueLimits,
     worker::{Control, End},
 };
@@ -46,6 +47,8 @@ enum Place {
         arrived: Instant,
         /// Its caller has left: nobody is to start it again.
         left: bool,
+        /// Who has one call more running while it is here, if that is counted.
+        counted: Option<Principal>,
     },
 }
 
@@ -81,6 +84,8 @@ pub struct Dispatch {
     newest: Option<CallId>,
     /// Callers that left before their call came.
     left_early: BTreeSet<CallId>,
+    /// Peers with a limit that have one call less running.
+    freed: Vec<Principal>,
 }
 
 impl Dispatch {
@@ -189,7 +194,8 @@ impl Dispatch {
     /// is none.
     #[must_use]
     pub fn assign_now(&mut self, app: AppId, call: Call, turn: &mut Turn<'_>) -> Option<Call> {
-        let Some(worker) = self.scheduler.claim(app) else { return Some(call) };
+        let (of, quota) = (call.request.peer.principal(), call.request.quota);
+        let Some(worker) = self.scheduler.claim(app, of, quota) else { return Some(call) };
         self.assign(worker, app, call, turn);
         None
     }
@@ -269,6 +275,16 @@ impl Dispatch {
         }
     }
 
+    /// Gives what may run now to workers with a free slot, because other calls of
+    /// its peer have ended.
+    pub fn feed_freed(&mut self, turn: &mut Turn<'_>) {
+        while let Some(principal) = self.freed.pop() {
+            for app in self.scheduler.apps_of(principal) {
+                self.feed_app(app, turn);
+            }
+        }
+    }
+
     /// Gives the calls of an app to workers with a free slot.
     pub fn feed_app(&mut self, app: AppId, turn: &mut Turn<'_>) {
         while let Some((worker, Taken { item, .. })) = self.scheduler.next_for_app(app) {
@@ -293,9 +309,10 @@ impl Dispatch {
     /// more. Returns whether it waits again.
     pub fn give_back(&mut self, call: Call, app: Option<AppId>, turn: &mut Turn<'_>) -> bool {
         let (id, arrived) = (call.id, call.request.arrived);
-        let Some(Place::Slot { app: old, left, .. }) = self.places.remove(&id) else {
+        let Some(Place::Slot { app: old, left, counted, .. }) = self.places.remove(&id) else {
             return false;
         };
+        self.uncount(counted);
         if let Some(tally) = self.tallies.get_mut(&old) {
             tally.running = tally.running.saturating_sub(1);
         }
@@ -382,7 +399,9 @@ impl Dispatch {
     /// Puts a call into the slot that was claimed for it.
     fn assign(&mut self, worker: WorkerId, app: AppId, call: Call, turn: &mut Turn<'_>) {
         let arrived = call.request.arrived;
-        self.places.insert(call.id, Place::Slot { app, worker, arrived, left: false });
+        let counted = self.scheduler.begin(call.request.peer.principal(), call.request.quota);
+        let place = Place::Slot { app, worker, arrived, left: false, counted };
+        self.places.insert(call.id, place);
         if let Some(tally) = self.tallies.get_mut(&app) {
             tally.running += 1;
         }
@@ -403,15 +422,23 @@ impl Dispatch {
     }
 
     fn leave_slot(&mut self, end: End) -> Option<AppId> {
-        let Place::Slot { app, arrived, .. } = self.places.remove(&end.call)? else {
+        let Place::Slot { app, arrived, counted, .. } = self.places.remove(&end.call)? else {
             return None;
         };
+        self.uncount(counted);
         if let Some(tally) = self.tallies.get_mut(&app) {
             tally.running = tally.running.saturating_sub(1);
         }
         let End { served, started, first_chunk, ended, .. } = end;
         self.observe(app, Ended { served, arrived, started: Some(started), first_chunk, ended });
         Some(app)
+    }
+
+    fn uncount(&mut self, counted: Option<Principal>) {
+        if let Some(principal) = counted {
+            self.scheduler.end(principal);
+            self.freed.push(principal);
+        }
     }
 
     /// The one point that every call passes at its end.
@@ -433,7 +460,7 @@ impl Wait {
             deadline: call.queue_deadline(),
             bytes: call.size(),
             principal: call.request.peer.principal(),
-            weight: 1,
+            quota: call.request.quota,
         }
     }
 }

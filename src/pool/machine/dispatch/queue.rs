@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use super::turns::{Measure, Turns};
+use super::{
+    running::Running,
+    turns::{Measure, Turns},
+};
 use crate::{
-    call::{CallId, Principal},
+    call::{CallId, Principal, Quota},
     clock::Deadline,
     config::QueueLimits,
 };
@@ -31,8 +34,8 @@ pub struct Wait {
     pub bytes: u64,
     /// Whom it is counted for.
     pub principal: Principal,
-    /// How much of the queue is that one's, in proportion to others.
-    pub weight: u32,
+    /// How much of the pool that one may take.
+    pub quota: Quota,
 }
 
 /// Why a queue has no room for a call.
@@ -45,6 +48,8 @@ pub enum Full {
     /// It waited already, and had to leave for a call of a peer with less than its
     /// share.
     Displaced,
+    /// As many calls of its peer wait, in all queues, as may.
+    OfPeer(u32),
 }
 
 impl<T> AppQueue<T> {
@@ -90,7 +95,7 @@ impl<T> AppQueue<T> {
         let bytes = self.limits.bytes.map(|limit| (Measure::Bytes, wait.bytes, limit));
         let mut limits = [Some(calls), bytes].into_iter().flatten();
         let is_within = limits.all(|(measure, own, limit)| {
-            self.turns.is_within_share(wait.principal, wait.weight, own, measure, limit)
+            self.turns.is_within_share(wait.principal, wait.quota.weight, own, measure, limit)
         });
         let measure = if full == Full::Bytes { Measure::Bytes } else { Measure::Calls };
         is_within.then(|| self.turns.newest_of_the_largest(wait.principal, measure))?
@@ -98,9 +103,9 @@ impl<T> AppQueue<T> {
 
     /// Adds a call, whatever the limits.
     pub fn put(&mut self, wait: Wait, item: T) {
-        let Wait { id, bytes, principal, weight, .. } = wait;
+        let Wait { id, bytes, principal, quota, .. } = wait;
         self.bytes += bytes;
-        self.turns.put(principal, weight, id, bytes);
+        self.turns.put(principal, quota, id, bytes);
         let replaced = self.waiting.insert(id, (wait, item));
         debug_assert!(replaced.is_none(), "call {id} waits twice");
     }
@@ -122,9 +127,14 @@ impl<T> AppQueue<T> {
         self.waiting.values().map(|(wait, _)| wait.principal).collect()
     }
 
-    /// The call whose turn it is.
-    pub fn next(&self) -> Option<CallId> {
-        self.turns.next()
+    /// The call whose turn it is, of those whose peers may have one more running.
+    pub fn next(&self, running: &Running) -> Option<CallId> {
+        self.turns.next(running)
+    }
+
+    /// The number of calls of a peer that wait.
+    pub fn waiting_of(&self, principal: Principal) -> usize {
+        self.turns.waiting_of(principal)
     }
 
     /// Takes a call out, with its deadline; `served` if it goes to a worker.

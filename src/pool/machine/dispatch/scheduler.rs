@@ -17,8 +17,13 @@ use std::{
 use super::{
     super::ids::{AppId, WorkerId},
     queue::{AppQueue, Full},
+    running::Running,
 };
-use crate::{call::CallId, clock::Deadline, config::QueueLimits};
+use crate::{
+    call::{CallId, Principal, Quota},
+    clock::Deadline,
+    config::QueueLimits,
+};
 
 pub use super::queue::Wait;
 
@@ -66,6 +71,7 @@ pub struct Scheduler<T> {
     free: BTreeSet<(u32, u64, WorkerId)>,
     /// How many workers take calls of each app.
     servers: BTreeMap<AppId, u32>,
+    running: Running,
     turn: u64,
 }
 
@@ -78,6 +84,7 @@ impl<T> Default for Scheduler<T> {
             workers: BTreeMap::new(),
             free: BTreeSet::new(),
             servers: BTreeMap::new(),
+            running: Running::default(),
             turn: 0,
         }
     }
@@ -144,11 +151,38 @@ impl<T> Scheduler<T> {
         self.servers.remove(&app);
     }
 
-    /// Takes a slot for a call of an app, in the worker that is the best choice.
-    pub fn claim(&mut self, app: AppId) -> Option<WorkerId> {
+    /// Takes a slot for a call of an app, in the worker that is the best choice,
+    /// if one more of its peer may run.
+    pub fn claim(&mut self, app: AppId, of: Principal, quota: Quota) -> Option<WorkerId> {
+        if !self.running.may_begin(of, quota) {
+            return None;
+        }
         let worker = self.choose(app)?;
         self.give(worker);
         Some(worker)
+    }
+
+    /// A call begins to run in the slot that was taken for it; see
+    /// [`Running::begin`].
+    pub fn begin(&mut self, of: Principal, quota: Quota) -> Option<Principal> {
+        self.running.begin(of, quota)
+    }
+
+    /// A call that was counted runs no more: others of its peer may have their
+    /// turn, in [`apps_of`](Self::apps_of).
+    pub fn end(&mut self, of: Principal) {
+        self.running.end(of);
+    }
+
+    /// The apps for which calls of a peer wait.
+    pub fn apps_of(&self, principal: Principal) -> Vec<AppId> {
+        let waits = |queue: &AppQueue<T>| queue.waiting_of(principal) > 0;
+        self.queues.iter().filter(|(_, queue)| waits(queue)).map(|(app, _)| *app).collect()
+    }
+
+    /// The number of calls of a peer that wait.
+    fn waiting_of(&self, principal: Principal) -> usize {
+        self.queues.values().map(|queue| queue.waiting_of(principal)).sum()
     }
 
     /// Forgets a worker.
@@ -178,8 +212,13 @@ impl<T> Scheduler<T> {
 
     /// A call arrives.
     pub fn submit(&mut self, app: AppId, wait: Wait, item: T) -> Verdict<T> {
-        if let Some(worker) = self.claim(app) {
+        if let Some(worker) = self.claim(app, wait.principal, wait.quota) {
             return Verdict::Assigned(worker, item);
+        }
+        if let Some(most) = wait.quota.max_queue
+            && self.waiting_of(wait.principal) >= most as usize
+        {
+            return Verdict::Full(Full::OfPeer(most), item);
         }
         let mut displaced = Vec::new();
         loop {
@@ -215,17 +254,19 @@ impl<T> Scheduler<T> {
         if !slots.accepting || slots.load >= slots.threads {
             return None;
         }
-        let (_, app) = *self.heads.iter().find(|(_, app)| slots.apps.contains(app))?;
+        let mut apps =
+            self.heads.iter().map(|(_, app)| *app).filter(|app| slots.apps.contains(app));
+        let (app, id) = apps.find_map(|app| Some((app, self.next_of(app)?)))?;
         self.give(worker);
-        self.take_next(app)
+        self.take_out(app, id, true)
     }
 
     /// The call of an app whose turn it is, and a worker that can serve it now.
     pub fn next_for_app(&mut self, app: AppId) -> Option<(WorkerId, Taken<T>)> {
-        self.queues.get(&app)?.next()?;
+        let id = self.next_of(app)?;
         let worker = self.choose(app)?;
         self.give(worker);
-        Some((worker, self.take_next(app)?))
+        Some((worker, self.take_out(app, id, true)?))
     }
 
     /// Takes a call out of its queue, for which it is not its turn.
@@ -268,9 +309,8 @@ impl<T> Scheduler<T> {
         self.deadlines.insert((wait.deadline, wait.id, app));
     }
 
-    fn take_next(&mut self, app: AppId) -> Option<Taken<T>> {
-        let id = self.queues.get(&app)?.next()?;
-        self.take_out(app, id, true)
+    fn next_of(&self, app: AppId) -> Option<CallId> {
+        self.queues.get(&app)?.next(&self.running)
     }
 
     fn take_out(&mut self, app: AppId, id: CallId, served: bool) -> Option<Taken<T>> {

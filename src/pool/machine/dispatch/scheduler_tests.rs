@@ -13,7 +13,7 @@ use super::{
     scheduler::{Scheduler, Verdict},
 };
 use crate::{
-    call::{CallId, Principal},
+    call::{CallId, Principal, Quota},
     config::QueueLimits,
 };
 
@@ -63,7 +63,7 @@ impl Waiting {
             deadline: self.deadline.into(),
             bytes: self.bytes,
             principal: Principal::Uid(self.uid),
-            weight: 1,
+            quota: Quota::default(),
         }
     }
 }

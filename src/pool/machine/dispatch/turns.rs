@@ -9,7 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::call::{CallId, Principal};
+use super::running::Running;
+use crate::call::{CallId, Principal, Quota};
 
 /// What a turn costs a peer of weight 1.
 const TURN: u64 = 1 << 20;
@@ -28,13 +29,17 @@ pub struct Turns {
 struct Peer {
     calls: BTreeSet<CallId>,
     bytes: u64,
-    weight: u64,
+    quota: Quota,
     clock: u64,
 }
 
 impl Peer {
+    fn weight(&self) -> u64 {
+        self.quota.weight.max(1).into()
+    }
+
     fn turn(&self) -> u64 {
-        TURN / self.weight.max(1)
+        TURN / self.weight()
     }
 }
 
@@ -49,13 +54,13 @@ pub enum Measure {
 
 impl Turns {
     /// A call waits.
-    pub fn put(&mut self, principal: Principal, weight: u32, id: CallId, bytes: u64) {
+    pub fn put(&mut self, principal: Principal, quota: Quota, id: CallId, bytes: u64) {
         let present = self.present;
         let peer = self.peers.entry(principal).or_default();
         if peer.calls.is_empty() {
             peer.clock = peer.clock.max(present);
         }
-        peer.weight = weight.into();
+        peer.quota = quota;
         self.waiting += usize::from(peer.calls.insert(id));
         peer.bytes += bytes;
     }
@@ -85,10 +90,17 @@ impl Turns {
         }
     }
 
-    /// The call whose turn it is.
-    pub fn next(&self) -> Option<CallId> {
-        let heads = self.peers.values().filter_map(|peer| Some((peer.clock, *peer.calls.first()?)));
+    /// The call whose turn it is, of those whose peers may have one more running.
+    pub fn next(&self, running: &Running) -> Option<CallId> {
+        let may = |(name, peer): &(&Principal, &Peer)| running.may_begin(**name, peer.quota);
+        let heads = self.peers.iter().filter(may);
+        let heads = heads.filter_map(|(_, peer)| Some((peer.clock, *peer.calls.first()?)));
         heads.min().map(|(_, id)| id)
+    }
+
+    /// The number of calls of a peer that wait.
+    pub fn waiting_of(&self, principal: Principal) -> usize {
+        self.peers.get(&principal).map_or(0, |peer| peer.calls.len())
     }
 
     /// Whether a peer, with `own` more calls or bytes, has at most its share of a
@@ -104,7 +116,7 @@ impl Turns {
         let others =
             self.peers.iter().filter(|(name, peer)| **name != principal && !peer.calls.is_empty());
         let weights =
-            others.map(|(_, peer)| u128::from(peer.weight)).sum::<u128>() + u128::from(weight);
+            others.map(|(_, peer)| u128::from(peer.weight())).sum::<u128>() + u128::from(weight);
         let has = self.peers.get(&principal).map_or(0, |peer| peer.has(measure));
         u128::from(has.saturating_add(own)) * weights <= u128::from(limit) * u128::from(weight)
     }
@@ -114,7 +126,7 @@ impl Turns {
     pub fn newest_of_the_largest(&self, apart_from: Principal, measure: Measure) -> Option<CallId> {
         let others = self.peers.iter().filter(|(name, _)| **name != apart_from);
         let per_weight = |peer: &Peer| {
-            u128::from(peer.has(measure)) * u128::from(TURN) / u128::from(peer.weight.max(1))
+            u128::from(peer.has(measure)) * u128::from(TURN) / u128::from(peer.weight())
         };
         let largest = others.map(|(_, peer)| peer).filter(|peer| !peer.calls.is_empty());
         largest.max_by_key(|peer| per_weight(peer))?.calls.last().copied()
@@ -139,7 +151,7 @@ mod tests {
 
     /// Lets the next one have its turn, and says whose it was.
     fn serve(turns: &mut Turns) -> Option<Principal> {
-        let id = turns.next()?;
+        let id = turns.next(&Running::default())?;
         let (principal, _) = turns.peers.iter().find(|(_, peer)| peer.calls.contains(&id))?;
         let principal = *principal;
         turns.take(principal, id, 0, true);
@@ -148,7 +160,7 @@ mod tests {
 
     fn fill(turns: &mut Turns, principal: Principal, weight: u32, ids: std::ops::Range<u64>) {
         for id in ids {
-            turns.put(principal, weight, CallId(id), 0);
+            turns.put(principal, Quota { weight, ..Quota::default() }, CallId(id), 0);
         }
     }
 
@@ -180,7 +192,7 @@ mod tests {
         fill(&mut turns, A, 1, 0..1000);
         let mut of_b = 0;
         for id in 1000..1100 {
-            turns.put(B, 1, CallId(id), 0);
+            turns.put(B, Quota::default(), CallId(id), 0);
             let mut others = 0;
             while serve(&mut turns) != Some(B) {
                 others += 1;
@@ -198,7 +210,7 @@ mod tests {
         fill(&mut turns, A, 1, 0..2);
         for uid in 10..1000 {
             let peer = Principal::Uid(uid);
-            turns.put(peer, 1, CallId(uid.into()), 7);
+            turns.put(peer, Quota::default(), CallId(uid.into()), 7);
             turns.take(peer, CallId(uid.into()), 7, uid % 2 == 0);
             serve(&mut turns);
             fill(&mut turns, A, 1, u64::from(uid) + 2000..u64::from(uid) + 2001);

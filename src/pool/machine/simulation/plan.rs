@@ -8,6 +8,7 @@ use std::{
 
 use fastrand::Rng;
 
+use crate::call::Quota;
 use crate::config::{
     AppConfig, Config, Intensity, PoolConfig, QueueLimits, Raw, Recycle, ReloadMode,
 };
@@ -148,6 +149,15 @@ impl Step {
 }
 
 impl CallPlan {
+    /// What the user that calls may take of the pool.
+    pub fn quota(&self) -> Quota {
+        match self.uid {
+            0 => Quota::default(),
+            1 => Quota { weight: 2, ..Quota::default() },
+            _ => Quota { weight: 1, max_running: Some(1), max_queue: Some(2) },
+        }
+    }
+
     fn draw(random: &mut Rng) -> Self {
         let maybe = |random: &mut Rng, percent, most| {
             (random.u32(0..100) < percent).then(|| millis(random, 0..most))

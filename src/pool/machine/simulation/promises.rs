@@ -8,10 +8,11 @@ use super::{
         fleet::{Holder, Loaded},
         ids::{AppId, WorkerId},
     },
+    plan::CallPlan,
     world::World,
 };
 use crate::{
-    call::{Call, CallError},
+    call::{Call, CallError, Principal},
     worker::Control,
 };
 
@@ -40,6 +41,7 @@ fn check(holds: bool, promise: &'static str, how: impl FnOnce() -> String) -> Ke
 pub fn always(world: &World<'_>) -> Kept {
     let machine = &world.machine;
     nobody_waits_beside_an_idle_slot(world)?;
+    quotas_are_kept(world)?;
     seats_are_filled_or_explained(machine)?;
     for (id, worker) in &world.workers {
         check(worker.calls() <= worker.threads, "slots are bounded", || {
@@ -53,7 +55,9 @@ pub fn always(world: &World<'_>) -> Kept {
 fn nobody_waits_beside_an_idle_slot(world: &World<'_>) -> Kept {
     let machine = &world.machine;
     for (app, row) in machine.fleet.apps() {
-        if !machine.dispatch.has_waiting(app) {
+        let waiting = machine.dispatch.queue(app).map(super::super::dispatch::AppQueue::principals);
+        let waiting = waiting.unwrap_or_default();
+        if waiting.is_empty() {
             continue;
         }
         let serves = |worker: &&super::super::fleet::Worker| {
@@ -62,12 +66,37 @@ fn nobody_waits_beside_an_idle_slot(world: &World<'_>) -> Kept {
             let has_app = matches!(worker.apps.get(&app), Some(Loaded::Ready));
             worker.is_serving() && is_alive && has_room && has_app
         };
-        if let Some(worker) = machine.fleet.workers().find(serves) {
+        let may_run = waiting.iter().any(|user| has_one_more(world, *user));
+        if let Some(worker) = machine.fleet.workers().find(serves).filter(|_| may_run) {
             let how = format!("app {} waits, {} has a free slot", row.path(), worker.process);
             return Err(Broken::of("no call waits beside an idle slot", how));
         }
         check(machine.has_hope(app), "nobody waits for what cannot come", || {
             format!("app {} waits, and no worker is going to serve it", row.path())
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether one more call of a user may run.
+fn has_one_more(world: &World<'_>, user: Principal) -> bool {
+    let is_of = |uid: u32| Principal::Uid(uid) == user;
+    let mut plans = world.running.iter().filter_map(|id| world.callers.get(id)).map(|c| &c.plan);
+    let of_user = plans.by_ref().filter(|plan| is_of(plan.uid));
+    let runs: Vec<_> = of_user.map(CallPlan::quota).collect();
+    runs.first().is_none_or(|quota| quota.max_running.is_none_or(|most| (runs.len() as u32) < most))
+}
+
+/// No user has more calls running, or waiting, than its quota allows.
+fn quotas_are_kept(world: &World<'_>) -> Kept {
+    let mut runs = std::collections::BTreeMap::new();
+    for id in &world.running {
+        let Some(caller) = world.callers.get(id) else { continue };
+        let count = runs.entry(caller.plan.uid).or_insert(0);
+        *count += 1;
+        let (most, count) = (caller.plan.quota().max_running, *count);
+        check(most.is_none_or(|most| count <= most), "a quota is kept", || {
+            format!("{count} calls of uid {} run, it may have {most:?}", caller.plan.uid)
         })?;
     }
     Ok(())
@@ -146,10 +175,13 @@ pub fn nobody_is_passed_over(world: &mut World<'_>, call: &Call) -> Kept {
         .passed_over
         .retain(|(of, user), _| *of != app || (*user != who && waiting.contains(user)));
     for user in waiting.into_iter().filter(|user| *user != who) {
+        if !has_one_more(world, user) {
+            continue; // its own calls are in its way
+        }
         let passed = world.passed_over.entry((app, user)).or_default().entry(who).or_default();
         *passed += 1;
         let passed = *passed;
-        check(passed <= MOST_PASSED, "users have their turns", || {
+        check(passed <= MOST_PASSED * call.request.quota.weight, "users have their turns", || {
             format!("{user:?} waits for {}, and {who:?} had {passed} turns", call.request.app)
         })?;
     }

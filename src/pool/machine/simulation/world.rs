@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -35,7 +35,7 @@ const AFTER: Duration = Duration::from_secs(10);
 const MENDED: Duration = Duration::from_secs(80);
 /// A drain must have ended so long after its deadline.
 const STRAGGLERS: Duration = Duration::from_secs(20);
-/// More alarms than that at one moment are a loop.
+/// More alarms than that at one moment, with nothing else between them, are a loop.
 const MOST_ALARMS: u32 = 8;
 
 /// Something that is going to happen.
@@ -78,6 +78,8 @@ pub struct World<'a> {
     failures: [u32; APPS.len()],
     pub callers: BTreeMap<CallId, Caller>,
     pub passed_over: PassedOver,
+    /// The calls that are in slots, by what the pool was told.
+    pub running: BTreeSet<CallId>,
     next_call: u64,
     no_process: u32,
     mended: bool,
@@ -106,6 +108,7 @@ impl<'a> World<'a> {
             failures: [0; APPS.len()],
             callers: BTreeMap::new(),
             passed_over: PassedOver::new(),
+            running: BTreeSet::new(),
             next_call: 1,
             no_process: 0,
             mended: false,
@@ -168,10 +171,8 @@ impl<'a> World<'a> {
 
     fn happen(&mut self) -> Result<(), Broken> {
         let Some(Reverse((at, _, happening))) = self.happenings.pop() else { return Ok(()) };
-        if at > self.now {
-            self.now = at;
-            self.alarms = 0;
-        }
+        self.now = self.now.max(at);
+        self.alarms = 0;
         match happening {
             Happening::Step(index) => {
                 let plan = self.plan;
@@ -246,6 +247,7 @@ impl<'a> World<'a> {
             payload: Bytes::from(vec![0; plan.bytes]),
             arrived: self.now,
             peer: Peer::Process { uid: plan.uid, gid: plan.uid, pid: None },
+            quota: plan.quota(),
             caller_deadline: deadline,
             request_id: String::new(),
             metadata: Vec::new(),
@@ -354,6 +356,7 @@ impl<'a> World<'a> {
                 worker.is_known_to_have_booted = true;
             }
             self.came_back += usize::from(matches!(event, Event::NotStarted(..)));
+            self.runs_no_more(&event);
             if let Some(teller) = &mut self.teller {
                 teller.event(self.now - self.start, &event);
             }
@@ -367,6 +370,20 @@ impl<'a> World<'a> {
             }
         }
         promises::always(self)
+    }
+
+    fn runs_no_more(&mut self, event: &Event) {
+        match event {
+            Event::NotStarted(_, call) => drop(self.running.remove(&call.id)),
+            Event::Worker(_, Report::Finished(end)) => drop(self.running.remove(&end.call)),
+            Event::Worker(_, Report::Died(death)) => {
+                let lost = death.lost.iter().map(|end| end.call);
+                for id in lost.chain(death.unstarted.iter().map(|call| call.id)) {
+                    self.running.remove(&id);
+                }
+            }
+            _ => {}
+        }
     }
 
     fn perform(&mut self, action: Action, events: &mut VecDeque<Event>) -> Result<(), Broken> {
@@ -407,6 +424,7 @@ impl<'a> World<'a> {
             && let Some(caller) = self.callers.get_mut(&call.id)
         {
             caller.starts += 1;
+            self.running.insert(call.id);
         }
         let Some(worker) = self.workers.get_mut(&id) else {
             if let Control::Start(call) = control {

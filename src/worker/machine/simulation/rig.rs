@@ -16,7 +16,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     call::{
-        Call, CallError, CallId, CallRequest, Chunks, Credit, Peer, Reply, StreamItem, WorkerRef,
+        Call, CallError, CallId, CallRequest, Chunks, Credit, Peer, Quota, Reply, StreamItem,
+        WorkerRef,
     },
     clock::Deadline,
     config::{Config, PoolConfig, Raw, Window},
@@ -200,6 +201,7 @@ impl Rig {
             payload: Bytes::from_static(b"payload"),
             arrived: self.now,
             peer: Peer::Unknown,
+            quota: Quota::default(),
             caller_deadline,
             request_id: "r".to_owned(),
             metadata: Vec::new(),

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::worker::machine::slot::{Slot, Step};
 use crate::{
-    call::{Call, CallId, CallRequest, Chunks, Peer, Reply, reply_channel, stream_channel},
+    call::{Call, CallId, CallRequest, Chunks, Peer, Quota, Reply, reply_channel, stream_channel},
     config::Window,
 };
 
@@ -25,6 +25,7 @@ fn slot(reply: Reply, caller: Option<Instant>, now: Instant) -> Slot {
         payload: Bytes::new(),
         arrived: now,
         peer: Peer::Unknown,
+        quota: Quota::default(),
         caller_deadline: caller.into(),
         request_id: String::new(),
         metadata: Vec::new(),
