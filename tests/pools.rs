@@ -79,3 +79,30 @@ async fn each_pool_has_a_virtual_environment_and_all_else_of_its_own() {
     let outcome = daemon.client().execute("fancy:App", "sleep", args![]).await;
     failure(outcome, Code::DeadlineExceeded, Reason::ExecutionTimeout);
 }
+
+/// Starting a process takes a millisecond; nobody waits for all of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_are_answered_while_hundreds_of_workers_start() {
+    let daemon = Daemon::begin(
+        r#"
+        [[app]]
+        path = "lab:Lab"
+        [[pool]]
+        name = "many"
+        command = ["sleep", "600"]
+        workers = 0
+        boot_timeout = "10m"
+        app = [{ path = "any:App", workers = 1 }]
+        "#,
+        &[],
+    );
+    daemon.logged("is ready").await;
+    assert_eq!(daemon.run(&["scale", "--pool", "many", "1500"]).await.code, Some(0));
+    daemon
+        .until("some are started and some are not", |status| {
+            let many = || status.workers.iter().filter(|worker| worker.pool == "many");
+            many().any(|worker| worker.pid > 0) && many().any(|worker| worker.pid == 0)
+        })
+        .await;
+    daemon.client().execute("lab:Lab", "echo", args![1]).await.expect("it is served");
+}

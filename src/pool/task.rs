@@ -41,13 +41,25 @@ pub struct Task {
     reloading: Option<oneshot::Sender<Result<u32, ReloadError>>>,
     /// What actions brought about, to be looked at before anything else.
     feedback: VecDeque<Event>,
+    /// Processes to be started, oldest first. Each takes a millisecond: a call that
+    /// comes meanwhile waits for one at most.
+    starts: BTreeMap<WorkerId, Start>,
     actions: Vec<Action>,
+}
+
+/// A process to be started.
+struct Start {
+    pool: Arc<PoolConfig>,
+    shared: Shared,
+    /// What its worker is told then.
+    told: Vec<Control>,
 }
 
 /// What woke the task.
 enum Wake {
     Event(Event),
     Ask(Ask),
+    Nobody,
 }
 
 impl Task {
@@ -71,6 +83,7 @@ impl Task {
             scaling: None,
             reloading: None,
             feedback: VecDeque::new(),
+            starts: BTreeMap::new(),
             actions: Vec::new(),
         }
     }
@@ -96,8 +109,11 @@ impl Task {
                 Some((id, said)) = self.callers.recv() => Wake::Event(Event::Caller(id, said)),
                 Some((id, report)) = self.reports.recv() => Wake::Event(Event::Worker(id, report)),
                 () = alarm.rings() => Wake::Event(Event::Alarm),
-                Some(ask) = self.asks.recv() => Wake::Ask(ask),
-                else => return, // no handle is left: nobody can ask for anything
+                ask = self.asks.recv() => match ask {
+                    Some(ask) => Wake::Ask(ask),
+                    None => return, // no handle is left: nobody can ask for anything
+                },
+                () = tokio::task::yield_now(), if !self.starts.is_empty() => Wake::Nobody,
             };
             match wake {
                 Wake::Event(Event::Worker(id, report @ Report::Died(_))) => {
@@ -106,7 +122,9 @@ impl Task {
                 }
                 Wake::Event(event) => self.on(event),
                 Wake::Ask(ask) => self.answer(ask),
+                Wake::Nobody => {}
             }
+            self.start_next();
         }
         // What came too late to be looked at. Whoever asked for anything else
         // learns the same from the end of this task.
@@ -152,6 +170,16 @@ impl Task {
         }
     }
 
+    /// Starts one process, if one is to be started.
+    fn start_next(&mut self) {
+        let Some((id, Start { pool, shared, told })) = self.starts.pop_first() else { return };
+        let event = self.spawn(id, pool, &shared);
+        self.on(event);
+        if let Some(worker) = self.workers.get(&id) {
+            told.into_iter().for_each(|control| worker.tell(control));
+        }
+    }
+
     fn perform(&mut self, action: Action) {
         match action {
             Action::Tell(id, Control::Start(call)) => {
@@ -163,13 +191,22 @@ impl Task {
                     self.feedback.push_back(Event::NotStarted(id, Box::new(call)));
                 }
             }
-            Action::Tell(id, control) => {
-                if let Some(worker) = self.workers.get(&id) {
-                    worker.tell(control);
+            Action::Tell(id, control) => match (self.workers.get(&id), control) {
+                (Some(worker), control) => worker.tell(control),
+                (None, Control::Kill(why)) => {
+                    // What is not wanted any more is not started.
+                    if self.starts.remove(&id).is_some() {
+                        self.feedback.push_back(Event::NotSpawned(id, why));
+                    }
                 }
-            }
+                (None, control) => {
+                    self.starts.entry(id).and_modify(|start| start.told.push(control));
+                }
+            },
             Action::Refuse(reply, error) => reply.fail(error, None),
-            Action::Spawn(id, pool, shared) => self.spawn(id, pool, &shared),
+            Action::Spawn(id, pool, shared) => {
+                self.starts.insert(id, Start { pool, shared, told: Vec::new() });
+            }
             Action::Measure(id) => {
                 let memory = self.workers.get(&id).map(|handle| resident_bytes(handle.worker.pid));
                 let measured = memory.flatten().map(|bytes| Event::Measured(id, bytes));
@@ -190,7 +227,7 @@ impl Task {
         }
     }
 
-    fn spawn(&mut self, id: WorkerId, pool: Arc<PoolConfig>, shared: &Shared) {
+    fn spawn(&mut self, id: WorkerId, pool: Arc<PoolConfig>, shared: &Shared) -> Event {
         let spec = WorkerSpec {
             id,
             pool,
@@ -199,14 +236,14 @@ impl Task {
             busy_wait: shared.busy_wait,
             graceful_timeout: shared.graceful_timeout,
         };
-        self.feedback.push_back(match WorkerHandle::start(spec, self.reporter.clone()) {
+        match WorkerHandle::start(spec, self.reporter.clone()) {
             Ok(handle) => {
                 let pid = handle.worker.pid;
                 self.workers.insert(id, handle);
                 Event::Spawned(id, pid)
             }
             Err(error) => Event::NotSpawned(id, error.to_string()),
-        });
+        }
     }
 
     fn snapshot(&self) -> Snapshot {

@@ -107,8 +107,9 @@ impl Event {
 /// What to do, in the order of the list.
 #[derive(Debug)]
 pub enum Action {
-    /// Start a worker process; the answer is [`Event::Spawned`] or
-    /// [`Event::NotSpawned`].
+    /// Start a worker process, when there is time; the answer is [`Event::Spawned`]
+    /// or [`Event::NotSpawned`]. What the worker is told meanwhile, it hears then;
+    /// one that is killed meanwhile is not started.
     Spawn(WorkerId, Arc<PoolConfig>, Shared),
     /// Tell a worker; a call that cannot be told is [`Event::NotStarted`].
     Tell(WorkerId, Control),

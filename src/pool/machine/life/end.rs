@@ -25,11 +25,15 @@ impl Machine {
         };
         let (process, pool) = (worker.process, worker.seat.pool);
         let can_close = worker.has_booted();
+        let is_there = !matches!(worker.stage, Stage::Starting(_));
         worker.stage = if can_close { Stage::Draining } else { Stage::Ending };
         self.dispatch.retire(id);
         match can_close {
             true => turn.tell(id, Control::Drain),
             false => turn.tell(id, Control::Kill(why.to_owned())),
+        }
+        if !is_there {
+            return; // nobody has heard of it
         }
         let running = self.dispatch.load(id);
         let pool = &self.fleet.pool(pool).config.name;
@@ -191,7 +195,7 @@ impl Machine {
     }
 
     /// A worker that had left its seat is gone; a swap now starts the new one.
-    fn on_left(&mut self, worker: &Worker, turn: &mut Turn<'_>) {
+    pub(super) fn on_left(&mut self, worker: &Worker, turn: &mut Turn<'_>) {
         let id = worker.seat;
         let Some(seat) = self.fleet.seat_mut(id) else { return };
         if seat.occupant() != Some(worker.id()) {

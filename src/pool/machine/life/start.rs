@@ -190,7 +190,8 @@ impl Machine {
                 self.on_seat_taken(seat, Err(why.to_owned()), turn);
             }
             Some(Claim::Successor) => self.successor_failed(seat, why, turn),
-            None => {}
+            // It was sent away before it was there.
+            None => self.on_left(&worker, turn),
         }
     }
 

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     call::{CallError, CallId, CallRequest, FromCaller, Peer, Principal, WorkerRef, reply_channel},
     clock::Deadline,
+    config::PoolConfig,
     pool::{
         ScaleTo,
         machine::{
@@ -44,9 +45,18 @@ enum Happening {
     Step(usize),
     Leave(CallId),
     Deed(WorkerId, usize),
+    Start(WorkerId),
     Mend,
     Drain,
     Edge,
+}
+
+/// A process that is about to be started.
+struct Start {
+    /// Its pool; `None` if no process will be left for it.
+    pool: Option<Arc<PoolConfig>>,
+    /// What it is told then.
+    told: Vec<Control>,
 }
 
 /// A caller that waits, or has waited.
@@ -72,6 +82,7 @@ pub struct World<'a> {
     order: u64,
     deeds: HashMap<usize, Deed>,
     pub workers: BTreeMap<WorkerId, Worker>,
+    starting: BTreeMap<WorkerId, Start>,
     /// The release whose code new workers load.
     release: Arc<Release>,
     /// Failed loads so far, for apps that fail a number of times.
@@ -104,6 +115,7 @@ impl<'a> World<'a> {
             order: 0,
             deeds: HashMap::new(),
             workers: BTreeMap::new(),
+            starting: BTreeMap::new(),
             release: Arc::clone(&plan.release),
             failures: [0; APPS.len()],
             callers: BTreeMap::new(),
@@ -184,6 +196,7 @@ impl<'a> World<'a> {
             }
             Happening::Leave(id) => self.leave(id),
             Happening::Deed(worker, deed) => self.deed(worker, deed),
+            Happening::Start(worker) => self.started(worker),
             Happening::Mend => self.mend(),
             Happening::Drain => self.drain(Duration::from_secs(10)),
             Happening::Edge => self.on(Event::EdgeClosed),
@@ -317,6 +330,32 @@ impl<'a> World<'a> {
         result
     }
 
+    /// A process is started, if there is one left for it, and hears what it was told
+    /// meanwhile.
+    fn started(&mut self, id: WorkerId) -> Result<(), Broken> {
+        let Some(Start { pool, told }) = self.starting.remove(&id) else { return Ok(()) };
+        let Some(pool) = pool else {
+            return self.on(Event::NotSpawned(id, "no process is left".to_owned()));
+        };
+        self.stats.workers += 1;
+        let pid = id as i32 + 1000;
+        self.workers.insert(id, Worker::new(WorkerRef { id, pid }, &pool, self.plan.seed));
+        self.on(Event::Spawned(id, pid))?;
+        for control in told {
+            self.on_told(id, control)?;
+        }
+        Ok(())
+    }
+
+    fn on_told(&mut self, id: WorkerId, control: Control) -> Result<(), Broken> {
+        let mut events = VecDeque::new();
+        self.tell(id, control, &mut events)?;
+        while let Some(event) = events.pop_front() {
+            self.on(event)?;
+        }
+        Ok(())
+    }
+
     /// Lets a worker act, and passes on what it wishes.
     fn act(
         &mut self,
@@ -388,17 +427,23 @@ impl<'a> World<'a> {
 
     fn perform(&mut self, action: Action, events: &mut VecDeque<Event>) -> Result<(), Broken> {
         match action {
-            Action::Spawn(id, _, _) if self.no_process > 0 => {
-                self.no_process -= 1;
-                events.push_back(Event::NotSpawned(id, "no process is left".to_owned()));
-            }
             Action::Spawn(id, pool, _) => {
-                self.stats.workers += 1;
-                let pid = id as i32 + 1000;
-                self.workers.insert(id, Worker::new(WorkerRef { id, pid }, &pool, self.plan.seed));
-                events.push_back(Event::Spawned(id, pid));
+                let has_process = self.no_process == 0;
+                self.no_process = self.no_process.saturating_sub(1);
+                let pool = has_process.then_some(pool);
+                self.starting.insert(id, Start { pool, told: Vec::new() });
+                // One process is started after the other.
+                let pause = Duration::from_millis(self.random.u64(0..20));
+                self.later(pause, Happening::Start(id));
             }
-            Action::Tell(id, control) => self.tell(id, control, events)?,
+            Action::Tell(id, control) => match (self.starting.get_mut(&id), control) {
+                (Some(_), Control::Kill(why)) => {
+                    self.starting.remove(&id);
+                    events.push_back(Event::NotSpawned(id, why));
+                }
+                (Some(start), control) => start.told.push(control),
+                (None, control) => self.tell(id, control, events)?,
+            },
             Action::Refuse(reply, error) => reply.fail(error, None),
             Action::Measure(id) => {
                 events.push_back(Event::Measured(id, self.random.u64(50..103)));
