@@ -74,7 +74,9 @@ async fn term_lets_a_slow_reader_finish() {
     let mut body = vec![0];
     body.extend((message.encoded_len() as u32).to_be_bytes());
     message.encode(&mut body).expect("a Vec grows");
-    let request = Request::post("http://localhost/dirty.v1.Arbiter/Execute");
+    let request = Request::post("http://localhost/dirty.v1.Arbiter/Execute")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
     let request = request.body(Full::new(Bytes::from(body))).expect("a request");
     let mut answer = sender.send_request(request).await.expect("an answer").into_body();
     daemon.signal(Signal::SIGTERM);

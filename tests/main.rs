@@ -30,5 +30,6 @@ mod rust_client;
 mod rust_worker;
 mod spread;
 mod streams;
+mod strict;
 mod threads;
 mod values;

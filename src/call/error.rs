@@ -178,6 +178,14 @@ pub enum CallError {
         /// How long it waited.
         waited: Duration,
     },
+    /// The deadline had passed before the call could be given to anybody.
+    #[error(
+        "the deadline had passed when the call was there, {waited:.1?} after it began to arrive; it did not start"
+    )]
+    DeadlineOver {
+        /// How long its arrival took.
+        waited: Duration,
+    },
     /// The deadline passed while it ran.
     #[error("{message}")]
     ExecutionTimeout {

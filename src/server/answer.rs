@@ -13,8 +13,9 @@ use tonic::Status;
 
 use super::{
     chunks::EncodedChunks,
-    grpc::{StreamingBody, UnaryBody},
+    grpc::{NotGrpc, StreamingBody, UnaryBody},
     outstanding::OutstandingAnswer,
+    status,
     until_drain::UntilDrain,
 };
 
@@ -36,6 +37,13 @@ pin_project! {
 /// An answer that is an error from the start.
 pub fn refused(status: Status) -> Response<Answer> {
     status.into_http::<tonic::body::Body>().map(|body| Answer::Error { body })
+}
+
+/// The answer to a request that is not gRPC.
+pub fn not_grpc(why: &NotGrpc) -> Response<Answer> {
+    let mut response = refused(status::not_grpc(why));
+    *response.status_mut() = why.http();
+    response
 }
 
 impl Body for Answer {

@@ -58,12 +58,11 @@ impl<L: Listener> Edge<L> {
         let admission = Admission::new(config);
         let (draining, drains) = watch::channel(false);
         let (reporter, health_service) = health::pair();
-        tokio::spawn(health::report(reporter, pool.health(), drains.clone()));
+        tokio::spawn(reporter.report(pool.health(), drains.clone()));
         let name = config.proc_name.clone();
         let admin = AdminService::new(pool.clone(), admission.open().clone(), reload, name);
         let others = services::beside_the_arbiter(admin, health_service)?;
-        let arbiter =
-            ArbiterService::new(pool.clone(), config.window, config.limits.max_message_size);
+        let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits);
         let router = Arc::new(Router::new(arbiter, others, drains));
         let shared = Arc::new(Shared { admission, router, limits: config.limits });
         Ok(Self { listener, shared, draining })

@@ -6,6 +6,9 @@ use prost::encoding::{DecodeContext, WireType, decode_key, decode_varint, skip_f
 
 /// The longest app and action names in bytes.
 const MAX_NAME: usize = 255;
+/// Within how many bytes both names have to be found: the search must not take
+/// longer for a request that keeps them for its end.
+const SEARCHED: usize = 16 * 1024;
 
 /// An `ExecuteRequest` with its first two fields read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +24,7 @@ pub struct Envelope {
 impl Envelope {
     /// Reads app and action and stops there, so that the cost does not depend
     /// on the arguments. Encoders write fields in the order of their numbers, so
-    /// both are at the start; arguments before them are skipped.
+    /// both are at the start; a few KiB of others before them are skipped.
     ///
     /// # Errors
     /// The request is malformed; the text tells the caller what is wrong.
@@ -29,11 +32,16 @@ impl Envelope {
         let (mut app, mut action) = (None, None);
         let mut rest = payload.clone();
         while rest.has_remaining() && (app.is_none() || action.is_none()) {
+            if payload.len() - rest.remaining() > SEARCHED {
+                return Err(format!(
+                    "the request does not name its app and action within its first {SEARCHED} bytes; write `app` and `action` before the arguments"
+                ));
+            }
             let malformed = |error| format!("the request is not an ExecuteRequest: {error}");
             let (tag, wire_type) = decode_key(&mut rest).map_err(malformed)?;
             match (tag, wire_type) {
-                (1, WireType::LengthDelimited) => app = Some(name("app", &mut rest)?),
-                (2, WireType::LengthDelimited) => action = Some(name("action", &mut rest)?),
+                (1, WireType::LengthDelimited) => once("app", &mut app, &mut rest)?,
+                (2, WireType::LengthDelimited) => once("action", &mut action, &mut rest)?,
                 _ => skip_field(wire_type, tag, &mut rest, DecodeContext::default())
                     .map_err(malformed)?,
             }
@@ -42,6 +50,15 @@ impl Envelope {
         let app = app.filter(|app| !app.is_empty()).ok_or_else(|| missing("app"))?;
         let action = action.filter(|name| !name.is_empty()).ok_or_else(|| missing("action"))?;
         Ok(Self { app, action, payload })
+    }
+}
+
+/// Reads a name that may be there once only: workers would take another one of
+/// two than the arbiter does.
+fn once(field: &str, slot: &mut Option<String>, rest: &mut Bytes) -> Result<(), String> {
+    match slot.replace(name(field, rest)?) {
+        None => Ok(()),
+        Some(_) => Err(format!("the request names `{field}` twice; set it once")),
     }
 }
 
@@ -90,6 +107,25 @@ mod tests {
         let mut bytes = args.encode_to_vec();
         bytes.extend(names.encode_to_vec());
         assert!(Envelope::read(bytes.into()).is_ok());
+    }
+
+    #[test]
+    fn names_at_the_end_of_a_large_request_are_not_searched_for() {
+        let names = ExecuteRequest { app: "a".into(), action: "b".into(), ..Default::default() };
+        let many = vec![Value::default(); SEARCHED];
+        let mut bytes = ExecuteRequest { args: many, ..Default::default() }.encode_to_vec();
+        bytes.extend(names.encode_to_vec());
+        let error = Envelope::read(bytes.into()).expect_err("refused");
+        assert!(error.contains("before the arguments"), "{error}");
+    }
+
+    #[test]
+    fn a_name_that_stands_twice_is_refused() {
+        let app = |app: &str| ExecuteRequest { app: app.into(), ..Default::default() };
+        let action = ExecuteRequest { action: "b".into(), ..Default::default() };
+        let bytes = [app("a:A"), app("b:B"), action].map(|part| part.encode_to_vec()).concat();
+        let error = Envelope::read(bytes.into()).expect_err("refused");
+        assert!(error.contains("`app` twice"), "{error}");
     }
 
     #[test]

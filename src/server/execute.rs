@@ -1,7 +1,7 @@
 //! Execute and ExecuteStream: from a gRPC request to a submitted call, and from
 //! its outcome to a gRPC response.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use bytes::Bytes;
 use dirtyd_client::proto::worker::Metadata;
@@ -14,15 +14,15 @@ use tonic::{
 
 use super::{
     access::Caller,
+    arrival::Times,
     chunks::{self, EncodedChunks},
-    deadline,
     envelope::Envelope,
     grpc::{self, StreamingBody, UnaryBody},
     status::{self, CallFacts},
 };
 use crate::{
     call::{CallError, CallRequest, reply_channel, stream_channel},
-    config::Window,
+    config::{Limits, Window},
     pool::PoolHandle,
 };
 
@@ -37,13 +37,15 @@ pub struct ArbiterService {
     pool: PoolHandle,
     window: Window,
     max_message_size: usize,
+    request_timeout: Duration,
 }
 
 impl ArbiterService {
-    /// A service that submits requests of up to `max_message_size` bytes to
-    /// `pool`. A stream runs ahead of its reader by up to `window`.
-    pub fn new(pool: PoolHandle, window: Window, max_message_size: usize) -> Self {
-        Self { pool, window, max_message_size }
+    /// A service that submits requests within `limits` to `pool`. A stream runs
+    /// ahead of its reader by up to `window`.
+    pub fn new(pool: PoolHandle, window: Window, limits: Limits) -> Self {
+        let Limits { max_message_size, request_timeout, .. } = limits;
+        Self { pool, window, max_message_size, request_timeout }
     }
 
     /// Execute. Dropping the future cancels the call.
@@ -91,18 +93,20 @@ impl ArbiterService {
         caller: &Caller,
     ) -> Result<(Box<CallRequest>, CallFacts), Status> {
         let (head, body) = request.into_parts();
-        let message = grpc::read(body, self.max_message_size).await?;
+        let metadata = MetadataMap::from_headers(head.headers);
+        let times = Times::of(&metadata, self.request_timeout)?;
+        let message = times.whole(grpc::read(body, self.max_message_size)).await?;
         let envelope = Envelope::read(message).map_err(status::invalid_request)?;
-        call(MetadataMap::from_headers(head.headers), envelope, caller)
+        call(&metadata, envelope, caller, times)
     }
 }
 
 fn call(
-    metadata: MetadataMap,
+    metadata: &MetadataMap,
     envelope: Envelope,
     caller: &Caller,
+    times: Times,
 ) -> Result<(Box<CallRequest>, CallFacts), Status> {
-    let arrived = Instant::now();
     let request_id = metadata
         .get(REQUEST_ID)
         .and_then(|value| value.to_str().ok())
@@ -122,34 +126,40 @@ fn call(
             format!("action `{action}` is private: names that start with `_` cannot be called");
         return Err(refuse(CallError::ActionNotFound { message }));
     }
-    let caller_deadline = deadline::of_caller(&metadata, arrived)
-        .map_err(|message| refuse(CallError::InvalidRequest { message }))?;
+    let metadata =
+        forwarded(metadata).map_err(|message| refuse(CallError::InvalidRequest { message }))?;
     let call = CallRequest {
         app,
         action,
         payload,
-        arrived,
+        arrived: times.arrived,
         peer: caller.peer.clone(),
         quota: caller.rights.quota,
-        caller_deadline,
+        caller_deadline: times.caller_deadline,
         request_id,
-        metadata: forwarded(&metadata),
+        metadata,
     };
     Ok((Box::new(call), facts))
 }
 
 /// The caller's own metadata: everything that does not belong to HTTP or gRPC.
-fn forwarded(metadata: &MetadataMap) -> Vec<Metadata> {
+///
+/// # Errors
+/// A value is not what its key says.
+fn forwarded(metadata: &MetadataMap) -> Result<Vec<Metadata>, String> {
     let is_own = |key: &str| {
         !key.starts_with("grpc-") && !matches!(key, "te" | "content-type" | "user-agent")
     };
     let entry = |entry: KeyAndValueRef<'_>| match entry {
-        KeyAndValueRef::Ascii(key, value) if is_own(key.as_str()) => Some(Metadata {
+        KeyAndValueRef::Ascii(key, value) if is_own(key.as_str()) => Some(Ok(Metadata {
             key: key.as_str().to_owned(),
             value: Bytes::copy_from_slice(value.as_bytes()),
-        }),
+        })),
         KeyAndValueRef::Binary(key, value) if is_own(key.as_str()) => {
-            Some(Metadata { key: key.as_str().to_owned(), value: value.to_bytes().ok()? })
+            Some(match value.to_bytes() {
+                Ok(value) => Ok(Metadata { key: key.as_str().to_owned(), value }),
+                Err(_) => Err(format!("the metadata `{key}` is not base64, as a key in -bin says")),
+            })
         }
         _ => None,
     };

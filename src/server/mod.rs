@@ -11,6 +11,7 @@ mod access;
 mod admin;
 mod admission;
 mod answer;
+mod arrival;
 pub(crate) mod authority;
 mod chunks;
 mod connection;

@@ -13,6 +13,7 @@ use super::{
     access::Caller,
     answer::{self, Answer},
     execute::ArbiterService,
+    grpc,
     outstanding::Outstanding,
     status,
     until_drain::UntilDrain,
@@ -48,6 +49,9 @@ impl Router {
         request: Request<Incoming>,
         caller: Arc<Caller>,
     ) -> Result<Response<Answer>, Infallible> {
+        if let Err(why) = grpc::check(&request) {
+            return Ok(answer::not_grpc(&why));
+        }
         let answered = match request.uri().path() {
             "/dirty.v1.Arbiter/Execute" => {
                 let outstanding = self.outstanding.begin();

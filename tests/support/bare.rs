@@ -3,11 +3,13 @@
 
 use std::path::Path;
 
+use bytes::Bytes;
 use dirtyd_client::{
     Error, Value,
     proto::v1::{ExecuteRequest, arbiter_client::ArbiterClient},
 };
 use http::{Request, Response};
+use http_body_util::{BodyExt as _, Collected};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::UnixStream;
@@ -35,6 +37,21 @@ pub async fn bare(
         }
     });
     ArbiterClient::with_origin(service, http::Uri::from_static("http://localhost"))
+}
+
+/// What a request of HTTP/2 gets, whatever it is: the status, the headers, and the
+/// body's bytes and trailers.
+pub async fn raw<B>(socket: &Path, request: Request<B>) -> Response<Collected<Bytes>>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let stream = UnixStream::connect(socket).await.expect("the daemon listens");
+    let (mut sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await.expect("an answer").into_parts();
+    Response::from_parts(head, body.collect().await.expect("a body"))
 }
 
 /// Executes an action of `lab:Lab` with metadata as it is.

@@ -1,9 +1,11 @@
 //! The limits of the edge: what one caller, or all of them, may ask for.
 
+use std::time::Duration;
+
 use crate::config::{
     declare::keys,
     rules::upgrade,
-    units::{KIB, MIB, Size},
+    units::{KIB, MIB, Seconds, Size},
 };
 
 /// The limits of the edge: what one caller, or all of them, may ask for.
@@ -17,6 +19,8 @@ pub struct Limits {
     pub max_concurrent_streams: u32,
     /// Connections at once.
     pub max_connections: usize,
+    /// How long a request may take to arrive whole; zero for no limit.
+    pub request_timeout: Duration,
 }
 
 keys! {
@@ -32,6 +36,8 @@ keys! {
         max_concurrent_streams: u32 = 1024, upgrade().at_least(1);
         /// connections at once; each takes a descriptor
         max_connections: u32 = 1024, upgrade().at_least(1);
+        /// how long a request may take from its head to its last byte; `0` for no limit
+        request_timeout: Seconds = Seconds::of(60), upgrade();
     }
 }
 
@@ -43,6 +49,7 @@ impl Edge {
             max_header_size: u32::try_from(self.max_header_size().0).unwrap_or(u32::MAX),
             max_concurrent_streams: self.max_concurrent_streams(),
             max_connections: self.max_connections() as usize,
+            request_timeout: self.request_timeout().0,
         }
     }
 }

@@ -33,7 +33,7 @@ impl Machine {
             Ok(()) if !is_awaited => Some(CallError::Cancelled),
             Ok(()) if call.queue_deadline().is_over(turn.now) => {
                 let waited = turn.now.saturating_duration_since(call.request.arrived);
-                Some(CallError::QueueTimeout { waited })
+                Some(CallError::DeadlineOver { waited })
             }
             Ok(()) => None,
         };

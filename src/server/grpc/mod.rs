@@ -7,6 +7,7 @@
 //! they are.
 
 mod frame;
+mod head;
 mod request;
 mod streaming;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 mod trailers;
 mod unary;
 
+pub use head::{NotGrpc, check};
 pub use request::read;
 pub use streaming::StreamingBody;
 pub use unary::UnaryBody;

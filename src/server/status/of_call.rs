@@ -53,7 +53,9 @@ fn code_and_reason(error: &CallError) -> (Code, &'static str) {
         CallError::ActionStreams => (Code::FailedPrecondition, "ACTION_STREAMS"),
         CallError::QueueFull { .. } => (Code::ResourceExhausted, "QUEUE_FULL"),
         CallError::MessageTooLarge { .. } => (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
-        CallError::QueueTimeout { .. } => (Code::DeadlineExceeded, "QUEUE_TIMEOUT"),
+        CallError::QueueTimeout { .. } | CallError::DeadlineOver { .. } => {
+            (Code::DeadlineExceeded, "QUEUE_TIMEOUT")
+        }
         CallError::ExecutionTimeout { .. } => (Code::DeadlineExceeded, "EXECUTION_TIMEOUT"),
         CallError::NoWorkers { .. } => (Code::Unavailable, "NO_WORKERS"),
         CallError::WorkerCrashed { .. } => (Code::Aborted, "WORKER_CRASHED"),

@@ -8,7 +8,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use super::{CallFacts, DOMAIN, of_call};
 use crate::{
     call::CallError,
-    server::{access::Denied, admission::Refusal},
+    server::{access::Denied, admission::Refusal, grpc::NotGrpc},
 };
 
 /// A request that cannot be understood.
@@ -22,6 +22,25 @@ pub fn request_too_large(size: u64, limit: usize) -> Status {
         "the request has {size} bytes, the limit is {limit}; send less, or raise max_message_size"
     );
     of_call(CallError::MessageTooLarge { message }, None, &CallFacts::default())
+}
+
+/// A request that is not gRPC.
+pub fn not_grpc(why: &NotGrpc) -> Status {
+    let code = match why {
+        NotGrpc::Method(_) => Code::Internal,
+        NotGrpc::ContentType(_) | NotGrpc::NoTrailers => Code::InvalidArgument,
+    };
+    let details = ErrorDetails::with_error_info("INVALID_REQUEST", DOMAIN, HashMap::new());
+    Status::with_error_details(code, why.to_string(), details)
+}
+
+/// A request that did not arrive whole in time.
+pub fn request_too_slow(limit: Duration) -> Status {
+    let message = format!(
+        "the request did not arrive whole within {limit:?}; send it faster, or raise request_timeout"
+    );
+    let details = ErrorDetails::with_error_info("REQUEST_TIMEOUT", DOMAIN, HashMap::new());
+    Status::with_error_details(Code::DeadlineExceeded, message, details)
 }
 
 /// A message that is compressed.

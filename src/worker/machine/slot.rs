@@ -7,13 +7,17 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+use prost::Message as _;
 
 use super::{
     flow::Flow,
     ladder::{Climb, Ladder},
 };
-use dirtyd_client::proto::worker::{self, PayloadKind, Request};
+use dirtyd_client::proto::{
+    v1::ExecuteRequest,
+    worker::{self, PayloadKind, Request},
+};
 
 use crate::{
     call::{Call, CallId, CallRequest, Credit, MOST_DEATHS, Reply, Sink},
@@ -144,7 +148,10 @@ impl Slot {
             head.action = std::mem::take(&mut request.action);
             head.payload_kind = PayloadKind::ExecuteRequest.into();
         }
-        let written = write(&head, &request.payload);
+        let written = match named {
+            true => write(&head, &request.payload),
+            false => write(&head, &with_last_names(request)),
+        };
         (request.request_id, request.metadata) = (head.request_id, head.metadata);
         if named {
             (request.app, request.action) = (head.app, head.action);
@@ -309,4 +316,17 @@ impl Slot {
         let moved = std::mem::replace(&mut exhausted.read, read) != read;
         (!moved).then_some(Step::ReaderStalled)
     }
+}
+
+/// The payload for a worker that reads the names in it. A caller may have written
+/// others behind those that the arbiter has read; for a worker the last ones count,
+/// and these are the last.
+fn with_last_names(request: &CallRequest) -> Bytes {
+    let (app, action) = (request.app.clone(), request.action.clone());
+    let names = ExecuteRequest { app, action, ..ExecuteRequest::default() };
+    let size = request.payload.len() + names.encoded_len();
+    let mut payload = BytesMut::with_capacity(size);
+    payload.extend_from_slice(&request.payload);
+    payload.extend_from_slice(&names.encode_to_vec());
+    payload.freeze()
 }

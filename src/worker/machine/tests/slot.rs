@@ -100,3 +100,22 @@ async fn a_reader_that_takes_nothing_is_stalled_and_one_that_takes_little_is_not
     assert_eq!(steps[0], (30, Step::Raise));
     assert_eq!(steps[2], (32, Step::Kill));
 }
+
+#[test]
+fn a_worker_that_reads_the_names_in_the_payload_reads_those_of_the_arbiter() {
+    use dirtyd_client::proto::v1::ExecuteRequest;
+    use prost::Message as _;
+    let named = |app: &str| ExecuteRequest { app: app.into(), ..Default::default() };
+    let (reply, _answer) = reply_channel();
+    let mut slot = slot(reply, None, Instant::now());
+    slot.request.payload =
+        [named("a:A"), named("other:B")].map(|m| m.encode_to_vec()).concat().into();
+    let payload = slot.with_request(false, |_, payload| payload.clone());
+    let read = ExecuteRequest::decode(payload).expect("a request");
+    assert_eq!((read.app.as_str(), read.action.as_str()), ("a:A", "act"));
+    let payload = slot.with_request(true, |_, payload| payload.clone());
+    assert_eq!(
+        payload, slot.request.payload,
+        "one that reads them in the frame gets it as it came"
+    );
+}
