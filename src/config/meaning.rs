@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration}
 use super::{
     AccessEntry, ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, QueueLimits, Raw,
     Recycle, ReloadMode, Window,
-    groups::hooks::WorkerInit,
+    groups::{hooks::WorkerInit, worker::Worker},
     raw::{PoolKeys, RawApp, RawPool},
     table::Placed,
 };
@@ -158,7 +158,7 @@ fn pool(name: String, keys: &PoolKeys, init: &WorkerInit, apps: &[Placed<RawApp>
     PoolConfig {
         name,
         command: worker.program(),
-        env: environment(worker.env.clone()),
+        env: environment(worker),
         chdir: process.chdir.clone().unwrap_or_default(),
         workers: worker.workers(),
         threads: NonZeroU32::new(worker.threads()).unwrap_or(NonZeroU32::MIN),
@@ -182,10 +182,12 @@ fn app(raw: &RawApp) -> AppConfig {
     }
 }
 
-/// The environment of a worker. Python buffers what it prints to a pipe: the log
-/// would get it late, and not at all from a worker that is killed.
-fn environment(own: Option<BTreeMap<String, String>>) -> BTreeMap<String, String> {
-    let mut env = own.unwrap_or_default();
-    env.entry("PYTHONUNBUFFERED".to_owned()).or_insert_with(|| "1".to_owned());
+/// The environment of a worker. The runtime for Python must not take a file of the
+/// app's folder for one of its own modules; it removes the variable.
+fn environment(worker: &Worker) -> BTreeMap<String, String> {
+    let mut env = worker.env.clone().unwrap_or_default();
+    if worker.command.is_none() {
+        env.entry("PYTHONSAFEPATH".to_owned()).or_insert_with(|| "dirtyd".to_owned());
+    }
     env
 }

@@ -27,11 +27,13 @@ class FakeArbiter:
         self.calls = 0
         #: The version of the protocol; `welcome` may choose another.
         self.version = 2
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+        set_by_the_arbiter = {"DIRTYD_WORKER_FD": str(theirs.fileno()), "PYTHONSAFEPATH": "dirtyd"}
         with theirs, self.stderr_path.open("wb") as stderr:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "dirtyd.worker"],
                 cwd=directory,
-                env={**os.environ, "DIRTYD_WORKER_FD": str(theirs.fileno()), **(env or {})},
+                env={**inherited, **set_by_the_arbiter, **(env or {})},
                 pass_fds=[theirs.fileno()],
                 stdout=subprocess.PIPE,
                 stderr=stderr,

@@ -138,3 +138,82 @@ def test_an_app_that_failed_in_init_is_tried_again_in_a_package(worker, tmp_path
     write_app(tmp_path, broken.replace("raise OSError('not yet')", "pass"), "pack/late.py")
     assert isinstance(arbiter.init("pack.late:App"), pb.AppReady)
     assert arbiter.call("x", app="pack.late:App") == "x"
+
+
+def test_gevent_is_refused_where_it_would_cost_the_worker(worker, tmp_path) -> None:
+    (tmp_path / "gevent").mkdir()
+    write_app(tmp_path, "", "gevent/__init__.py")
+    write_app(tmp_path, "def is_module_patched(name): return name == 'threading'\n", "gevent/monkey.py")
+    source = """
+        import gevent.monkey
+        class Green:
+            def __call__(self, action): return 1
+        class Async:
+            async def __call__(self, action): return 1
+    """
+    write_app(tmp_path, source, "green.py")
+    threads = worker(APP, threads=2)
+    failure = threads.init("green:Green").failure
+    assert "threads = 1" in failure.message, failure
+    assert threads.error("x").kind == pb.ERROR_KIND_ACTION_NOT_FOUND  # The healthy app still serves.
+    one = worker(APP)
+    assert isinstance(one.init("green:Green"), pb.AppReady)
+    assert one.call("x", app="green:Green") == 1
+    assert isinstance(one.init("green:Async"), pb.AppReady)
+    assert "async actions cannot run" in one.error("x", app="green:Async").failure.message
+
+
+def test_an_init_that_is_tried_again_finds_its_modules_as_they_were(worker, tmp_path) -> None:
+    """A second import would register its metrics twice, and would find half of what is written in C."""
+    library = tmp_path / "elsewhere"
+    library.mkdir()
+    once = "import builtins\nassert not hasattr(builtins, __name__), f'{__name__} is imported twice'\n"
+    once += "setattr(builtins, __name__, True)\n"
+    (library / "metrics.py").write_text(once)
+    write_app(tmp_path, once, "settings.py")
+    write_app(tmp_path, once, "apps.py")
+    source = """
+        import pathlib, metrics, settings
+        class App:
+            def init(self):
+                if not pathlib.Path("up").exists(): raise ConnectionError("the database is not up yet")
+            def __call__(self, action): return "served"
+    """
+    write_app(tmp_path, source, "late.py")
+    arbiter = worker(APP, env={"PYTHONPATH": str(library), "PYTHONDONTWRITEBYTECODE": "1"})
+    for _ in range(3):
+        assert arbiter.init("late:App").failure.message == "the database is not up yet"
+    (tmp_path / "up").touch()
+    assert isinstance(arbiter.init("late:App"), pb.AppReady)
+    assert arbiter.call("x", app="late:App") == "served"
+
+
+def test_a_failed_load_does_not_touch_what_a_healthy_app_imports_meanwhile(worker, tmp_path) -> None:
+    write_app(tmp_path, "items = []\n", "lazy.py")
+    late = """
+        import os, pathlib
+        os.mkfifo("loading"); open("loading", "w").close()
+        while not pathlib.Path("imported").exists(): pass
+        raise ValueError("no")
+    """
+    write_app(tmp_path, late, "late.py")
+    arbiter = worker(
+        """
+        import pathlib
+        class App:
+            def __call__(self, action):
+                if action == "first":
+                    while not pathlib.Path("loading").exists(): pass
+                    open("loading").close()
+                import lazy
+                lazy.items.append(1)
+                pathlib.Path("imported").touch()
+                return len(lazy.items)
+        """,
+        threads=2,
+    )
+    arbiter.start("first")
+    arbiter.send(init_app=pb.InitApp(app="late:App"))
+    kinds = {arbiter.receive().WhichOneof("kind") for _ in range(2)}
+    assert kinds == {"response", "app_failed"}
+    assert arbiter.call("second") == 2, "its state is still there"

@@ -5,8 +5,16 @@ import pytest
 from dirtyd._proto.dirty.worker.v1 import worker_pb2 as pb
 
 APP = """
-import asyncio, contextvars, os, signal, sys, threading
+import asyncio, contextvars, decimal, os, signal, sys, threading
 import dirtyd
+
+VAR = contextvars.ContextVar("VAR", default="nobody")
+
+class Plain:
+    def __call__(self, action, *args): return getattr(self, action)(*args)
+    def works(self): return 1
+    def lacks(self): return self.row
+    def lacks_its_like(self): return object().lacks_its_like
 
 class App(dirtyd.DirtyApp):
     limit = 5
@@ -52,6 +60,23 @@ class App(dirtyd.DirtyApp):
     def interrupts(self): raise KeyboardInterrupt
     async def aexits(self): sys.exit(3)
     def own_attribute_error(self): return self.missing
+    def sets(self, x):
+        VAR.set(x)
+        decimal.getcontext().prec = x
+    def yields_and_sets(self, x):
+        VAR.set(x)
+        yield VAR.get()
+        yield VAR.get()
+    async def asets(self, x): VAR.set(x)
+    def sees(self): return [VAR.get(), decimal.getcontext().prec]
+    def nameless(self):
+        class Meta(type):
+            @property
+            def __module__(cls): raise RuntimeError("no")
+        class Odd(Exception, metaclass=Meta):
+            @property
+            def __class__(self): raise RuntimeError("no")
+        raise Odd("why")
     def unprintable(self):
         class Odd(Exception):
             def __str__(self): raise RuntimeError("no")
@@ -181,6 +206,8 @@ def test_no_exception_ends_the_worker(arbiter, action) -> None:
 
 def test_odd_exceptions(arbiter) -> None:
     assert "str() of" in arbiter.error("unprintable").failure.message
+    assert "why" in arbiter.error("nameless").failure.message
+    assert arbiter.call("count") == 1
     assert arbiter.error("surrogates").failure.message == "\\ud800"
 
 
@@ -194,6 +221,23 @@ def test_an_app_chooses_its_code(arbiter) -> None:
 @pytest.mark.parametrize("action", ["nope", "_private", "__init__", "init", "close", "workers", "not_callable"])
 def test_unknown_and_private_actions(arbiter, action) -> None:
     assert arbiter.error(action).kind == pb.ERROR_KIND_ACTION_NOT_FOUND
+
+
+def test_what_a_call_sets_in_its_context_no_other_call_sees(arbiter) -> None:
+    for action in ("sets", "asets"):
+        arbiter.call(action, 5)
+    chunks, _ = stream(arbiter, "yields_and_sets", 6)
+    assert len(set(chunks)) == 1, "within a stream it stays"
+    for _ in range(8):
+        assert arbiter.call("sees") == ["nobody", 28]
+
+
+def test_an_app_that_looks_its_actions_up_by_name_has_no_others(arbiter) -> None:
+    arbiter.init("apps:Plain")
+    assert arbiter.call("works", app="apps:Plain") == 1
+    assert arbiter.error("nope", app="apps:Plain").kind == pb.ERROR_KIND_ACTION_NOT_FOUND
+    for action in ("lacks", "lacks_its_like"):
+        assert arbiter.error(action, app="apps:Plain").kind == pb.ERROR_KIND_APP
 
 
 def test_results_without_a_form(arbiter) -> None:

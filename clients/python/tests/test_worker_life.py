@@ -52,6 +52,39 @@ class App:
         process.join(20)
         return process.exitcode
     def prints(self): print("one line")
+    def many_print(self):
+        def prints(letter):
+            for _ in range(200): print(letter * 3, letter * 3, letter * 3)
+        threads = [threading.Thread(target=prints, args=(letter,)) for letter in "abcd"]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+    def interrupted_child(self):
+        child = subprocess.Popen(["sleep", "100"])
+        child.send_signal(2)
+        return child.wait(20)
+    def grandchild(self):
+        def inner():
+            read, write = os.pipe()
+            kept = [os.dup(read) for _ in range(16)]
+            if not (pid := os.fork()):
+                os._exit(0 if all(os.fstat(fd) for fd in kept) else 1)
+            os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        if not (pid := os.fork()): inner()
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    def takes_time_to_leave(self):
+        import atexit
+        def leave():
+            time.sleep(4)
+            pathlib.Path("left").write_text("x")
+        atexit.register(leave)
+    def returns_in_a_child(self):
+        pid = os.fork()
+        return pid
+    def is_there(self, pid):
+        for _ in range(500):
+            if os.waitpid(pid, os.WNOHANG)[0]: return False
+            time.sleep(0.01)
+        return True
     def lingers(self): threading.Thread(target=time.sleep, args=(100,)).start()
     def close(self): print("closed", threading.current_thread() is threading.main_thread(), file=sys.stderr)
 
@@ -120,10 +153,14 @@ def test_a_failing_close_is_logged(worker) -> None:
     assert "closed True" in arbiter.stderr()
 
 
-def test_threads_left_behind_do_not_keep_the_worker(worker) -> None:
+def test_threads_left_behind_are_named(worker) -> None:
     arbiter = worker(APP)
     arbiter.call("lingers")
-    assert arbiter.shutdown() == 0
+    arbiter.send(shutdown=pb.Shutdown())
+    limit = time.monotonic() + PATIENCE
+    while "Thread-" not in arbiter.stderr():
+        assert time.monotonic() < limit
+    arbiter.process.kill()
 
 
 def test_async_apps(worker) -> None:
@@ -195,6 +232,55 @@ def test_stdout_comes_line_by_line(worker) -> None:
     arbiter = worker(APP)
     arbiter.call("prints")
     assert arbiter.process.stdout.readline() == b"one line\n"
+
+
+@pytest.mark.parametrize("unbuffered", [None, "1"])
+def test_lines_of_several_threads_stay_whole(worker, unbuffered) -> None:
+    arbiter = worker(APP, env={"PYTHONUNBUFFERED": unbuffered} if unbuffered else None)
+    if unbuffered:  # The pool's own choice is kept.
+        assert arbiter.call("alive") is True
+        return
+    arbiter.start("many_print")
+    lines = [arbiter.process.stdout.readline().decode() for _ in range(800)]
+    assert set(lines) == {f"{letter * 3} {letter * 3} {letter * 3}\n" for letter in "abcd"}
+
+
+def test_a_program_that_an_action_starts_can_be_interrupted(worker) -> None:
+    assert worker(APP).call("interrupted_child") == -signal.SIGINT
+
+
+def test_a_child_of_a_child_keeps_what_it_has_opened(worker) -> None:
+    assert worker(APP).call("grandchild") == 0
+
+
+def test_a_worker_has_its_time_to_leave(worker, tmp_path) -> None:
+    arbiter = worker(APP)
+    arbiter.call("takes_time_to_leave")
+    assert arbiter.shutdown() == 0
+    assert (tmp_path / "left").exists(), "its atexit functions ran to their end"
+
+
+def test_a_worker_that_leaves_ends_with_its_arbiter(worker) -> None:
+    arbiter = worker(APP)
+    arbiter.call("lingers")
+    arbiter.send(shutdown=pb.Shutdown())
+    while "closed" not in arbiter.stderr():
+        time.sleep(0.01)
+    arbiter.sock.close()
+    assert arbiter.process.wait(PATIENCE) == 0
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_forked_child_that_returns_from_its_action_ends(worker, threads) -> None:
+    arbiter = worker(APP, threads=threads)
+    pid = arbiter.call("returns_in_a_child")
+    assert arbiter.call("is_there", pid) is False
+
+
+@pytest.mark.parametrize("name", ["queue", "types", "dirtyd", "asyncio"])
+def test_a_file_named_like_a_module_of_the_runtime_does_no_harm(worker, tmp_path, name) -> None:
+    (tmp_path / f"{name}.py").write_text("raise RuntimeError('not the one that was meant')")
+    assert worker(APP).call("alive") is True
 
 
 def test_the_hook(worker) -> None:

@@ -8,6 +8,7 @@ exception          -> Error
 """
 
 from collections.abc import Callable
+from contextvars import copy_context
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Protocol
 
@@ -125,11 +126,12 @@ class SyncRunner:
 
     def begin(self, call: Running) -> None:
         """Run a call that has just arrived."""
-        self._in_call(call, self._invoke)
+        call.context = copy_context()
+        call.context.run(self._in_call, call, self._invoke)
 
     def resume(self, call: Running, generator: Any) -> None:
         """Stream a generator that a coroutine returned."""
-        self._in_call(call, self._stream, generator)
+        (call.context or copy_context()).run(self._in_call, call, self._stream, generator)
 
     def _in_call(self, call: Running, function: Callable[..., None], *args: Any) -> None:
         token = CURRENT.set(call.public)
@@ -152,6 +154,7 @@ class SyncRunner:
         app = self._apps.get(path)
         if app is None:
             raise Refusal(ERROR_KIND_INVALID_REQUEST, f"this worker has not loaded the app {path!r}")
+        call.app = app
         return self._follow(call, self._guard.run(call, app, action, *args, **kwargs))
 
     def _follow(self, call: Running, result: Any) -> None:
@@ -194,18 +197,22 @@ def streaming_credit(call: Running) -> Credit:
 
 def report(call: Running, error: BaseException) -> None:
     """End a call with the exception that its code has raised."""
-    if isinstance(error, Refusal):
+    kind = type(error)  # isinstance() would ask the exception, which may raise.
+    if issubclass(kind, Refusal):
+        assert isinstance(error, Refusal)
         call.fail(error.kind, error.failure)
-    elif isinstance(error, CallTimeout) and call.timed_out:
+    elif issubclass(kind, CallTimeout) and call.timed_out:
         call.fail(ERROR_KIND_CANCELLED, describe(error))
-    elif _means_no_action(error, call.public.action):
+    elif _means_no_action(error, call):
         call.fail(ERROR_KIND_ACTION_NOT_FOUND, describe(error))
     else:
         call.fail(ERROR_KIND_APP, describe(error))
 
 
-def _means_no_action(error: BaseException, action: str) -> bool:
+def _means_no_action(error: BaseException, call: Running) -> bool:
+    kind, action = type(error), call.public.action
+    if kind is AttributeError:
+        # The app looks its actions up by name: `getattr(self, action)`.
+        return error.name == action and error.obj is call.app  # type: ignore[attr-defined]
     # gunicorn's DirtyApp.__call__ raises this ValueError, also if the app's own __call__ calls it.
-    return isinstance(error, ActionNotFound) or (
-        type(error) is ValueError and error.args == (f"Unknown action: {action}",)
-    )
+    return issubclass(kind, ActionNotFound) or (kind is ValueError and error.args == (f"Unknown action: {action}",))

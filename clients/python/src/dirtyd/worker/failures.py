@@ -47,8 +47,11 @@ def plain(message: str, exception_type: str = "") -> Failure:
 
 def type_name(kind: type) -> str:
     """Return the full name of a type; that of a builtin has no module."""
-    module = kind.__module__
-    return kind.__qualname__ if module == "builtins" else f"{module}.{kind.__qualname__}"
+    try:
+        module, name = str(kind.__module__), str(kind.__qualname__)
+    except BaseException:
+        return type.__dict__["__name__"].__get__(kind)  # type: ignore[no-any-return]
+    return name if module == "builtins" else f"{module}.{name}"
 
 
 def _message(error: BaseException) -> str:

@@ -8,6 +8,7 @@ megabytes is read into a buffer of its own, and is written without a copy.
 import socket
 import struct
 import threading
+from contextlib import suppress
 
 from dirtyd._proto.dirty.worker.v1.worker_pb2 import ArbiterFrame, Request, WorkerFrame
 from dirtyd.worker.memory import Memory
@@ -56,6 +57,12 @@ class Link:
         self._sock.close()
         self.main.close()
         self.watcher.close()
+
+    def drain(self) -> None:
+        """Read and drop what comes, until the arbiter is gone."""
+        with suppress(OSError):
+            while self._sock.recv(CAPACITY):
+                pass
 
     def receive(self) -> list[Frame]:
         """Read from the socket, where a waiter has found something, and return the complete frames.

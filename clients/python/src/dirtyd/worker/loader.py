@@ -5,17 +5,21 @@ import importlib.util
 import os
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any
 
 from dirtyd.app import LIFE_CYCLE, DirtyApp
 from dirtyd.errors import ActionNotFound
 from dirtyd.worker.failures import type_name
+from dirtyd.worker.green import has_patched_threads
 
 # Waits for what an init() or close() returns, if that is a coroutine.
 Settle = Callable[[Any], Any]
 
+# Parts of a path behind which only installed packages are.
+_PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 _INSTALLED = tuple({sysconfig.get_path(name) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")})
 
 
@@ -24,9 +28,12 @@ class Apps:
 
     def __init__(self, settle: Settle) -> None:
         self._settle = settle
+        #: The number of threads that run actions; 1 is the main thread.
+        self.threads = 1
         self._ready: dict[str, Any] = {}
         self._callables: dict[str, Callable[..., Any]] = {}
-        self._modules: dict[str, set[str]] = {}
+        #: Of each app, the modules of its own that it has imported, and the state of their files.
+        self._imported: dict[str, dict[str, tuple[int, int]]] = {}
 
     def get(self, path: str) -> Callable[..., Any] | None:
         """Return what to call for the actions of the app; None if it is not loaded."""
@@ -34,8 +41,7 @@ class Apps:
 
     def workers(self, path: str) -> int | None:
         """Import the app and return its class attribute `workers`."""
-        with self._tracking(path):
-            workers = getattr(_import_app(path), "workers", None)
+        workers = getattr(self._import(path), "workers", None)
         if workers is None:
             return None
         if type(workers) is not int or not 0 <= workers < 2**32:
@@ -43,16 +49,23 @@ class Apps:
         return workers
 
     def load(self, path: str) -> None:
-        """Import and construct the app, and call its init(). After a failed load, the next one imports afresh."""
+        """Import and construct the app, and call its init().
+
+        What failed to import is imported afresh the next time. After a failed
+        init(), the modules stay, because many cannot be imported twice, unless
+        one of the app's own source files has changed since.
+        """
         if path in self._ready:
             return
-        with self._tracking(path):
-            app = _import_app(path)()
-            if not callable(app):
-                raise TypeError(f"{path}: an app needs __call__(action, *args, **kwargs); derive it from DirtyApp")
-            init = getattr(app, "init", None)
-            if init is not None:
-                self._settle(init())
+        target = self._import(path)
+        if self.threads > 1 and has_patched_threads():
+            raise RuntimeError(f"{path} has gevent patch threading, which needs `threads = 1` in its pool")
+        app = target()
+        if not callable(app):
+            raise TypeError(f"{path}: an app needs __call__(action, *args, **kwargs); derive it from DirtyApp")
+        init = getattr(app, "init", None)
+        if init is not None:
+            self._settle(init())
         self._ready[path], self._callables[path] = app, refusing_unknown(app)
 
     def close(self, failed: Callable[[str, BaseException], None]) -> None:
@@ -66,26 +79,51 @@ class Apps:
             except BaseException as error:
                 failed(path, error)
 
-    @contextmanager
-    def _tracking(self, path: str) -> Iterator[None]:
-        """Note which modules an app imports, and drop them if it fails."""
+    def _import(self, path: str) -> Any:
+        root = path.partition(":")[0].partition(".")[0]
+        imported = self._imported.setdefault(path, {})
+        if any(_version(name) != version for name, version in imported.items()):
+            self._forget(imported)
         before = set(sys.modules)
-        try:
-            yield
-        except BaseException:
-            self._modules.setdefault(path, set()).update(set(sys.modules) - before)
-            self._forget(path)
-            raise
-        self._modules.setdefault(path, set()).update(set(sys.modules) - before)
+        with _Seen() as seen:
+            try:
+                return _import_app(path)
+            except BaseException:
+                # The next try reads a corrected source file.
+                self._forget(name for name in seen.names - before if _is_own(name, root))
+                raise
+            finally:
+                own = (name for name in seen.names - before if _is_own(name, root))
+                imported.update((name, _version(name)) for name in own)
 
-    def _forget(self, path: str) -> None:
-        """Drop the modules of a failed app, so that the next import reads a corrected source file."""
-        module = path.partition(":")[0]
-        kept = set[str]().union(*(self._modules.get(ready, set()) | _parents(ready) for ready in self._ready))
-        for name in (self._modules.pop(path, set()) | {module}) - kept:
-            if _is_source(name, module.partition(".")[0]):
-                _drop(name)
+    def _forget(self, names: Iterable[str]) -> None:
+        """Drop modules, but none that belongs to an app that serves."""
+        kept = set[str]().union(*(self._imported.get(ready, {}).keys() | _parents(ready) for ready in self._ready))
+        for name in set(names) - kept:
+            _drop(name)
+            for imported in self._imported.values():
+                imported.pop(name, None)
         importlib.invalidate_caches()
+
+
+class _Seen:
+    """Notes the modules that this thread imports, and no other: apps that serve import some, too, on theirs."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+        self._thread = threading.get_ident()
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        """Be asked as a finder, and find nothing."""
+        if threading.get_ident() == self._thread:
+            self.names.add(name)
+
+    def __enter__(self) -> "_Seen":
+        sys.meta_path.insert(0, self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        sys.meta_path.remove(self)
 
 
 def import_path(path: str) -> Any:
@@ -135,22 +173,37 @@ def _parents(path: str) -> set[str]:
     return {".".join(parts[:count]) for count in range(1, len(parts) + 1)}
 
 
-def _is_source(name: str, root: str) -> bool:
-    """Return True for the user's Python files. Installed packages stay, because many cannot be imported twice."""
-    spec = getattr(sys.modules.get(name), "__spec__", None)
-    origin, package = (spec and spec.origin) or "", name.partition(".")[0]
+def _is_own(name: str, root: str) -> bool:
+    """Return True for a source file of the app: of its package, or in its folder. What is installed is not its own."""
+    origin, package = _origin(name), name.partition(".")[0]
     if not origin.endswith(".py") or package == __name__.partition(".")[0]:
         return False
-    return package == root or not origin.startswith(_INSTALLED)
+    is_installed = origin.startswith(_INSTALLED) or any(part in origin for part in _PACKAGES)
+    return package == root or (origin.startswith(os.getcwd() + os.sep) and not is_installed)
+
+
+def _origin(name: str) -> str:
+    spec = getattr(sys.modules.get(name), "__spec__", None)
+    return (spec and spec.origin) or ""
+
+
+def _version(name: str) -> tuple[int, int]:
+    """Return what tells one state of a source file from another."""
+    try:
+        found = os.stat(_origin(name))
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
 
 
 def _drop(name: str) -> None:
-    module = sys.modules.pop(name)
+    module = sys.modules.pop(name, None)
     parent, _, child = name.rpartition(".")
     if parent in sys.modules:
         with suppress(AttributeError):
             delattr(sys.modules[parent], child)
     # Python trusts a bytecode file if the second and the size of its source match; a quick correction can keep both.
-    if module.__spec__ and module.__spec__.origin:
+    spec = getattr(module, "__spec__", None)
+    if spec and spec.origin:
         with suppress(OSError, NotImplementedError):
-            os.unlink(importlib.util.cache_from_source(module.__spec__.origin))
+            os.unlink(importlib.util.cache_from_source(spec.origin))

@@ -14,6 +14,7 @@ from typing import Any
 
 from dirtyd.worker.actions import Codec, report, streaming_credit
 from dirtyd.worker.credit import Credit
+from dirtyd.worker.green import has_patched_threads
 from dirtyd.worker.running import Running
 
 log = logging.getLogger("dirtyd.worker")
@@ -42,6 +43,8 @@ class EventLoop:
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._starting:
             if self._loop is None:
+                if has_patched_threads():
+                    raise RuntimeError("gevent has patched threading in this worker, where async actions cannot run")
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(target=self._serve, args=(self._loop,), name="dirtyd-loop", daemon=True).start()
             return self._loop

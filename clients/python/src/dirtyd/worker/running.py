@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
@@ -35,8 +36,8 @@ class Running:
     """
 
     __slots__ = (
-        "_ended", "_link", "_on_end", "cancel_task", "credit", "guard", "id", "interrupted", "payload",
-        "payload_kind", "public", "streams", "timed_out",
+        "_ended", "_link", "_on_end", "app", "cancel_task", "context", "credit", "guard", "id", "interrupted",
+        "payload", "payload_kind", "public", "streams", "timed_out",
     )  # fmt: skip
 
     def __init__(self, request: Request | PlainRequest, link: Link, on_end: Callable[[int], None]) -> None:
@@ -49,6 +50,10 @@ class Running:
         self.public = Call(request.app, request.action, request.request_id, deadline, request.metadata)
         self.credit = Credit(request.credit.chunks, request.credit.bytes) if self.streams else None
         self.guard: Guard | None = None
+        #: What the code of this call sets in its context, no other call sees.
+        self.context: Context | None = None
+        #: What was called for the action.
+        self.app: Any = None
         self.cancel_task: Callable[[], None] | None = None
         self.timed_out = self.interrupted = self._ended = False
         self._link, self._on_end = link, on_end

@@ -86,9 +86,24 @@ class Runtime:
         if self._lost and self._calls:
             self._quiet.wait(LINGER / 2)
         self._turn.run(partial(self._apps.close, _close_failed))
-        status = 0 if self._lost is None or isinstance(self._lost, EOFError) else 1
+        if self._lost is None:
+            self._leave()
+            return 0
+        status = 0 if isinstance(self._lost, EOFError) else 1
         exit_within(LINGER, status)
         return status
+
+    def _leave(self) -> None:
+        """Let what the process still does come to its end. The arbiter bounds it, as long as there is one."""
+        threading.Thread(target=self._exit_with_the_arbiter, name="dirtyd-leaving", daemon=True).start()
+        main, own = threading.main_thread(), threading.current_thread()
+        left = [thread.name for thread in threading.enumerate() if not thread.daemon and thread not in (main, own)]
+        if left:
+            log.warning("waits for its threads to end, for up to graceful_timeout: %s", ", ".join(left))
+
+    def _exit_with_the_arbiter(self) -> None:
+        self._link.drain()
+        exit_within(LINGER, 0)
 
     def stop(self) -> None:
         """Finish the calls, then end. A signal handler may call this."""
@@ -121,6 +136,7 @@ class Runtime:
             self._codec.limit = welcome.max_message_size
         self._link.limit = min(self._codec.limit + ENVELOPE, LARGEST)
         self._link.main.look_for(welcome.busy_wait_micros / 1e6)
+        self._apps.threads = welcome.threads
         if welcome.threads > 1:
             self._pool = Pool(welcome.threads, self._runner)
         if welcome.worker_init_hook:

@@ -1,5 +1,7 @@
 """Sync actions on a pool of threads, for workers that run several calls at once."""
 
+import os
+import sys
 import threading
 from collections.abc import Callable
 from queue import SimpleQueue
@@ -25,9 +27,12 @@ class Pool:
         self._jobs.put(job)
 
     def _work(self) -> None:
-        runner = self._runner(ThreadGuard(), _wait)
-        while True:
+        runner, worker = self._runner(ThreadGuard(), _wait), os.getpid()
+        while os.getpid() == worker:
             self._jobs.get()(runner)
+        # A child that the action has forked came back from it: nobody has anything else for it to do.
+        sys.stdout.flush()
+        os._exit(0)
 
 
 def _wait(credit: Credit) -> None:
