@@ -15,6 +15,7 @@ mod logging;
 mod main_arbiter;
 mod patience;
 mod pool;
+mod printable;
 mod process;
 pub mod proto;
 mod server;

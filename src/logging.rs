@@ -3,19 +3,29 @@
 //! counts them.
 
 use std::{
+    fmt,
     fs::{File, OpenOptions},
     io::{self, Write},
     path::PathBuf,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::SystemTime,
 };
 
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+use tracing::field::Field;
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::{
+    EnvFilter,
+    field::MakeExt as _,
+    fmt::format::{Writer, debug_fn},
+};
 
-use crate::config::{LogConfig, LogFormat};
+use crate::{
+    config::{LogConfig, LogFormat},
+    printable,
+};
 
 /// Lines that wait to be written.
 const BUFFERED_LINES: usize = 16 * 1024;
@@ -37,18 +47,23 @@ impl Log {
             io::Error::other(format!("log_filter: `{}`: {error}", config.filter))
         })?;
         let reopen = Arc::new(AtomicBool::new(false));
-        let output = Output::open(config.file.clone(), Arc::clone(&reopen))?;
+        let output = Output::open(config, Arc::clone(&reopen))?;
+        let lost = Arc::clone(&output.lost);
         let (writer, guard) = NonBlockingBuilder::default()
             .buffered_lines_limit(BUFFERED_LINES)
             .lossy(true)
             .finish(output);
+        // The output reads it only once lines come, which is later.
+        let _ = lost.set(writer.error_counter());
         let is_terminal = config.file.is_none() && io::IsTerminal::is_terminal(&io::stderr());
         let builder = tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(writer)
             .with_ansi(is_terminal);
         match config.format {
-            LogFormat::Text => builder.with_target(false).init(),
+            LogFormat::Text => {
+                builder.with_target(false).fmt_fields(debug_fn(field).delimited(" ")).init();
+            }
             LogFormat::Json => builder.json().flatten_event(true).init(),
         }
         Ok(Self { _guard: Arc::new(guard), reopen })
@@ -60,17 +75,53 @@ impl Log {
     }
 }
 
+/// A field of a line of text. What others wrote is escaped, and begins no line.
+fn field(writer: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let value = format!("{value:?}");
+    match field.name() {
+        "message" => writer.write_str(&printable::record(&value)),
+        name => write!(writer, "{name}={}", printable::one_line(&value)),
+    }
+}
+
 /// Where lines go; used by the writing thread only.
 struct Output {
     path: Option<PathBuf>,
     file: Option<File>,
     reopen: Arc<AtomicBool>,
+    format: LogFormat,
+    /// The count of lines that found the buffer full, and what was told of it.
+    lost: Arc<OnceLock<ErrorCounter>>,
+    told: usize,
 }
 
 impl Output {
-    fn open(path: Option<PathBuf>, reopen: Arc<AtomicBool>) -> io::Result<Self> {
-        let file = path.as_ref().map(open).transpose()?;
-        Ok(Self { path, file, reopen })
+    fn open(config: &LogConfig, reopen: Arc<AtomicBool>) -> io::Result<Self> {
+        let file = config.file.as_ref().map(open).transpose()?;
+        let (path, format, lost) = (config.file.clone(), config.format, Arc::default());
+        Ok(Self { path, file, reopen, format, lost, told: 0 })
+    }
+
+    /// The line that says how many others are missing here, if any are.
+    fn gap(&mut self) -> Option<String> {
+        let lost = self.lost.get()?.dropped_lines();
+        let missing = lost.saturating_sub(std::mem::replace(&mut self.told, lost));
+        let time = humantime::format_rfc3339_micros(SystemTime::now());
+        let message =
+            format!("{missing} lines are missing here, because whoever reads the log was too slow");
+        (missing > 0).then(|| match self.format {
+            LogFormat::Text => format!("{time}  WARN {message}\n"),
+            LogFormat::Json => {
+                format!(r#"{{"timestamp":"{time}","level":"WARN","message":"{message}"}}"#) + "\n"
+            }
+        })
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match &mut self.file {
+            Some(file) => file.write(bytes),
+            None => io::stderr().write(bytes),
+        }
     }
 }
 
@@ -90,10 +141,10 @@ impl Write for Output {
                 self.file = Some(file);
             }
         }
-        match &mut self.file {
-            Some(file) => file.write(line),
-            None => io::stderr().write(line),
+        if let Some(gap) = self.gap() {
+            self.put(gap.as_bytes())?;
         }
+        self.put(line)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -101,5 +152,53 @@ impl Write for Output {
             Some(file) => file.flush(),
             None => io::stderr().flush(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::mpsc};
+
+    use super::*;
+
+    /// Somebody who reads nothing until told.
+    struct Slow(mpsc::Receiver<()>);
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_were_dropped_are_counted_in_the_log() {
+        let (go_on, slow) = mpsc::channel();
+        let builder = NonBlockingBuilder::default().buffered_lines_limit(1).lossy(true);
+        let (mut writer, _guard) = builder.finish(Slow(slow));
+        for _ in 0..20 {
+            writer.write_all(b"a line\n").expect("it never fails");
+        }
+        let dropped = writer.error_counter().dropped_lines();
+        assert!(dropped > 10, "{dropped}");
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let config = LogConfig {
+            file: Some(file.path().to_owned()),
+            format: LogFormat::Text,
+            filter: String::new(),
+        };
+        let mut output = Output::open(&config, Arc::default()).expect("a log");
+        assert!(output.lost.set(writer.error_counter()).is_ok());
+        output.write_all(b"the next\n").expect("written");
+        output.write_all(b"and another\n").expect("written");
+        let log = fs::read_to_string(file.path()).expect("the log");
+        let gap = format!("WARN {dropped} lines are missing here");
+        assert!(log.contains(&gap) && log.matches("missing").count() == 1, "{log}");
+        assert!(log.ends_with("the next\nand another\n"), "{log}");
+        drop(go_on);
     }
 }

@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     match Cli::parse().run() {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("dirtyd: {error:#}");
+            eprintln!("dirtyd: {}", dirtyd::cli::for_a_person(&format!("{error:#}")));
             ExitCode::FAILURE
         }
     }

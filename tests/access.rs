@@ -141,3 +141,19 @@ async fn a_user_with_many_connections_is_not_in_the_way_of_another() {
     assert!(daemon.run(&["status"]).await.code == Some(0));
     drop(silent);
 }
+
+/// A client that is refused and comes again at once.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_refused_connections_is_summed_up_in_the_log() {
+    const MANY: usize = 300;
+    let Some(daemon) = open_to_all(&format!("allowed_uids = [4242]\n{APP}")).await else { return };
+    for _ in 0..MANY / 20 {
+        let flood = (0..20).map(|_| daemon.run_as(STRANGER, &["status"]));
+        for refusal in futures_util::future::join_all(flood).await {
+            refused(&refusal, "PermissionDenied", &[]);
+        }
+    }
+    daemon.logged("more connections were refused").await;
+    let lines = daemon.log().lines().filter(|line| line.contains("refus")).count();
+    assert!(lines < MANY / 10, "{lines} lines");
+}

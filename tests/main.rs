@@ -20,6 +20,7 @@ mod edge;
 mod embed;
 mod errors;
 mod grpcurl;
+mod hostile_text;
 mod idle;
 mod ladder;
 mod memory;

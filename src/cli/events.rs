@@ -10,9 +10,13 @@ use dirtyd_client::{
     Error, Reason,
     proto::v1::{EventKind, WatchEventsRequest, WatchEventsResponse, admin_client::AdminClient},
 };
-use serde_json::{Value as Json, json};
+use serde_json::{Value as Json, json as object};
 
-use super::connect::{Target, block_on, explain};
+use super::{
+    connect::{Target, block_on, explain},
+    json,
+};
+use crate::printable::lines;
 
 /// `dirtyd events`.
 #[derive(Debug, clap::Args)]
@@ -48,7 +52,7 @@ impl Events {
                 };
                 let mut out = io::stdout().lock();
                 match self.json {
-                    true => writeln!(out, "{}", as_json(&event))?,
+                    true => writeln!(out, "{}", json::text(&as_json(&event)))?,
                     false => writeln!(out, "{}", as_text(&event))?,
                 }
                 out.flush()?;
@@ -59,11 +63,11 @@ impl Events {
 }
 
 fn as_text(event: &WatchEventsResponse) -> String {
-    format!("{} {:<15} {}", time(event), kind(event), event.message.trim_end())
+    format!("{} {:<15} {}", time(event), kind(event), lines(event.message.trim_end()))
 }
 
 fn as_json(event: &WatchEventsResponse) -> Json {
-    json!({
+    object!({
         "time": time(event), "kind": kind(event), "worker_id": event.worker_id,
         "worker_pid": event.worker_pid, "app": event.app, "pool": event.pool,
         "message": event.message,

@@ -8,6 +8,7 @@ use dirtyd_client::Value;
 use serde_json::{Map, Number, Value as Json, json};
 
 use super::tensor;
+use crate::printable::is_hazard;
 
 /// Reads one JSON value.
 ///
@@ -20,7 +21,23 @@ pub fn parse(text: &str) -> anyhow::Result<Value> {
 
 /// Writes a value on one line.
 pub fn render(value: &Value) -> String {
-    json_of(value).to_string()
+    text(&json_of(value))
+}
+
+/// JSON on one line. What a terminal would obey is written as JSON's own escapes,
+/// which mean the same.
+pub fn text(json: &Json) -> String {
+    let text = json.to_string();
+    if !text.chars().any(is_hazard) {
+        return text;
+    }
+    text.chars().fold(String::with_capacity(text.len() + 8), |mut text, c| {
+        match is_hazard(c) {
+            true => text += &format!("\\u{:04x}", c as u32),
+            false => text.push(c),
+        }
+        text
+    })
 }
 
 fn value(json: Json) -> anyhow::Result<Value> {

@@ -15,9 +15,11 @@ mod tensor;
 mod upgrade;
 mod valid;
 
-use std::process::ExitCode;
+use std::{borrow::Cow, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+
+use crate::printable;
 
 /// A dirty arbiter: long, blocking work in pooled worker processes, over gRPC on a Unix socket.
 #[derive(Debug, Parser)]
@@ -47,6 +49,11 @@ enum Command {
     Upgrade(upgrade::Upgrade),
     /// Check a configuration and show what it means.
     Check(check::Check),
+}
+
+/// A message as a terminal should get it, whoever wrote a part of it.
+pub fn for_a_person(message: &str) -> Cow<'_, str> {
+    printable::lines(message)
 }
 
 impl Cli {

@@ -14,12 +14,13 @@ use dirtyd_client::{
         admin_client::AdminClient,
     },
 };
-use serde_json::{Value as Json, json};
+use serde_json::{Value as Json, json as object};
 
 use super::{
     connect::{Target, block_on, explain},
-    table,
+    json, table,
 };
+use crate::printable::{lines, one_line};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -61,7 +62,7 @@ impl Status {
     fn print(&self, status: &StatusResponse) -> io::Result<()> {
         let mut out = io::stdout().lock();
         if self.json {
-            writeln!(out, "{}", as_json(status))?;
+            writeln!(out, "{}", json::text(&as_json(status)))?;
         } else {
             if self.watch && out.is_terminal() {
                 write!(out, "\x1b[2J\x1b[H")?;
@@ -88,7 +89,7 @@ fn as_text(status: &StatusResponse) -> String {
     text += "\n";
     text += &table::render(&header, &right, &rows);
     for app in status.apps.iter().filter(|app| !app.last_error.is_empty()) {
-        text += &format!("\n{}: {}\n", app.app, app.last_error);
+        text += &format!("\n{}: {}\n", one_line(&app.app), lines(&app.last_error));
     }
     text
 }
@@ -144,7 +145,7 @@ fn app_row(app: &AppStatus) -> Vec<String> {
 
 fn as_json(status: &StatusResponse) -> Json {
     let arbiter = status.arbiter.as_ref().map(|arbiter| {
-        json!({
+        object!({
             "version": arbiter.version, "proc_name": arbiter.proc_name, "pid": arbiter.pid,
             "draining": arbiter.draining, "connections": arbiter.connections,
             "calls": arbiter.calls, "late_frames": arbiter.late_frames,
@@ -152,7 +153,7 @@ fn as_json(status: &StatusResponse) -> Json {
         })
     });
     let worker = |worker: &WorkerStatus| {
-        json!({
+        object!({
             "id": worker.id, "pid": worker.pid, "pool": worker.pool,
             "state": state_name(worker.state()), "apps": worker.apps,
             "failed_apps": worker.failed_apps, "in_flight": worker.in_flight,
@@ -162,7 +163,7 @@ fn as_json(status: &StatusResponse) -> Json {
         })
     };
     let app = |app: &AppStatus| {
-        json!({
+        object!({
             "app": app.app, "pool": app.pool, "queued": app.queued, "max_queue": app.max_queue,
             "queued_bytes": app.queued_bytes, "max_queue_bytes": app.max_queue_bytes,
             "oldest_wait_seconds": app.oldest_wait.map(|wait| duration(Some(wait)).as_secs_f64()),
@@ -171,7 +172,7 @@ fn as_json(status: &StatusResponse) -> Json {
             "last_error": app.last_error,
         })
     };
-    json!({
+    object!({
         "arbiter": arbiter,
         "workers": status.workers.iter().map(worker).collect::<Vec<_>>(),
         "apps": status.apps.iter().map(app).collect::<Vec<_>>(),

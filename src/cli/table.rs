@@ -1,7 +1,11 @@
 //! Tables for people: columns as wide as their widest cell.
 
+use crate::printable::one_line;
+
 /// Lays rows out under a header. Columns named in `right` align to the right.
 pub fn render(header: &[&str], right: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<_>> =
+        rows.iter().map(|row| row.iter().map(|cell| one_line(cell)).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([header[column].len()]).max().unwrap_or(0)
@@ -19,8 +23,8 @@ pub fn render(header: &[&str], right: &[&str], rows: &[Vec<String>]) -> String {
         format!("{}\n", line.trim_end())
     };
     let mut text = line(header.to_vec());
-    for row in rows {
-        text += &line(row.iter().map(String::as_str).collect());
+    for row in &rows {
+        text += &line(row.iter().map(AsRef::as_ref).collect());
     }
     text
 }

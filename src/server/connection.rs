@@ -26,6 +26,7 @@ use super::{
     listener::Arrival,
     preface::{self, Opening, Protocol},
     router::Router,
+    seldom::Seldom,
 };
 use crate::{config::Limits, patience::CONNECTIONS_CLOSE};
 
@@ -43,6 +44,28 @@ pub struct Shared {
     pub router: Arc<Router>,
     /// The limits of a connection.
     pub limits: Limits,
+    /// What others can make happen again and again.
+    pub warnings: Warnings,
+}
+
+/// Warnings that are summed up.
+pub struct Warnings {
+    /// A peer may not connect.
+    pub refused: Seldom,
+    /// Nobody knows whose connection it is.
+    pub nameless: Seldom,
+    /// There are no descriptors for another connection.
+    pub unaccepted: Seldom,
+}
+
+impl Default for Warnings {
+    fn default() -> Self {
+        Self {
+            refused: Seldom::new("connections were refused"),
+            nameless: Seldom::new("connections were closed before it was known whose they were"),
+            unaccepted: Seldom::new("times a connection could not be accepted"),
+        }
+    }
 }
 
 /// Serves a connection, or tells its client why not, until it ends. `place` is
@@ -60,9 +83,9 @@ pub async fn run(
     let (stream, peer) = match in_time(arrival.identify()).await {
         Ok(identified) => identified,
         Err(error) => {
-            return tracing::warn!(
+            return shared.warnings.nameless.warn(format_args!(
                 "a connection is closed before it is known who connected: {error}"
-            );
+            ));
         }
     };
     let stream = LingeringClose::new(stream, CONNECTIONS_CLOSE);
@@ -71,7 +94,10 @@ pub async fn run(
         Ok((caller, _places)) => serve(stream, Arc::new(caller), &shared, watcher).await,
         Err(refusal) => {
             drop(watcher);
-            tracing::warn!("refusing a connection of {peer}: {refusal}");
+            shared
+                .warnings
+                .refused
+                .warn(format_args!("refusing a connection of {peer}: {refusal}"));
             if let Some(_counted) = shared.admission.enter_refused() {
                 // A client that does not read why has had the time to.
                 let _ = timeout(REFUSAL, refuse(stream, &refusal, shared.limits)).await;

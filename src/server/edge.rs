@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use super::{
     admin::{AdminService, ReloadConfig},
     admission::Admission,
-    connection::{self, Shared},
+    connection::{self, Shared, Warnings},
     execute::ArbiterService,
     health,
     listener::{Listener, UnixSocket},
@@ -64,7 +64,12 @@ impl<L: Listener> Edge<L> {
         let others = services::beside_the_arbiter(admin, health_service)?;
         let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits);
         let router = Arc::new(Router::new(arbiter, others, drains));
-        let shared = Arc::new(Shared { admission, router, limits: config.limits });
+        let shared = Arc::new(Shared {
+            admission,
+            router,
+            limits: config.limits,
+            warnings: Warnings::default(),
+        });
         Ok(Self { listener, shared, draining })
     }
 
@@ -95,9 +100,9 @@ impl<L: Listener> Edge<L> {
                     tokio::spawn(connection::run(arrival, place, shared, watcher));
                 }
                 Err(error) => {
-                    tracing::warn!(
+                    self.shared.warnings.unaccepted.warn(format_args!(
                         "no connection can be accepted: {error}; the next try is in {ACCEPT_PAUSE:?}"
-                    );
+                    ));
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }

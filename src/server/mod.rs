@@ -29,6 +29,7 @@ mod listener;
 mod outstanding;
 mod preface;
 mod router;
+mod seldom;
 mod services;
 mod status;
 mod until_drain;

@@ -111,6 +111,7 @@ async fn log_lines(pipe: pipe::Receiver, source: Source, last: LastLine) {
         }
         if budget.take() {
             let text = String::from_utf8_lossy(&line);
+            let text = last_state(&text);
             if !text.trim().is_empty() {
                 last.set(text.trim());
             }
@@ -122,6 +123,13 @@ async fn log_lines(pipe: pipe::Receiver, source: Source, last: LastLine) {
     if budget.dropped > 0 {
         left_out(budget.dropped);
     }
+}
+
+/// What a terminal would show of a line in the end: a progress bar writes its states
+/// one over the other.
+fn last_state(line: &str) -> &str {
+    let mut states = line.trim_end().rsplit('\r');
+    states.find(|state| !state.trim().is_empty()).unwrap_or_default()
 }
 
 /// How many lines may still be logged in this interval.
@@ -164,6 +172,13 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_progress_bar_the_last_state_is_logged() {
+        assert_eq!(last_state("10%\r20%\r100%\r\n"), "100%");
+        assert_eq!(last_state("a line\r\n"), "a line");
+        assert_eq!(last_state("\r \r"), "");
+    }
 
     #[test]
     fn a_flood_is_cut_and_counted() {

@@ -57,6 +57,9 @@ class Lab(DirtyApp):
         error.metadata = {"document": "x" * size, "row": "7"}
         raise error
 
+    def speak(self, text):
+        print(text, flush=True)
+
     def blob(self, size):
         return bytes(size)
 

@@ -11,7 +11,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["pool"],
     &["worker"],
     &["call", "listening_socket", "logging", "patience"],
-    &["clock", "config", "lifeline", "process", "proto"],
+    &["clock", "config", "lifeline", "printable", "process", "proto"],
 ];
 
 /// What rooms of the daemon may use beside themselves, where that is less than
@@ -21,6 +21,7 @@ pub const LEAVES: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("config", &[]),
     ("lifeline", &[]),
+    ("printable", &[]),
     ("process", &[]),
     ("proto", &[]),
     // Of processes it knows only how one ended.
@@ -83,7 +84,8 @@ pub const MACHINE: &str = "machine";
 pub const DECIDERS: &[&str] = &["pool", "worker", "main_arbiter"];
 
 /// Other rooms that decide and do nothing.
-pub const PURE: &[&str] = &["clock::deadline", "patience", "server::envelope"];
+pub const PURE: &[&str] =
+    &["clock::deadline", "patience", "printable", "server::access", "server::envelope"];
 
 /// What around a machine, although it is in its room, is not pure.
 pub const AROUND: &[&str] = &["simulation", "tests"];
