@@ -157,3 +157,16 @@ async fn a_flood_of_refused_connections_is_summed_up_in_the_log() {
     let lines = daemon.log().lines().filter(|line| line.contains("refus")).count();
     assert!(lines < MANY / 10, "{lines} lines");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_members_of_the_sockets_group_may_connect() {
+    let group = nix::unistd::Group::from_gid(65_534.into()).expect("lookup");
+    let group = group.map_or("nogroup".to_owned(), |group| group.name);
+    let config =
+        format!("socket_mode = \"0660\"\nsocket_group = \"{group}\"\n[[app]]\npath = \"lab:Lab\"");
+    let Some(daemon) = open_to_all(&config).await else { return };
+    let member = daemon.run_as_member(4242, 65_534, &["call", "lab:Lab", "echo", "7"]).await;
+    assert_eq!(member.stdout.trim(), "7", "{member:?}");
+    let other = daemon.run_as(4242, &["call", "lab:Lab", "echo", "7"]).await;
+    assert!(other.code != Some(0), "{other:?}");
+}

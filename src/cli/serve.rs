@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use nix::unistd::geteuid;
 
 use super::{config_flags::ConfigFlags, valid::Valid};
 use crate::{
@@ -144,9 +145,14 @@ fn private_directory(path: &Path) -> anyhow::Result<()> {
         return Err(error).with_context(context);
     }
     let found = fs::metadata(path).with_context(context)?;
-    let sticky = found.mode() & 0o1000 != 0;
     anyhow::ensure!(
-        found.mode() & 0o022 == 0 || sticky,
+        found.uid() == geteuid().as_raw() || found.uid() == 0,
+        "{}: it belongs to user {}, who could put files there; use a directory of this user",
+        context(),
+        found.uid()
+    );
+    anyhow::ensure!(
+        found.mode() & 0o022 == 0,
         "{}: others may write there (mode {:o}); use a directory with mode 0700",
         context(),
         found.mode() & 0o7777

@@ -2,7 +2,7 @@
 //! becomes absolute. What must hold between keys is checked here. Defaults are
 //! not filled in: each key knows its own.
 
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, fs, os::unix::fs::MetadataExt as _, path::Path};
 
 use dirtyd_client::default_runtime_dir;
 
@@ -114,7 +114,11 @@ fn complete_instance(instance: &Instance, base: &Path) -> Result<Instance, Confi
     let socket = instance.socket.as_ref().map(|path| base.join(path));
     let runtime_dir = match (&instance.runtime_dir, &socket) {
         (Some(dir), _) => base.join(dir),
-        (None, Some(socket)) => socket.parent().unwrap_or(Path::new("/")).to_owned(),
+        (None, Some(socket)) => match socket.parent().unwrap_or(Path::new("/")) {
+            // Others could put files there, which would be taken for those of this one.
+            shared if is_shared(shared) => default_runtime_dir(),
+            own => own.to_owned(),
+        },
         (None, None) => default_runtime_dir(),
     };
     let socket = socket.unwrap_or_else(|| runtime_dir.join("dirtyd.sock"));
@@ -135,6 +139,11 @@ fn complete_instance(instance: &Instance, base: &Path) -> Result<Instance, Confi
         allowed_uids,
         ..instance.clone()
     })
+}
+
+/// Whether others than its owner may write into a folder, as into `/tmp`.
+fn is_shared(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|folder| folder.mode() & 0o022 != 0)
 }
 
 /// The same with paths that mean the same from anywhere.

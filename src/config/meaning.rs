@@ -17,6 +17,8 @@ pub struct Config {
     pub socket: PathBuf,
     /// The file mode of the socket, such as `0o600`.
     pub socket_mode: u32,
+    /// The group of the socket, if it is not that of the process.
+    pub socket_gid: Option<u32>,
     /// Who may call and operate; empty leaves it to the file mode.
     pub access: Vec<AccessEntry>,
     /// The directory (0700) of PID files and locks.
@@ -126,6 +128,7 @@ impl Config {
         Ok(Self {
             socket: instance.socket.clone().unwrap_or_default(),
             socket_mode: instance.socket_mode().0,
+            socket_gid: instance.socket_gid(),
             access: raw.access.iter().flatten().map(|placed| placed.table.meaning()).collect(),
             runtime_dir: instance.runtime_dir.clone().unwrap_or_default(),
             proc_name: instance.proc_name(),

@@ -1,10 +1,14 @@
 //! What holds an instance together even when all of its arbiters are gone: a
 //! random id, kept in the private directory, which every process of its tree has
 //! in its environment. A fresh start ends what an earlier tree has left.
+//!
+//! The file names its own inode. A copy of it, in a copied directory or an image,
+//! has another one: it is the file of nobody, and its id means nothing.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Read as _, Seek as _, Write as _},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -21,7 +25,9 @@ const VARIABLE: &str = "DIRTYD_INSTANCE";
 /// Where the kernel hands out random ids.
 const RANDOM: &str = "/proc/sys/kernel/random/uuid";
 /// The length of such an id.
-const LENGTH: u64 = 36;
+const LENGTH: usize = 36;
+/// The longest content of the file: the id, and its device and inode.
+const LONGEST: u64 = 100;
 /// How often to look again: those that are killed may fork until they are.
 const ROUNDS: usize = 16;
 
@@ -30,7 +36,12 @@ const ROUNDS: usize = 16;
 pub struct Instance {
     id: String,
     file: PathBuf,
+    /// The device and inode of the file.
+    inode: Inode,
 }
+
+/// Device and number.
+type Inode = (u64, u64);
 
 impl Instance {
     /// The id that stands in the file at `path`; a new one if nobody has written
@@ -40,8 +51,8 @@ impl Instance {
     /// The file cannot be read or written; the text names it.
     pub fn at(path: &Path) -> io::Result<Self> {
         let named = |error| io::Error::other(format!("{}: {error}", path.display()));
-        let id = read_or_make(path).map_err(named)?;
-        Ok(Self { id, file: path.to_owned() })
+        let (id, inode) = read_or_make(path).map_err(named)?;
+        Ok(Self { id, file: path.to_owned(), inode })
     }
 
     /// What the environment of its processes has.
@@ -53,7 +64,11 @@ impl Instance {
     /// the last arbiter of the instance.
     pub fn retire(&self) {
         self.end_leftovers();
-        let _ = fs::remove_file(&self.file);
+        // Another one may stand there by now, which is somebody else's.
+        if fs::symlink_metadata(&self.file).is_ok_and(|file| (file.dev(), file.ino()) == self.inode)
+        {
+            let _ = fs::remove_file(&self.file);
+        }
     }
 
     /// Kills what is left of the instance. Only while no other arbiter of it
@@ -83,7 +98,7 @@ impl Instance {
     }
 }
 
-fn read_or_make(path: &Path) -> io::Result<String> {
+fn read_or_make(path: &Path) -> io::Result<(String, Inode)> {
     let mut file = match private_file::open(path, true) {
         Ok(file) => file,
         Err(Unusable::Impostor(what)) => {
@@ -96,20 +111,31 @@ fn read_or_make(path: &Path) -> io::Result<String> {
         }
         Err(Unusable::Io(error)) => return Err(error),
     };
-    let mut found = Vec::new();
-    (&file).take(LENGTH + 1).read_to_end(&mut found)?;
-    if let Some(id) = String::from_utf8(found).ok().filter(|id| is_id(id)) {
-        return Ok(id);
+    let inode = inode(&file)?;
+    let mut found = String::new();
+    // What is not even text is no id.
+    let _ = (&file).take(LONGEST).read_to_string(&mut found);
+    if let Some(id) = found.strip_suffix(&place(inode)).filter(|id| is_id(id)) {
+        return Ok((id.to_owned(), inode));
     }
     let id = fs::read_to_string(RANDOM)?.trim().to_owned();
     file.set_len(0)?;
     file.rewind()?;
-    file.write_all(id.as_bytes())?;
-    Ok(id)
+    file.write_all(format!("{id}{}", place(inode)).as_bytes())?;
+    Ok((id, inode))
+}
+
+fn inode(file: &File) -> io::Result<Inode> {
+    file.metadata().map(|file| (file.dev(), file.ino()))
+}
+
+/// What stands behind the id: where it is at home.
+fn place((device, number): Inode) -> String {
+    format!(" {device}:{number}\n")
 }
 
 fn is_id(text: &str) -> bool {
-    text.len() as u64 == LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+    text.len() == LENGTH && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -135,6 +161,27 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_is_another_instance() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (original, copy) = (dir.path().join("name.id"), dir.path().join("copy.id"));
+        let id = id_at(&original);
+        fs::copy(&original, &copy).expect("copied");
+        assert_ne!(id_at(&copy), id);
+        assert_eq!(id_at(&original), id, "the original stays what it is");
+    }
+
+    #[test]
+    fn the_file_of_another_one_stays() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("name.id");
+        let first = Instance::at(&path).expect("usable");
+        fs::rename(&path, dir.path().join("away")).expect("moved");
+        let second = Instance::at(&path).expect("usable");
+        first.retire();
+        assert_eq!(id_at(&path), second.id);
+    }
+
+    #[test]
     fn what_is_no_id_is_replaced() {
         let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("name.id");
@@ -142,7 +189,8 @@ mod tests {
         for planted in ["", "x", "HOME=/root", &twice, &" ".repeat(36)] {
             fs::write(&path, planted).expect("planted");
             assert!(is_id(&id_at(&path)), "{planted:?}");
-            assert_eq!(fs::read_to_string(&path).expect("there"), id_at(&path));
+            let kept = fs::read_to_string(&path).expect("there");
+            assert!(kept.starts_with(&id_at(&path)), "{kept:?}");
         }
         let precious = dir.path().join("precious");
         fs::write(&precious, "precious").expect("written");

@@ -1,5 +1,7 @@
 //! Names and PID files: who has one, and who is never harmed for it.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use std::{fs, os::unix::fs::symlink};
 
 use nix::sys::signal::Signal;
@@ -124,4 +126,19 @@ async fn a_stale_socket_and_pid_files_need_no_cleaning() {
     .await;
     family.logged("a stale PID file").await;
     family.call("pid").await.expect("served");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_folder_in_which_others_may_write_holds_no_files_of_an_instance() {
+    let family = Family::start().await;
+    let shared = family.path("shared");
+    std::fs::create_dir(&shared).expect("made");
+    for mode in [0o777, 0o1777, 0o770] {
+        std::fs::set_permissions(&shared, std::fs::Permissions::from_mode(mode)).expect("changed");
+        let folder = shared.to_str().expect("text");
+        let refused =
+            family.run(&["serve", "--config", "dirtyd.toml", "--runtime-dir", folder]).await;
+        assert_eq!(refused.code, Some(1), "{refused:?}");
+        assert!(refused.stderr.contains("others may write there"), "{refused:?}");
+    }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::config::{
     declare::keys,
+    groups::access::gid,
     rules::{Outside, reload, restart, upgrade},
     units::{Mode, Seconds},
     value::choice,
@@ -28,12 +29,15 @@ keys! {
             restart().unset("`dirtyd.sock` in `runtime_dir`").outside(Outside::CommonFlag);
         /// the file mode of the socket
         socket_mode: Mode = Mode(0o600), restart();
+        /// the group of the socket, by name; with `socket_mode = "0660"` its members may connect
+        socket_group: String,
+            restart().unset("that of the process").check(|name: &String| gid(name).map(drop));
         /// the user ids that may connect, beside root and dirtyd's own user; the short form of an
         /// `[[access]]` entry
         allowed_uids: Vec<u32>, upgrade().unset("whoever the file mode lets in");
         /// the directory of PID files and locks; it is made with mode 0700
         runtime_dir: PathBuf,
-            restart().unset("the socket's folder, else a private one of this user");
+            restart().unset("the socket's folder, unless others may write there; else a private one of this user");
         /// the name of this instance; its files are named after it
         proc_name: String = "dirtyd".to_owned(),
             restart().check(|name: &String| plain_name(name)).outside(Outside::CommonFlag);
@@ -47,6 +51,13 @@ keys! {
         /// `"surge"`: a new worker is ready before the old one drains; `"swap"`: the old one
         /// goes first, where memory cannot hold two
         reload: ReloadMode = ReloadMode::Surge, reload();
+    }
+}
+
+impl Instance {
+    /// The number of the group of the socket.
+    pub fn socket_gid(&self) -> Option<u32> {
+        gid(self.socket_group.as_ref()?).ok()
     }
 }
 
