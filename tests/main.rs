@@ -20,6 +20,7 @@ mod edge;
 mod embed;
 mod errors;
 mod grpcurl;
+mod held;
 mod hostile_text;
 mod idle;
 mod ladder;

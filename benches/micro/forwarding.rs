@@ -49,7 +49,7 @@ pub fn unopened(criterion: &mut Criterion) {
         let sent = grpc(&message);
         group.bench_function(BenchmarkId::new("body to message", name), |bencher| {
             bencher.iter(|| {
-                let read = read_message(StreamBody::new(pieces(&sent)), LIMIT);
+                let read = read_message(StreamBody::new(pieces(&sent)), LIMIT, |_| Ok(()));
                 black_box(runtime.block_on(read).expect("one message"))
             });
         });

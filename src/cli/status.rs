@@ -99,7 +99,7 @@ fn headline(arbiter: &ArbiterStatus) -> String {
     let up = started.and_then(|at| at.elapsed().ok()).unwrap_or_default();
     let draining = if arbiter.draining { ", draining" } else { "" };
     format!(
-        "dirtyd {} `{}`, pid {}, up {}{draining}, {} connections, {} calls, {}\n",
+        "dirtyd {} `{}`, pid {}, up {}{draining}, {} connections, {} calls, {}, {} held for callers\n",
         arbiter.version,
         arbiter.proc_name,
         arbiter.pid,
@@ -107,6 +107,7 @@ fn headline(arbiter: &ArbiterStatus) -> String {
         arbiter.connections,
         arbiter.calls,
         ByteSize::b(arbiter.memory_bytes),
+        ByteSize::b(arbiter.held_bytes),
     )
 }
 
@@ -150,6 +151,7 @@ fn as_json(status: &StatusResponse) -> Json {
             "draining": arbiter.draining, "connections": arbiter.connections,
             "calls": arbiter.calls, "late_frames": arbiter.late_frames,
             "memory_bytes": arbiter.memory_bytes, "reloads": arbiter.reloads,
+            "held_bytes": arbiter.held_bytes, "max_held_bytes": arbiter.max_held_bytes,
         })
     });
     let worker = |worker: &WorkerStatus| {

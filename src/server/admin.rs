@@ -12,7 +12,7 @@ use futures_util::Stream;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tonic::{Request, Response, Status};
 
-use super::{counter::Counter, status};
+use super::{counter::Counter, held::Held, status};
 use crate::{
     config::{Config, ConfigError},
     pool::{
@@ -30,21 +30,23 @@ pub type ReloadConfig = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Syn
 pub struct AdminService {
     pool: PoolHandle,
     connections: Counter,
+    held: Held,
     reload: ReloadConfig,
     started: SystemTime,
     proc_name: String,
 }
 
 impl AdminService {
-    /// A service over a pool. `connections` counts those of the edge, `reload`
-    /// reads the configuration again, and `proc_name` names the instance.
+    /// A service over a pool. `connections` counts those of the edge,
+    /// `held` what it holds for callers, `reload` reads the configuration again, and `proc_name` names the instance.
     pub fn new(
         pool: PoolHandle,
         connections: Counter,
+        held: Held,
         reload: ReloadConfig,
         proc_name: String,
     ) -> Self {
-        Self { pool, connections, reload, started: SystemTime::now(), proc_name }
+        Self { pool, connections, held, reload, started: SystemTime::now(), proc_name }
     }
 
     fn arbiter(&self, snapshot: &Snapshot) -> v1::ArbiterStatus {
@@ -60,6 +62,8 @@ impl AdminService {
             memory_bytes: resident_bytes(pid).unwrap_or(0),
             reloads: snapshot.reloads,
             proc_name: self.proc_name.clone(),
+            held_bytes: self.held.bytes(),
+            max_held_bytes: self.held.limit(),
         }
     }
 }

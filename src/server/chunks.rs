@@ -8,9 +8,12 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tonic::Status;
 
-use super::status::{self, CallFacts};
+use super::{
+    held::Held,
+    status::{self, CallFacts},
+};
 use crate::{
-    call::{CallError, Chunks, Credit, StreamItem, Ticket},
+    call::{CallError, Chunks, Credit, Principal, StreamItem, Ticket},
     config::Window,
 };
 
@@ -18,9 +21,16 @@ use crate::{
 pub type EncodedChunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
 
 /// The encoded messages of a call whose chunks come from its worker's task.
-pub fn encoded(chunks: Chunks, ticket: Ticket, window: Window, facts: CallFacts) -> EncodedChunks {
+/// They are held for a user until they are read.
+pub fn encoded(
+    chunks: Chunks,
+    ticket: Ticket,
+    window: Window,
+    held: (Held, Principal),
+    facts: CallFacts,
+) -> EncodedChunks {
     let unreturned = Credit::default();
-    let reading = Reading { chunks, ticket: Some(ticket), window, facts, unreturned };
+    let reading = Reading { chunks, ticket: Some(ticket), window, held, facts, unreturned };
     Box::pin(futures_util::stream::unfold(reading, |mut reading| async move {
         let item = reading.next().await?;
         Some((item, reading))
@@ -33,6 +43,7 @@ struct Reading {
     /// Gone once the stream has ended by itself.
     ticket: Option<Ticket>,
     window: Window,
+    held: (Held, Principal),
     facts: CallFacts,
     /// What was read and not yet returned as credit.
     unreturned: Credit,
@@ -45,7 +56,15 @@ impl Reading {
         match self.chunks.next().await.unwrap_or(lost) {
             StreamItem::Chunk(chunk) => {
                 self.return_credit(chunk.len()).await;
-                Some(Ok(chunk))
+                let (held, of) = &self.held;
+                match held.hold(*of, chunk) {
+                    Ok(chunk) => Some(Ok(chunk)),
+                    Err(no_room) => {
+                        // Dropping the ticket cancels the call.
+                        self.ticket = None;
+                        Some(Err(status::no_room_for_result(no_room, &self.facts)))
+                    }
+                }
             }
             StreamItem::End => {
                 self.ticket.take()?.done();

@@ -13,6 +13,7 @@ use super::{
     connection::{self, Shared, Warnings},
     execute::ArbiterService,
     health,
+    held::Held,
     listener::{Listener, UnixSocket},
     router::Router,
     services,
@@ -60,9 +61,11 @@ impl<L: Listener> Edge<L> {
         let (reporter, health_service) = health::pair();
         tokio::spawn(reporter.report(pool.health(), drains.clone()));
         let name = config.proc_name.clone();
-        let admin = AdminService::new(pool.clone(), admission.open().clone(), reload, name);
+        let held = Held::new(config.limits.max_held_bytes);
+        let open = admission.open().clone();
+        let admin = AdminService::new(pool.clone(), open, held.clone(), reload, name);
         let others = services::beside_the_arbiter(admin, health_service)?;
-        let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits);
+        let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits, held);
         let router = Arc::new(Router::new(arbiter, others, drains));
         let shared = Arc::new(Shared {
             admission,

@@ -18,6 +18,7 @@ use super::{
     chunks::{self, EncodedChunks},
     envelope::Envelope,
     grpc::{self, StreamingBody, UnaryBody},
+    held::{self, Held},
     status::{self, CallFacts},
 };
 use crate::{
@@ -38,14 +39,16 @@ pub struct ArbiterService {
     window: Window,
     max_message_size: usize,
     request_timeout: Duration,
+    held: Held,
 }
 
 impl ArbiterService {
     /// A service that submits requests within `limits` to `pool`. A stream runs
     /// ahead of its reader by up to `window`.
-    pub fn new(pool: PoolHandle, window: Window, limits: Limits) -> Self {
+    /// What it holds for callers is counted in `held`.
+    pub fn new(pool: PoolHandle, window: Window, limits: Limits, held: Held) -> Self {
         let Limits { max_message_size, request_timeout, .. } = limits;
-        Self { pool, window, max_message_size, request_timeout }
+        Self { pool, window, max_message_size, request_timeout, held }
     }
 
     /// Execute. Dropping the future cancels the call.
@@ -64,7 +67,10 @@ impl ArbiterService {
         let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
         ticket.done();
         match outcome {
-            Ok(payload) => Ok(UnaryBody::new(payload)),
+            Ok(payload) => match self.held.hold(caller.peer.principal(), payload) {
+                Ok(payload) => Ok(UnaryBody::new(payload)),
+                Err(no_room) => Err(status::no_room_for_result(no_room, &facts)),
+            },
             Err((error, worker)) => Err(status::of_call(error, worker, &facts)),
         }
     }
@@ -83,7 +89,8 @@ impl ArbiterService {
         let (reply, chunks) = stream_channel(self.window.chunks);
         let ticket = self.pool.submit(call, reply).await;
         facts.call = Some(ticket.call());
-        let chunks = chunks::encoded(chunks, ticket, self.window, facts);
+        let held = (self.held.clone(), caller.peer.principal());
+        let chunks = chunks::encoded(chunks, ticket, self.window, held, facts);
         Ok(StreamingBody::new(chunks).begun().await)
     }
 
@@ -95,7 +102,13 @@ impl ArbiterService {
         let (head, body) = request.into_parts();
         let metadata = MetadataMap::from_headers(head.headers);
         let times = Times::of(&metadata, self.request_timeout)?;
-        let message = times.whole(grpc::read(body, self.max_message_size)).await?;
+        let mut reservation = self.held.nothing(caller.peer.principal());
+        let room = |bytes| match bytes {
+            0..=held::SMALL => Ok(()),
+            large => reservation.grow_to(large).map_err(status::no_room_for_request),
+        };
+        let message = times.whole(grpc::read(body, self.max_message_size, room)).await?;
+        let message = reservation.around(message);
         let envelope = Envelope::read(message).map_err(status::invalid_request)?;
         call(&metadata, envelope, caller, times)
     }

@@ -22,6 +22,7 @@ pub(crate) mod envelope;
 mod execute;
 pub(crate) mod grpc;
 mod health;
+mod held;
 mod http1;
 mod http2;
 mod linger;

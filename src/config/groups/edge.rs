@@ -19,6 +19,8 @@ pub struct Limits {
     pub max_concurrent_streams: u32,
     /// Connections at once.
     pub max_connections: usize,
+    /// The bytes of large messages that are held for callers.
+    pub max_held_bytes: u64,
     /// How long a request may take to arrive whole; zero for no limit.
     pub request_timeout: Duration,
 }
@@ -36,6 +38,9 @@ keys! {
         max_concurrent_streams: u32 = 1024, upgrade().at_least(1);
         /// connections at once; each takes a descriptor
         max_connections: u32 = 1024, upgrade().at_least(1);
+        /// bytes of large messages that are held for callers: requests until a worker has them,
+        /// results until they are read; at least twice `max_message_size`
+        max_held_bytes: Size = Size(1024 * MIB), upgrade().at_least(Size(MIB));
         /// how long a request may take from its head to its last byte; `0` for no limit
         request_timeout: Seconds = Seconds::of(60), upgrade();
     }
@@ -44,11 +49,14 @@ keys! {
 impl Edge {
     /// What the keys mean.
     pub fn meaning(&self) -> Limits {
+        // Otherwise one of the largest messages could wait for room for ever.
+        let max_held_bytes = self.max_held_bytes().0.max(2 * self.max_message_size().0);
         Limits {
             max_message_size: usize::try_from(self.max_message_size().0).unwrap_or(usize::MAX),
             max_header_size: u32::try_from(self.max_header_size().0).unwrap_or(u32::MAX),
             max_concurrent_streams: self.max_concurrent_streams(),
             max_connections: self.max_connections() as usize,
+            max_held_bytes,
             request_timeout: self.request_timeout().0,
         }
     }

@@ -12,21 +12,32 @@ use super::{
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// How much of what a head announces is believed before it has come.
+const BELIEVED: usize = 1024 * 1024;
+
 /// Reads the one message of a request, of at most `limit` bytes. A body that
-/// announces more is refused before any of it is buffered.
+/// announces more is refused before any of it is buffered. `room` is asked, with
+/// the number of bytes that have come, whether the next part may be kept.
 ///
 /// # Errors
-/// The body is not one uncompressed message, or the caller left.
-pub async fn read<B>(mut body: B, limit: usize) -> Result<Bytes, Status>
+/// The body is not one uncompressed message, there is no room for it, or the
+/// caller left.
+pub async fn read<B>(
+    mut body: B,
+    limit: usize,
+    mut room: impl FnMut(usize) -> Result<(), Status>,
+) -> Result<Bytes, Status>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {
-    let mut message = Partial::default();
+    let (mut message, mut come) = (Partial::default(), 0);
     while !body.is_end_stream() {
         let Some(frame) = body.frame().await else { break };
         let frame = frame.map_err(|error| Status::from_error(error.into()))?;
         if let Ok(data) = frame.into_data() {
+            come += data.len();
+            room(come)?;
             message.add(data, limit)?;
         }
     }
@@ -59,7 +70,7 @@ impl Partial {
                 self.one = Some(data);
                 return Ok(());
             }
-            self.gathered.reserve(length);
+            self.gathered.reserve(length.min(BELIEVED));
         }
         let come = self.one.as_ref().map_or(self.gathered.len(), Bytes::len);
         if come + data.len() > self.length.unwrap_or_default() {

@@ -62,10 +62,10 @@ fn sent(
 #[test]
 fn a_large_message_in_one_piece_is_not_copied() {
     let whole = Bytes::from(framed(&[7; 2 * SMALL]));
-    let read = now(super::read(body(vec![whole.clone()]), LIMIT)).expect("a message");
+    let read = now(super::read(body(vec![whole.clone()]), LIMIT, |_| Ok(()))).expect("a message");
     assert_eq!(read.as_ptr(), whole[HEAD..].as_ptr());
     let small = Bytes::from(framed(&[7; SMALL]));
-    let read = now(super::read(body(vec![small.clone()]), LIMIT)).expect("a message");
+    let read = now(super::read(body(vec![small.clone()]), LIMIT, |_| Ok(()))).expect("a message");
     assert_ne!(read.as_ptr(), small[HEAD..].as_ptr(), "it keeps no buffer alive");
 
     let payload = Bytes::from(vec![7; 2 * SMALL]);
@@ -76,7 +76,9 @@ fn a_large_message_in_one_piece_is_not_copied() {
 
 #[test]
 fn faults_of_a_request() {
-    let refused = |pieces: Vec<Bytes>| now(super::read(body(pieces), LIMIT)).expect_err("refused");
+    let refused = |pieces: Vec<Bytes>| {
+        now(super::read(body(pieces), LIMIT, |_| Ok(()))).expect_err("refused")
+    };
     let cut = Bytes::from(framed(b"abc")).slice(..6);
     let twice = Bytes::from([framed(b"abc"), framed(b"abc")].concat());
     let compressed = Bytes::from_static(b"\x01\0\0\0\x01a");
@@ -132,7 +134,7 @@ proptest! {
         let ends = cuts.iter().copied().chain([framed.len()]);
         let starts = [0].into_iter().chain(cuts.iter().copied());
         let pieces = starts.zip(ends).map(|(from, to)| framed.slice(from..to)).collect();
-        prop_assert_eq!(now(super::read(body(pieces), LIMIT)).expect("a message"), message);
+        prop_assert_eq!(now(super::read(body(pieces), LIMIT, |_| Ok(()))).expect("a message"), message);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use super::{CallFacts, DOMAIN, of_call};
 use crate::{
     call::CallError,
-    server::{access::Denied, admission::Refusal, grpc::NotGrpc},
+    server::{access::Denied, admission::Refusal, grpc::NotGrpc, held::NoRoom},
 };
 
 /// A request that cannot be understood.
@@ -41,6 +41,40 @@ pub fn request_too_slow(limit: Duration) -> Status {
     );
     let details = ErrorDetails::with_error_info("REQUEST_TIMEOUT", DOMAIN, HashMap::new());
     Status::with_error_details(Code::DeadlineExceeded, message, details)
+}
+
+/// A request that cannot be kept.
+pub fn no_room_for_request(no_room: NoRoom) -> Status {
+    let message = format!("the request cannot be kept: {}; retry later", of_held(no_room));
+    let bound = HashMap::from([("bound".to_owned(), "max_held_bytes".to_owned())]);
+    let mut details = ErrorDetails::with_error_info("QUEUE_FULL", DOMAIN, bound);
+    details.set_retry_info(Some(Duration::from_secs(1)));
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+/// A result or a chunk that cannot be kept until its caller reads it.
+pub fn no_room_for_result(no_room: NoRoom, facts: &CallFacts) -> Status {
+    let message = format!(
+        "the action ran, but its result cannot be kept until it is read: {}; it may have had effects",
+        of_held(no_room)
+    );
+    let mut metadata = facts.metadata(None);
+    metadata.insert("bound".to_owned(), "max_held_bytes".to_owned());
+    let details = ErrorDetails::with_error_info("RESULT_NOT_HELD", DOMAIN, metadata);
+    Status::with_error_details(Code::ResourceExhausted, message, details)
+}
+
+fn of_held(no_room: NoRoom) -> String {
+    match no_room {
+        NoRoom::ForAnybody(limit) => {
+            format!("{limit} bytes are held for callers already (max_held_bytes)")
+        }
+        NoRoom::ForUser(limit) => {
+            format!(
+                "{limit} bytes are held for this user already, three quarters of max_held_bytes"
+            )
+        }
+    }
 }
 
 /// A message that is compressed.

@@ -80,7 +80,8 @@ pub struct Tensor {
 ///
 /// The arbiter reads `app` and `action` and forwards the message as it came.
 /// Encoders should write the fields in the order of their numbers, so that these
-/// two come first. The arbiter accepts any order.
+/// two come first; the arbiter looks for them in the first 16 KiB. Where a name is
+/// written twice, the first one counts.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExecuteRequest {
     /// The import path of the app as the operator has configured it, such as
@@ -321,6 +322,13 @@ pub struct ArbiterStatus {
     /// The name of this instance (`proc_name`).
     #[prost(string, tag = "10")]
     pub proc_name: ::prost::alloc::string::String,
+    /// The bytes that are held for callers now: large requests that arrive or wait,
+    /// and large results that are not read yet.
+    #[prost(uint64, tag = "11")]
+    pub held_bytes: u64,
+    /// The limit of `held_bytes` (`max_held_bytes`).
+    #[prost(uint64, tag = "12")]
+    pub max_held_bytes: u64,
 }
 /// WorkerStatus describes one worker process.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

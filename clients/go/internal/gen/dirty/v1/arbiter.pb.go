@@ -25,7 +25,8 @@ const (
 //
 // The arbiter reads `app` and `action` and forwards the message as it came.
 // Encoders should write the fields in the order of their numbers, so that these
-// two come first. The arbiter accepts any order.
+// two come first; the arbiter looks for them in the first 16 KiB. Where a name is
+// written twice, the first one counts.
 type ExecuteRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The import path of the app as the operator has configured it, such as

@@ -17,7 +17,8 @@ export const protobufFileName = "dirty/v1/arbiter.proto";
  *
  * The arbiter reads `app` and `action` and forwards the message as it came.
  * Encoders should write the fields in the order of their numbers, so that these
- * two come first. The arbiter accepts any order.
+ * two come first; the arbiter looks for them in the first 16 KiB. Where a name is
+ * written twice, the first one counts.
  */
 export interface ExecuteRequest {
   /**

@@ -10,7 +10,8 @@ package dev.dirtyd.proto.v1;
  *
  * The arbiter reads `app` and `action` and forwards the message as it came.
  * Encoders should write the fields in the order of their numbers, so that these
- * two come first. The arbiter accepts any order.
+ * two come first; the arbiter looks for them in the first 16 KiB. Where a name is
+ * written twice, the first one counts.
  * </pre>
  *
  * Protobuf type {@code dirty.v1.ExecuteRequest}
@@ -523,7 +524,8 @@ dev.dirtyd.proto.v1.Value defaultValue) {
    *
    * The arbiter reads `app` and `action` and forwards the message as it came.
    * Encoders should write the fields in the order of their numbers, so that these
-   * two come first. The arbiter accepts any order.
+   * two come first; the arbiter looks for them in the first 16 KiB. Where a name is
+   * written twice, the first one counts.
    * </pre>
    *
    * Protobuf type {@code dirty.v1.ExecuteRequest}

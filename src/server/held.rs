@@ -1,0 +1,197 @@
+//! What is held for callers: the bytes of large requests from their arrival until
+//! a worker has them, and of large results and chunks until they are read. There
+//! is one limit for all, and a part of it that one user may take: whatever one
+//! does, others find room.
+//!
+//! Small messages are not counted one by one: the limits of connections, streams
+//! and queues bound their number.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+
+use crate::call::Principal;
+
+/// Messages of up to this size in bytes are not counted.
+pub const SMALL: usize = 4096;
+
+/// All that is held.
+#[derive(Debug, Clone)]
+pub struct Held(Arc<Account>);
+
+#[derive(Debug)]
+struct Account {
+    limit: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    total: u64,
+    of_users: HashMap<Principal, u64>,
+}
+
+/// There is no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoRoom {
+    /// All that may be held is held; the limit.
+    ForAnybody(u64),
+    /// The user has as much as one may; that limit.
+    ForUser(u64),
+}
+
+/// Bytes that are held for a user; given back when this is dropped.
+#[derive(Debug)]
+pub struct Reservation {
+    held: Held,
+    of: Principal,
+    bytes: u64,
+}
+
+impl Held {
+    /// Nothing yet, of at most `limit` bytes.
+    pub fn new(limit: u64) -> Self {
+        Self(Arc::new(Account { limit, state: Mutex::default() }))
+    }
+
+    /// The number of bytes that are held.
+    pub fn bytes(&self) -> u64 {
+        self.state().total
+    }
+
+    /// The most that may be held.
+    pub fn limit(&self) -> u64 {
+        self.0.limit
+    }
+
+    /// Nothing yet, for a user.
+    pub fn nothing(&self, of: Principal) -> Reservation {
+        Reservation { held: self.clone(), of, bytes: 0 }
+    }
+
+    /// Holds a message for a user, until its last byte is dropped. A small one
+    /// comes back as it is.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn hold(&self, of: Principal, message: Bytes) -> Result<Bytes, NoRoom> {
+        if message.len() <= SMALL {
+            return Ok(message);
+        }
+        let mut reservation = self.nothing(of);
+        reservation.grow_to(message.len())?;
+        Ok(reservation.around(message))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Reservation {
+    /// Reserves `bytes` in all; less than before changes nothing.
+    ///
+    /// # Errors
+    /// There is no room for them. What was reserved stays so.
+    pub fn grow_to(&mut self, bytes: usize) -> Result<(), NoRoom> {
+        let more = (bytes as u64).saturating_sub(self.bytes);
+        let limit = self.held.0.limit;
+        let share = limit - limit / 4;
+        let mut state = self.held.state();
+        let own = state.of_users.get(&self.of).copied().unwrap_or(0);
+        if own + more > share {
+            return Err(NoRoom::ForUser(share));
+        }
+        if state.total + more > limit {
+            return Err(NoRoom::ForAnybody(limit));
+        }
+        if more > 0 {
+            state.total += more;
+            state.of_users.insert(self.of, own + more);
+            drop(state);
+            self.bytes += more;
+        }
+        Ok(())
+    }
+
+    /// Keeps the reservation as long as the message.
+    pub fn around(self, message: Bytes) -> Bytes {
+        match self.bytes {
+            0 => message,
+            _ => Bytes::from_owner(Kept { message, _reservation: self }),
+        }
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        if self.bytes == 0 {
+            return;
+        }
+        let mut state = self.held.state();
+        state.total -= self.bytes;
+        let own = state.of_users.get(&self.of).copied().unwrap_or(0);
+        match own.saturating_sub(self.bytes) {
+            0 => drop(state.of_users.remove(&self.of)),
+            left => drop(state.of_users.insert(self.of, left)),
+        }
+    }
+}
+
+/// A message, and its reservation.
+struct Kept {
+    message: Bytes,
+    _reservation: Reservation,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.message
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: Principal = Principal::Uid(1);
+    const B: Principal = Principal::Uid(2);
+    const MIB: usize = 1 << 20;
+
+    fn message(size: usize) -> Bytes {
+        Bytes::from(vec![0; size])
+    }
+
+    #[test]
+    fn one_user_leaves_room_for_another_and_gets_back_what_it_gave() {
+        let held = Held::new(8 * MIB as u64);
+        let mut of_a: Vec<_> = (0..6).map(|_| held.hold(A, message(MIB)).expect("room")).collect();
+        let share = 6 * MIB as u64;
+        assert_eq!(held.hold(A, message(MIB)), Err(NoRoom::ForUser(share)));
+        let of_b = [0; 2].map(|_| held.hold(B, message(MIB)).expect("room"));
+        assert_eq!(held.hold(B, message(MIB)), Err(NoRoom::ForAnybody(8 * MIB as u64)));
+        let part = of_a.pop().expect("six").slice(5..10);
+        assert!(held.hold(A, message(MIB)).is_err(), "a slice keeps all of it");
+        drop(part);
+        drop(held.hold(A, message(MIB)).expect("room again"));
+        drop((of_a, of_b));
+        assert_eq!(held.bytes(), 0);
+        assert!(held.state().of_users.is_empty());
+    }
+
+    #[test]
+    fn small_messages_and_those_of_which_nothing_came_cost_nothing() {
+        let held = Held::new(0);
+        let small = message(SMALL);
+        let address = small.as_ptr();
+        assert_eq!(held.hold(A, small).expect("small").as_ptr(), address);
+        assert_eq!(held.nothing(A).around(message(9)).len(), 9);
+        let mut reservation = Held::new(10).nothing(A);
+        assert_eq!(reservation.grow_to(5), Ok(()));
+        assert_eq!(reservation.grow_to(4), Ok(()), "it has them already");
+        assert!(reservation.grow_to(9).is_err(), "three quarters are 8");
+    }
+}
