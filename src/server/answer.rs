@@ -14,6 +14,7 @@ use tonic::Status;
 use super::{
     chunks::EncodedChunks,
     grpc::{NotGrpc, StreamingBody, UnaryBody},
+    lifetime::Served,
     outstanding::OutstandingAnswer,
     status,
     until_drain::UntilDrain,
@@ -24,11 +25,15 @@ pin_project! {
     #[project = Projected]
     pub enum Answer {
         /// Of Execute.
-        Unary { #[pin] body: UnaryBody, outstanding: OutstandingAnswer },
+        Unary { #[pin] body: UnaryBody, outstanding: OutstandingAnswer, served: Served },
         /// Of ExecuteStream.
-        Streaming { #[pin] body: StreamingBody<EncodedChunks>, outstanding: OutstandingAnswer },
+        Streaming {
+            #[pin] body: StreamingBody<EncodedChunks>,
+            outstanding: OutstandingAnswer,
+            served: Served,
+        },
         /// Of another service.
-        Other { #[pin] body: UntilDrain },
+        Other { #[pin] body: UntilDrain, served: Served },
         /// An error.
         Error { #[pin] body: tonic::body::Body },
     }
@@ -55,13 +60,13 @@ impl Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         match self.project() {
-            Projected::Unary { body, outstanding } => {
+            Projected::Unary { body, outstanding, .. } => {
                 body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
             }
-            Projected::Streaming { body, outstanding } => {
+            Projected::Streaming { body, outstanding, .. } => {
                 body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
             }
-            Projected::Other { body } => body.poll_frame(cx),
+            Projected::Other { body, .. } => body.poll_frame(cx),
             Projected::Error { body } => body.poll_frame(cx),
         }
     }
@@ -70,7 +75,7 @@ impl Body for Answer {
         match self {
             Self::Unary { body, .. } => body.is_end_stream(),
             Self::Streaming { body, .. } => body.is_end_stream(),
-            Self::Other { body } => body.is_end_stream(),
+            Self::Other { body, .. } => body.is_end_stream(),
             Self::Error { body } => body.is_end_stream(),
         }
     }

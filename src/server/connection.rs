@@ -10,9 +10,9 @@
 
 use std::{io, sync::Arc, time::Duration};
 
-use hyper_util::server::graceful::Watcher;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    sync::watch,
     time::timeout,
 };
 
@@ -74,7 +74,7 @@ pub async fn run(
     arrival: impl Arrival,
     place: Option<Counted>,
     shared: Arc<Shared>,
-    watcher: Watcher,
+    closing: watch::Receiver<bool>,
 ) {
     let groups = match shared.admission.asks_for_groups() {
         true => arrival.groups(),
@@ -91,9 +91,9 @@ pub async fn run(
     let stream = LingeringClose::new(stream, CONNECTIONS_CLOSE);
     // A peer that may not connect at all learns that first.
     match shared.admission.admit(peer.clone(), &groups, place) {
-        Ok((caller, _places)) => serve(stream, Arc::new(caller), &shared, watcher).await,
+        Ok((caller, _places)) => serve(stream, Arc::new(caller), &shared, closing).await,
         Err(refusal) => {
-            drop(watcher);
+            drop(closing);
             shared
                 .warnings
                 .refused
@@ -106,8 +106,12 @@ pub async fn run(
     }
 }
 
-async fn serve<S>(mut stream: S, caller: Arc<Caller>, shared: &Shared, watcher: Watcher)
-where
+async fn serve<S>(
+    mut stream: S,
+    caller: Arc<Caller>,
+    shared: &Shared,
+    closing: watch::Receiver<bool>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let peer = &caller.peer;
@@ -121,7 +125,7 @@ where
         Protocol::Http2 => {
             let router = Arc::clone(&shared.router);
             let served =
-                http2::serve(stream, bytes, Arc::clone(&caller), router, shared.limits, watcher);
+                http2::serve(stream, bytes, Arc::clone(&caller), router, shared.limits, closing);
             if let Err(error) = served.await {
                 // A client that vanishes is no fault of the arbiter's, nor is one
                 // that breaks the protocol.

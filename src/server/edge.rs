@@ -4,7 +4,6 @@ use std::{
     convert::Infallible, io, os::unix::net::UnixListener as StdListener, sync::Arc, time::Duration,
 };
 
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::sync::watch;
 
 use super::{
@@ -81,7 +80,8 @@ impl<L: Listener> Edge<L> {
     /// calls, and returns when they have ended, or only such are left that wait
     /// for no answer.
     pub async fn serve(self, admitted: impl Future<Output = ()>, stop: impl Future<Output = ()>) {
-        let connections = GracefulShutdown::new();
+        // Each connection holds a receiver until its end.
+        let (connections, _) = watch::channel(false);
         tokio::select! {
             () = stop => {}
             never = async {
@@ -93,14 +93,14 @@ impl<L: Listener> Edge<L> {
         self.close(connections).await;
     }
 
-    async fn accept(&self, connections: &GracefulShutdown) -> Infallible {
+    async fn accept(&self, connections: &watch::Sender<bool>) -> Infallible {
         loop {
             match self.listener.accept().await {
                 Ok(arrival) => {
                     // Taken here, so that a burst cannot pass the limit.
                     let place = self.shared.admission.enter();
-                    let (shared, watcher) = (Arc::clone(&self.shared), connections.watcher());
-                    tokio::spawn(connection::run(arrival, place, shared, watcher));
+                    let (shared, closing) = (Arc::clone(&self.shared), connections.subscribe());
+                    tokio::spawn(connection::run(arrival, place, shared, closing));
                 }
                 Err(error) => {
                     self.shared.warnings.unaccepted.warn(format_args!(
@@ -112,13 +112,14 @@ impl<L: Listener> Edge<L> {
         }
     }
 
-    async fn close(self, connections: GracefulShutdown) {
+    async fn close(self, connections: watch::Sender<bool>) {
         self.draining.send_replace(true);
+        connections.send_replace(true);
         drop(self.listener);
         // A client that is stopped, or sends nothing, does not see that it is
         // asked to end: without an outstanding answer, nobody waits for it.
         tokio::select! {
-            () = connections.shutdown() => {}
+            () = connections.closed() => {}
             () = self.shared.router.outstanding().none_for(CONNECTIONS_CLOSE) => {}
         }
     }

@@ -12,6 +12,7 @@ use tokio::{
     time::Instant,
 };
 use tonic::Code;
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use super::{super::listener::Arrival, *};
 use crate::{call::Peer, config::Raw, pool};
@@ -200,4 +201,33 @@ async fn a_client_may_write_until_it_has_seen_the_end() {
     client.write_all(&settings).await.expect("somebody still reads");
     drop(client);
     served.task.await.expect("no panic");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_nobody_uses_ends_and_one_that_waits_does_not() {
+    const IDLE: Duration = Duration::from_secs(100);
+    let served = Served::start(|config| config.limits.max_connection_idle = IDLE);
+    // This one never answers a PING, so it does not see that it should end.
+    let mut silent = served.connect(async { user(7) }).await;
+    silent.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("sent");
+    silent.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.expect("sent");
+    let client = served.connect(async { user(8) }).await;
+    let (sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(client)).await.expect("HTTP/2");
+    let watched = tokio::spawn(connection);
+    let service = tower::service_fn(move |request: http::Request<tonic::body::Body>| {
+        let mut sender = sender.clone();
+        async move { sender.send_request(request).await }
+    });
+    let origin = http::Uri::from_static("http://localhost");
+    let mut health = HealthClient::with_origin(service, origin);
+    let start = Instant::now();
+    let everything = HealthCheckRequest::default();
+    let watch = health.watch(everything).await.expect("watched");
+    silent.read_to_end(&mut Vec::new()).await.expect("closed");
+    assert!(start.elapsed() >= IDLE && start.elapsed() < IDLE * 2, "{:?}", start.elapsed());
+    tokio::time::sleep(IDLE * 5).await;
+    assert_eq!((served.open(), watched.is_finished()), (1, false), "it waits for news");
+    drop((watch, health));
+    watched.await.expect("no panic").expect("it ended in order");
 }

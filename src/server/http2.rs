@@ -1,18 +1,25 @@
 //! A connection of HTTP/2, over a stream whose `:authority` is repaired.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use http::Request;
 use hyper::{body::Incoming, server::conn::http2, service::service_fn};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::graceful::Watcher,
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+    time::timeout,
 };
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
-    access::Caller, admission::Refusal, answer, authority::AuthorityRepair, router::Router, status,
+    access::Caller,
+    admission::Refusal,
+    answer,
+    authority::AuthorityRepair,
+    lifetime::{Activity, Asked, is_over},
+    router::Router,
+    status,
 };
 use crate::config::Limits;
 
@@ -24,8 +31,11 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// HTTP/2's default of 16 KiB, a payload of 1 MiB takes 64 writes and reads.
 const FRAME: u32 = 256 * 1024;
 
+/// How long a connection that nobody used may take to end.
+const IDLE_END: Duration = Duration::from_secs(10);
+
 /// Serves a connection that begins with the bytes `opening`, until its client
-/// leaves or `watcher` asks it to end.
+/// leaves or it is asked to end: by `closing`, or because nobody uses it.
 ///
 /// # Errors
 /// The client vanished, or broke the protocol.
@@ -35,18 +45,32 @@ pub async fn serve<S>(
     caller: Arc<Caller>,
     router: Arc<Router>,
     limits: Limits,
-    watcher: Watcher,
+    closing: watch::Receiver<bool>,
 ) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let io = TokioIo::new(AuthorityRepair::new(stream, opening));
+    let activity = Activity::default();
+    let over = is_over(closing, activity.clone(), limits.max_connection_idle);
     let service = service_fn(move |request| {
+        let served = activity.begin();
         let (router, caller) = (Arc::clone(&router), Arc::clone(&caller));
         // Boxed, because hyper moves it several times on its way into a task.
-        Box::pin(async move { router.serve(request, caller).await })
+        Box::pin(async move { router.serve(request, caller, served).await })
     });
-    watcher.watch(builder(limits).serve_connection(io, service)).await
+    let mut connection = pin!(builder(limits).serve_connection(io, service));
+    let asked = tokio::select! { biased;
+        ended = connection.as_mut() => return ended,
+        asked = Box::pin(over) => asked,
+    };
+    connection.as_mut().graceful_shutdown();
+    match asked {
+        // The edge knows how long it waits.
+        Asked::Closing => connection.await,
+        // A client that does not even see that it should end is left alone.
+        Asked::Idle => timeout(IDLE_END, connection).await.unwrap_or(Ok(())),
+    }
 }
 
 /// Answers every request of a connection with the refusal. The caller bounds the

@@ -25,6 +25,7 @@ mod health;
 mod held;
 mod http1;
 mod http2;
+mod lifetime;
 mod linger;
 mod listener;
 mod outstanding;

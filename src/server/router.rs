@@ -14,6 +14,7 @@ use super::{
     answer::{self, Answer},
     execute::ArbiterService,
     grpc,
+    lifetime::Served,
     outstanding::Outstanding,
     status,
     until_drain::UntilDrain,
@@ -48,6 +49,7 @@ impl Router {
         &self,
         request: Request<Incoming>,
         caller: Arc<Caller>,
+        served: Served,
     ) -> Result<Response<Answer>, Infallible> {
         if let Err(why) = grpc::check(&request) {
             return Ok(answer::not_grpc(&why));
@@ -56,12 +58,12 @@ impl Router {
             "/dirty.v1.Arbiter/Execute" => {
                 let outstanding = self.outstanding.begin();
                 let body = self.arbiter.execute(request, &caller).await;
-                body.map(|body| Answer::Unary { body, outstanding })
+                body.map(|body| Answer::Unary { body, outstanding, served })
             }
             "/dirty.v1.Arbiter/ExecuteStream" => {
                 let outstanding = self.outstanding.begin();
                 let body = self.arbiter.execute_stream(request, &caller).await;
-                body.map(|body| Answer::Streaming { body, outstanding })
+                body.map(|body| Answer::Streaming { body, outstanding, served })
             }
             path => {
                 if let Err(denied) = caller.may_use(path) {
@@ -70,7 +72,7 @@ impl Router {
                 let response = self.others.clone().oneshot(request).await;
                 let until_drain = |body| UntilDrain::new(body, self.draining.clone());
                 return response.map(|response| {
-                    response.map(|body| Answer::Other { body: until_drain(body) })
+                    response.map(|body| Answer::Other { body: until_drain(body), served })
                 });
             }
         };

@@ -21,6 +21,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// The bytes of large messages that are held for callers.
     pub max_held_bytes: u64,
+    /// How long a connection may rest; zero for no limit.
+    pub max_connection_idle: Duration,
     /// How long a request may take to arrive whole; zero for no limit.
     pub request_timeout: Duration,
 }
@@ -41,6 +43,9 @@ keys! {
         /// bytes of large messages that are held for callers: requests until a worker has them,
         /// results until they are read; at least twice `max_message_size`
         max_held_bytes: Size = Size(1024 * MIB), upgrade().at_least(Size(MIB));
+        /// how long a connection without a call is kept; `0` for ever. Clients open another one by
+        /// themselves
+        max_connection_idle: Seconds = Seconds::of(15 * 60), upgrade();
         /// how long a request may take from its head to its last byte; `0` for no limit
         request_timeout: Seconds = Seconds::of(60), upgrade();
     }
@@ -57,6 +62,7 @@ impl Edge {
             max_concurrent_streams: self.max_concurrent_streams(),
             max_connections: self.max_connections() as usize,
             max_held_bytes,
+            max_connection_idle: self.max_connection_idle().0,
             request_timeout: self.request_timeout().0,
         }
     }

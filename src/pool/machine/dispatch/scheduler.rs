@@ -162,8 +162,8 @@ impl<T> Scheduler<T> {
         Some(worker)
     }
 
-    /// A call begins to run in the slot that was taken for it; see
-    /// [`Running::begin`].
+    /// A call begins to run in the slot that was taken for it. Returns whom to name
+    /// at its [`end`](Self::end), if the calls of its peer are counted.
     pub fn begin(&mut self, of: Principal, quota: Quota) -> Option<Principal> {
         self.running.begin(of, quota)
     }

@@ -1,0 +1,118 @@
+//! How long a connection lives: until it is asked to end, because the edge closes
+//! or because nobody has used it for a while.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::watch, time::sleep};
+
+/// How often a connection is looked at within the time that it may rest.
+const LOOKS: u32 = 8;
+
+/// What is done on a connection. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Activity(Arc<AtomicU32>);
+
+/// A request that is served; its answer holds it until it has left.
+#[derive(Debug)]
+pub struct Served {
+    _activity: Arc<AtomicU32>,
+}
+
+impl Activity {
+    /// A request came.
+    pub fn begin(&self) -> Served {
+        // All of a connection is done by one thread at a time, and a count that is
+        // off by one only moves the next look.
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        Served { _activity: Arc::clone(&self.0) }
+    }
+
+    /// The number of requests so far, and whether one is served now.
+    fn look(&self) -> (u32, bool) {
+        let served = Arc::strong_count(&self.0) > AT_REST;
+        (self.0.load(Ordering::Relaxed), served)
+    }
+}
+
+/// The clones of an [`Activity`] at rest: of the service, and of who watches it.
+const AT_REST: usize = 2;
+
+/// Why a connection is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The edge closes.
+    Closing,
+    /// Nobody used it.
+    Idle,
+}
+
+/// Resolves when a connection should end. `idle` is how long it may rest; zero for
+/// as long as it likes.
+pub async fn is_over(
+    mut closing: watch::Receiver<bool>,
+    activity: Activity,
+    idle: Duration,
+) -> Asked {
+    tokio::select! { biased;
+        // The sender ends with the edge.
+        _ = closing.wait_for(|closing| *closing) => Asked::Closing,
+        () = rests_for(activity, idle), if !idle.is_zero() => Asked::Idle,
+    }
+}
+
+async fn rests_for(activity: Activity, idle: Duration) {
+    let (mut before, mut quiet) = (activity.look().0, 0);
+    while quiet < LOOKS {
+        sleep(idle / LOOKS).await;
+        let (now, served) = activity.look();
+        quiet = if now == before && !served { quiet + 1 } else { 0 };
+        before = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, timeout};
+
+    use super::*;
+
+    const IDLE: Duration = Duration::from_secs(800);
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_used_or_waits_for_an_answer_does_not_rest() {
+        let activity = Activity::default();
+        let of_the_service = activity.clone();
+        let (_edge, closing) = watch::channel(false);
+        let start = Instant::now();
+        let use_it = async {
+            for _ in 0..10 {
+                sleep(IDLE / 2).await;
+                drop(of_the_service.begin());
+            }
+            let long = of_the_service.begin();
+            sleep(IDLE * 10).await;
+            drop(long);
+        };
+        let over = is_over(closing, activity, IDLE);
+        let (asked, ()) = tokio::join!(over, use_it);
+        assert_eq!(asked, Asked::Idle);
+        assert!(start.elapsed() >= IDLE * 15, "{:?}", start.elapsed());
+        assert!(start.elapsed() <= IDLE * 17, "{:?}", start.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_limit_it_rests_until_the_edge_closes() {
+        let (edge, closing) = watch::channel(false);
+        let activity = Activity::default();
+        let mut over = Box::pin(is_over(closing, activity, Duration::ZERO));
+        assert!(timeout(IDLE * 1000, &mut over).await.is_err());
+        edge.send_replace(true);
+        assert_eq!(over.await, Asked::Closing);
+    }
+}
