@@ -69,7 +69,8 @@ impl Default for Warnings {
 }
 
 /// Serves a connection, or tells its client why not, until it ends. `place` is
-/// what [`Admission::enter`] returned when it arrived.
+/// what [`Admission::enter`] returned when it arrived; `closing` is held to the end,
+/// because that is what the edge waits for.
 pub async fn run(
     arrival: impl Arrival,
     place: Option<Counted>,
@@ -91,7 +92,7 @@ pub async fn run(
     let stream = LingeringClose::new(stream, CONNECTIONS_CLOSE);
     // A peer that may not connect at all learns that first.
     match shared.admission.admit(peer.clone(), &groups, place) {
-        Ok((caller, _places)) => serve(stream, Arc::new(caller), &shared, closing).await,
+        Ok((caller, _places)) => serve(stream, Arc::new(caller), &shared, &closing).await,
         Err(refusal) => {
             drop(closing);
             shared
@@ -110,7 +111,7 @@ async fn serve<S>(
     mut stream: S,
     caller: Arc<Caller>,
     shared: &Shared,
-    closing: watch::Receiver<bool>,
+    closing: &watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -124,8 +125,14 @@ async fn serve<S>(
     match protocol {
         Protocol::Http2 => {
             let router = Arc::clone(&shared.router);
-            let served =
-                http2::serve(stream, bytes, Arc::clone(&caller), router, shared.limits, closing);
+            let served = http2::serve(
+                stream,
+                bytes,
+                Arc::clone(&caller),
+                router,
+                shared.limits,
+                closing.clone(),
+            );
             if let Err(error) = served.await {
                 // A client that vanishes is no fault of the arbiter's, nor is one
                 // that breaks the protocol.

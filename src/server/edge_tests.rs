@@ -231,3 +231,20 @@ async fn a_connection_that_nobody_uses_ends_and_one_that_waits_does_not() {
     drop((watch, health));
     watched.await.expect("no panic").expect("it ended in order");
 }
+
+/// The edge that closes waits for the answers that are still to come.
+#[tokio::test(start_paused = true)]
+async fn a_drain_waits_for_a_connection_that_has_an_answer_to_come() {
+    let served = Served::start(|_| {});
+    let _outstanding = served.shared.router.outstanding().begin();
+    let mut client = served.connect(async { user(7) }).await;
+    client.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.expect("sent");
+    client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).await.expect("sent");
+    client.read_exact(&mut [0; 9]).await.expect("its settings: it is served");
+    served.stop.send(()).expect("it serves");
+    let mut task = served.task;
+    let early = tokio::time::timeout(Duration::from_secs(20), &mut task).await;
+    assert!(early.is_err(), "it did not wait");
+    drop(client);
+    task.await.expect("no panic");
+}
