@@ -10,7 +10,7 @@ exception          -> Error
 from collections.abc import Callable
 from contextvars import copy_context
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest, ExecuteResponse
 from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
@@ -199,8 +199,8 @@ def report(call: Running, error: BaseException) -> None:
     """End a call with the exception that its code has raised."""
     kind = type(error)  # isinstance() would ask the exception, which may raise.
     if issubclass(kind, Refusal):
-        assert isinstance(error, Refusal)
-        call.fail(error.kind, error.failure)
+        refusal = cast(Refusal, error)
+        call.fail(refusal.kind, refusal.failure)
     elif issubclass(kind, CallTimeout) and call.timed_out:
         call.fail(ERROR_KIND_CANCELLED, describe(error))
     elif _means_no_action(error, call):

@@ -5,6 +5,7 @@ gathers what it writes until a line is complete; only then it goes out, at once.
 """
 
 import io
+import os
 import sys
 import threading
 from typing import TextIO
@@ -15,9 +16,18 @@ class Lines(io.TextIOWrapper):
 
     def __init__(self, stream: io.TextIOWrapper) -> None:
         super().__init__(stream.buffer, stream.encoding, "backslashreplace", line_buffering=True)
+        # A wrapper that is dropped closes what both write to.
+        self._stream = stream
         self._lock = threading.Lock()
         #: What each thread has written of its unfinished line.
         self._unfinished: dict[int, str] = {}
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _after_fork(self) -> None:
+        """Begin anew in a child: whoever held the lock, or had an unfinished line, is not there."""
+        self._lock = threading.Lock()
+        own = threading.get_ident()
+        self._unfinished = {own: self._unfinished[own]} if own in self._unfinished else {}
 
     def write(self, text: str, /) -> int:
         thread = threading.get_ident()

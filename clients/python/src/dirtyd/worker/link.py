@@ -54,6 +54,8 @@ class Link:
 
     def close(self) -> None:
         """Close the socket in a child that user code has forked. The arbiter must not take the child for the worker."""
+        # Another thread of the worker may have held it at the fork; there is no such thread in the child.
+        self._sending = threading.Lock()
         self._sock.close()
         self.main.close()
         self.watcher.close()
