@@ -2,22 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use dirtyd_client::{
     Error, Reason, Value, args,
     proto::v1::{ExecuteRequest, WatchEventsRequest},
 };
-use http::Request;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use nix::sys::signal::Signal;
-use prost::Message as _;
 use tokio::net::UnixStream;
 use tonic::Code;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use crate::support::{Daemon, failure, signal};
+use crate::support::{Daemon, failure, framed, post, signal};
 
 const APP: &str = "[[app]]\npath = \"lab:Lab\"";
 
@@ -71,13 +68,7 @@ async fn term_lets_a_slow_reader_finish() {
         args: vec![Value::from(SIZE as i64).into_proto()],
         ..ExecuteRequest::default()
     };
-    let mut body = vec![0];
-    body.extend((message.encoded_len() as u32).to_be_bytes());
-    message.encode(&mut body).expect("a Vec grows");
-    let request = Request::post("http://localhost/dirty.v1.Arbiter/Execute")
-        .header("content-type", "application/grpc")
-        .header("te", "trailers");
-    let request = request.body(Full::new(Bytes::from(body))).expect("a request");
+    let request = post().body(Full::new(framed(&message))).expect("a request");
     let mut answer = sender.send_request(request).await.expect("an answer").into_body();
     daemon.signal(Signal::SIGTERM);
     daemon.logged("draining").await;

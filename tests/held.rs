@@ -5,14 +5,13 @@ use dirtyd_client::{
     Value,
     proto::v1::{ExecuteRequest, StatusResponse},
 };
-use http::{Request, Response};
+use http::Response;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use prost::Message as _;
 use tokio::net::UnixStream;
 
-use crate::support::Daemon;
+use crate::support::{Daemon, framed, post};
 
 /// One user may have 1.5 MiB.
 const CONFIG: &str =
@@ -20,22 +19,12 @@ const CONFIG: &str =
 const PART: usize = 700 << 10;
 
 fn message(action: &str, arg: Value) -> Bytes {
-    let message = ExecuteRequest {
+    framed(&ExecuteRequest {
         app: "lab:Lab".to_owned(),
         action: action.to_owned(),
         args: vec![arg.into_proto()],
         ..ExecuteRequest::default()
-    };
-    let mut body = vec![0];
-    body.extend((message.encoded_len() as u32).to_be_bytes());
-    message.encode(&mut body).expect("a Vec grows");
-    body.into()
-}
-
-fn post() -> http::request::Builder {
-    Request::post("http://localhost/dirty.v1.Arbiter/Execute")
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
+    })
 }
 
 /// Sends a request on a connection of its own.

@@ -12,7 +12,7 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 
-use crate::support::{Daemon, bare, raw};
+use crate::support::{Daemon, bare, framed, post, raw};
 
 const APP: &str = "[[app]]\npath = \"lab:Lab\"";
 
@@ -25,14 +25,8 @@ fn touch(name: &str) -> ExecuteRequest {
     }
 }
 
-fn framed(message: &ExecuteRequest) -> Bytes {
-    let mut body = vec![0];
-    body.extend((message.encoded_len() as u32).to_be_bytes());
-    message.encode(&mut body).expect("a Vec grows");
-    body.into()
-}
-
-fn post() -> http::request::Builder {
+/// The head of an Execute without what says that it is gRPC.
+fn plain() -> http::request::Builder {
     Request::post("http://localhost/dirty.v1.Arbiter/Execute")
 }
 
@@ -47,16 +41,16 @@ async fn what_is_not_grpc_runs_nothing_and_is_told_why() {
             "POST",
         ),
         (
-            post().header("content-type", "text/plain").header("te", "trailers"),
+            plain().header("content-type", "text/plain").header("te", "trailers"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "text/plain",
         ),
         (
-            post().header("content-type", "application/grpc+json").header("te", "trailers"),
+            plain().header("content-type", "application/grpc+json").header("te", "trailers"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "grpc+json",
         ),
-        (post().header("content-type", "application/grpc"), StatusCode::BAD_REQUEST, "te:"),
+        (plain().header("content-type", "application/grpc"), StatusCode::BAD_REQUEST, "te:"),
     ];
     for (request, status, words) in cases {
         let request = request.body(Full::new(framed(&touch("ran")))).expect("a request");
@@ -71,10 +65,7 @@ async fn what_is_not_grpc_runs_nothing_and_is_told_why() {
 #[tokio::test(flavor = "multi_thread")]
 async fn metadata_that_is_no_base64_is_refused() {
     let daemon = Daemon::start(APP).await;
-    let request = post()
-        .header("content-type", "application/grpc")
-        .header("te", "trailers")
-        .header("trace-bin", "!!!");
+    let request = post().header("trace-bin", "!!!");
     let request = request.body(Full::new(framed(&touch("ran")))).expect("a request");
     let answer = raw(&daemon.socket(), request).await;
     assert_eq!(answer.headers()["grpc-status"], "3");
@@ -94,8 +85,7 @@ async fn a_request_that_names_its_app_last_or_twice_is_refused() {
     let length = (last.len() - 5) as u32;
     last[1..5].copy_from_slice(&length.to_be_bytes());
     for (body, words) in [(last, "arguments"), (twice, "twice")] {
-        let request = post().header("content-type", "application/grpc").header("te", "trailers");
-        let request = request.body(Full::new(Bytes::from(body))).expect("a request");
+        let request = post().body(Full::new(Bytes::from(body))).expect("a request");
         let answer = raw(&daemon.socket(), request).await;
         assert_eq!(answer.headers()["grpc-status"], "3");
         let message = answer.headers()["grpc-message"].to_str().expect("text");
@@ -113,8 +103,7 @@ async fn a_request_that_does_not_arrive_ends() {
         let first =
             futures_util::stream::iter([Ok::<_, std::io::Error>(http_body::Frame::data(half))]);
         let endless = futures_util::StreamExt::chain(first, futures_util::stream::pending());
-        let mut request =
-            post().header("content-type", "application/grpc").header("te", "trailers");
+        let mut request = post();
         if !timeout.is_empty() {
             request = request.header("grpc-timeout", timeout);
         }

@@ -12,6 +12,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt as _, Collected};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use prost::Message as _;
 use tokio::net::UnixStream;
 use tonic::{
     body::Body,
@@ -37,6 +38,21 @@ pub async fn bare(
         }
     });
     ArbiterClient::with_origin(service, http::Uri::from_static("http://localhost"))
+}
+
+/// A message as gRPC writes it into a body.
+pub fn framed(message: &ExecuteRequest) -> Bytes {
+    let mut body = vec![0];
+    body.extend((message.encoded_len() as u32).to_be_bytes());
+    message.encode(&mut body).expect("a Vec grows");
+    body.into()
+}
+
+/// The head of an Execute as every gRPC client sends it.
+pub fn post() -> http::request::Builder {
+    Request::post("http://localhost/dirty.v1.Arbiter/Execute")
+        .header("content-type", "application/grpc")
+        .header("te", "trailers")
 }
 
 /// What a request of HTTP/2 gets, whatever it is: the status, the headers, and the
