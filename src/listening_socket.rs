@@ -7,7 +7,7 @@ use std::{
     os::{
         fd::{AsRawFd as _, OwnedFd, RawFd},
         unix::{
-            fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _},
+            fs::{FileTypeExt as _, PermissionsExt as _},
             net::UnixListener,
         },
     },
@@ -24,13 +24,16 @@ use nix::{
     unistd::{Gid, fchownat, geteuid},
 };
 
-use crate::{config::Config, process::descriptors};
+use crate::{
+    config::Config,
+    process::{descriptors, inode::Inode},
+};
 
 /// The listening socket. The file is removed by whoever made it, at its end.
 #[derive(Debug)]
 pub struct ListeningSocket {
     listener: Option<UnixListener>,
-    file: Option<(PathBuf, (u64, u64))>,
+    file: Option<(PathBuf, Inode)>,
 }
 
 impl ListeningSocket {
@@ -54,7 +57,7 @@ impl ListeningSocket {
     /// The path is taken, or cannot be made; the text names it.
     pub fn bind(config: &Config) -> io::Result<Self> {
         let listener = bind(&config.socket, config.socket_mode, config.socket_gid)?;
-        let file = identity(&config.socket).map(|id| (config.socket.clone(), id));
+        let file = Inode::at(&config.socket).ok().map(|inode| (config.socket.clone(), inode));
         Ok(Self { listener: Some(listener), file })
     }
 
@@ -74,7 +77,7 @@ impl ListeningSocket {
             );
         }
         let file = path.filter(|_| owns_file);
-        let file = file.and_then(|path| identity(&path).map(|id| (path, id)));
+        let file = file.and_then(|path| Inode::at(&path).ok().map(|inode| (path, inode)));
         Ok(Self { listener: Some(listener), file })
     }
 
@@ -104,9 +107,9 @@ impl ListeningSocket {
     /// Closes it. With `leave` its file stays, for another owner.
     pub fn close(&mut self, leave: bool) {
         self.listener = None;
-        if let Some((path, id)) = self.file.take()
+        if let Some((path, inode)) = self.file.take()
             && !leave
-            && identity(&path) == Some(id)
+            && Inode::at(&path).is_ok_and(|there| there == inode)
         {
             let _ = fs::remove_file(path);
         }
@@ -165,7 +168,7 @@ fn check_stale(path: &Path) -> io::Result<()> {
     ))
 }
 
-/// Gives the file that was just made to a group. Nothing is followed: what stands
+/// Puts the file that was just made into a group. Nothing is followed: what stands
 /// there instead by now must be a socket of this user.
 fn give_to_group(path: &Path, gid: u32, mode: u32) -> io::Result<()> {
     let named = |error| io::Error::other(format!("socket_group: {error}"));
@@ -186,10 +189,6 @@ fn give_to_group(path: &Path, gid: u32, mode: u32) -> io::Result<()> {
     // By its descriptor, since no call changes the mode of what O_PATH has opened.
     let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
     fs::set_permissions(itself, fs::Permissions::from_mode(mode)).map_err(named)
-}
-
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    fs::symlink_metadata(path).ok().map(|file| (file.dev(), file.ino()))
 }
 
 #[cfg(test)]

@@ -106,10 +106,13 @@ impl Output {
     fn gap(&mut self) -> Option<String> {
         let lost = self.lost.get()?.dropped_lines();
         let missing = lost.saturating_sub(std::mem::replace(&mut self.told, lost));
+        if missing == 0 {
+            return None;
+        }
         let time = humantime::format_rfc3339_micros(SystemTime::now());
         let message =
             format!("{missing} lines are missing here, because whoever reads the log was too slow");
-        (missing > 0).then(|| match self.format {
+        Some(match self.format {
             LogFormat::Text => format!("{time}  WARN {message}\n"),
             LogFormat::Json => {
                 format!(r#"{{"timestamp":"{time}","level":"WARN","message":"{message}"}}"#) + "\n"

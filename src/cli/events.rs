@@ -10,11 +10,11 @@ use dirtyd_client::{
     Error, Reason,
     proto::v1::{EventKind, WatchEventsRequest, WatchEventsResponse, admin_client::AdminClient},
 };
-use serde_json::{Value as Json, json as object};
+use serde_json::{Value as Json, json};
 
 use super::{
     connect::{Target, block_on, explain},
-    json,
+    json::line,
 };
 use crate::printable::lines;
 
@@ -52,7 +52,7 @@ impl Events {
                 };
                 let mut out = io::stdout().lock();
                 match self.json {
-                    true => writeln!(out, "{}", json::text(&as_json(&event)))?,
+                    true => writeln!(out, "{}", line(&as_json(&event)))?,
                     false => writeln!(out, "{}", as_text(&event))?,
                 }
                 out.flush()?;
@@ -67,7 +67,7 @@ fn as_text(event: &WatchEventsResponse) -> String {
 }
 
 fn as_json(event: &WatchEventsResponse) -> Json {
-    object!({
+    json!({
         "time": time(event), "kind": kind(event), "worker_id": event.worker_id,
         "worker_pid": event.worker_pid, "app": event.app, "pool": event.pool,
         "message": event.message,

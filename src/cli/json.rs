@@ -21,12 +21,12 @@ pub fn parse(text: &str) -> anyhow::Result<Value> {
 
 /// Writes a value on one line.
 pub fn render(value: &Value) -> String {
-    text(&json_of(value))
+    line(&json_of(value))
 }
 
 /// JSON on one line. What a terminal would obey is written as JSON's own escapes,
 /// which mean the same.
-pub fn text(json: &Json) -> String {
+pub fn line(json: &Json) -> String {
     let text = json.to_string();
     if !text.chars().any(is_hazard) {
         return text;

@@ -14,11 +14,12 @@ use dirtyd_client::{
         admin_client::AdminClient,
     },
 };
-use serde_json::{Value as Json, json as object};
+use serde_json::{Value as Json, json};
 
 use super::{
     connect::{Target, block_on, explain},
-    json, table,
+    json::line,
+    table,
 };
 use crate::printable::{lines, one_line};
 
@@ -62,7 +63,7 @@ impl Status {
     fn print(&self, status: &StatusResponse) -> io::Result<()> {
         let mut out = io::stdout().lock();
         if self.json {
-            writeln!(out, "{}", json::text(&as_json(status)))?;
+            writeln!(out, "{}", line(&as_json(status)))?;
         } else {
             if self.watch && out.is_terminal() {
                 write!(out, "\x1b[2J\x1b[H")?;
@@ -146,7 +147,7 @@ fn app_row(app: &AppStatus) -> Vec<String> {
 
 fn as_json(status: &StatusResponse) -> Json {
     let arbiter = status.arbiter.as_ref().map(|arbiter| {
-        object!({
+        json!({
             "version": arbiter.version, "proc_name": arbiter.proc_name, "pid": arbiter.pid,
             "draining": arbiter.draining, "connections": arbiter.connections,
             "calls": arbiter.calls, "late_frames": arbiter.late_frames,
@@ -155,7 +156,7 @@ fn as_json(status: &StatusResponse) -> Json {
         })
     });
     let worker = |worker: &WorkerStatus| {
-        object!({
+        json!({
             "id": worker.id, "pid": worker.pid, "pool": worker.pool,
             "state": state_name(worker.state()), "apps": worker.apps,
             "failed_apps": worker.failed_apps, "in_flight": worker.in_flight,
@@ -165,7 +166,7 @@ fn as_json(status: &StatusResponse) -> Json {
         })
     };
     let app = |app: &AppStatus| {
-        object!({
+        json!({
             "app": app.app, "pool": app.pool, "queued": app.queued, "max_queue": app.max_queue,
             "queued_bytes": app.queued_bytes, "max_queue_bytes": app.max_queue_bytes,
             "oldest_wait_seconds": app.oldest_wait.map(|wait| duration(Some(wait)).as_secs_f64()),
@@ -174,7 +175,7 @@ fn as_json(status: &StatusResponse) -> Json {
             "last_error": app.last_error,
         })
     };
-    object!({
+    json!({
         "arbiter": arbiter,
         "workers": status.workers.iter().map(worker).collect::<Vec<_>>(),
         "apps": status.apps.iter().map(app).collect::<Vec<_>>(),

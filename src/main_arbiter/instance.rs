@@ -6,15 +6,15 @@
 //! has another one: it is the file of nobody, and its id means nothing.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{self, Read as _, Seek as _, Write as _},
-    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
 use crate::{
     patience::KILLED,
     process::{
+        inode::Inode,
         marked,
         private_file::{self, Unusable},
     },
@@ -36,12 +36,8 @@ const ROUNDS: usize = 16;
 pub struct Instance {
     id: String,
     file: PathBuf,
-    /// The device and inode of the file.
     inode: Inode,
 }
-
-/// Device and number.
-type Inode = (u64, u64);
 
 impl Instance {
     /// The id that stands in the file at `path`; a new one if nobody has written
@@ -65,8 +61,7 @@ impl Instance {
     pub fn retire(&self) {
         self.end_leftovers();
         // Another one may stand there by now, which is somebody else's.
-        if fs::symlink_metadata(&self.file).is_ok_and(|file| (file.dev(), file.ino()) == self.inode)
-        {
+        if Inode::at(&self.file).is_ok_and(|there| there == self.inode) {
             let _ = fs::remove_file(&self.file);
         }
     }
@@ -111,7 +106,7 @@ fn read_or_make(path: &Path) -> io::Result<(String, Inode)> {
         }
         Err(Unusable::Io(error)) => return Err(error),
     };
-    let inode = inode(&file)?;
+    let inode = Inode::of(&file)?;
     let mut found = String::new();
     // What is not even text is no id.
     let _ = (&file).take(LONGEST).read_to_string(&mut found);
@@ -125,12 +120,8 @@ fn read_or_make(path: &Path) -> io::Result<(String, Inode)> {
     Ok((id, inode))
 }
 
-fn inode(file: &File) -> io::Result<Inode> {
-    file.metadata().map(|file| (file.dev(), file.ino()))
-}
-
 /// What stands behind the id: where it is at home.
-fn place((device, number): Inode) -> String {
+fn place(Inode { device, number }: Inode) -> String {
     format!(" {device}:{number}\n")
 }
 

@@ -7,6 +7,7 @@ mod bounded;
 pub mod children;
 pub mod descriptors;
 mod fork;
+pub mod inode;
 pub mod marked;
 pub mod memo;
 pub mod memory;

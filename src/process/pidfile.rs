@@ -13,10 +13,7 @@
 use std::{
     fs::{self, File},
     io::{self, Read as _, Seek as _, Write as _},
-    os::{
-        fd::{AsRawFd as _, OwnedFd},
-        unix::fs::MetadataExt as _,
-    },
+    os::fd::{AsRawFd as _, OwnedFd},
     path::{Path, PathBuf},
 };
 
@@ -26,6 +23,7 @@ use nix::{
 };
 
 use super::{
+    inode::Inode,
     pidfd,
     private_file::{Unusable, open},
 };
@@ -201,8 +199,7 @@ fn holder_of(file: &File) -> io::Result<Option<i32>> {
 }
 
 fn is_at(file: &File, path: &Path) -> bool {
-    let (Ok(ours), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
-    (ours.dev(), ours.ino()) == (there.dev(), there.ino())
+    matches!((Inode::of(file), Inode::at(path)), (Ok(ours), Ok(there)) if ours == there)
 }
 
 /// Its content, as far as that can be a process id.

@@ -37,8 +37,9 @@ pub struct AdminService {
 }
 
 impl AdminService {
-    /// A service over a pool. `connections` counts those of the edge,
-    /// `held` what it holds for callers, `reload` reads the configuration again, and `proc_name` names the instance.
+    /// A service over a pool. `connections` counts those of the edge, `held` what it
+    /// holds for callers, `reload` reads the configuration again, and `proc_name`
+    /// names the instance.
     pub fn new(
         pool: PoolHandle,
         connections: Counter,

@@ -115,7 +115,7 @@ impl Admission {
             true => None,
             false => Some(self.of_callers.enter(self.max_connections).ok_or_else(full)?),
         };
-        // One user leaves room for others; the last place is anybody's.
+        // One user leaves room for others.
         let own = rights.max_connections.map(|most| most as usize);
         let limit = match is_operator {
             true => own.unwrap_or(usize::MAX),

@@ -18,7 +18,8 @@ use super::{
     chunks::{self, EncodedChunks},
     envelope::Envelope,
     grpc::{self, StreamingBody, UnaryBody},
-    held::{self, Held},
+    guarded::SMALL,
+    held::Held,
     status::{self, CallFacts},
 };
 use crate::{
@@ -102,13 +103,21 @@ impl ArbiterService {
         let (head, body) = request.into_parts();
         let metadata = MetadataMap::from_headers(head.headers);
         let times = Times::of(&metadata, self.request_timeout)?;
-        let mut reservation = self.held.nothing(caller.peer.principal());
-        let room = |bytes| match bytes {
-            0..=held::SMALL => Ok(()),
-            large => reservation.grow_to(large).map_err(status::no_room_for_request),
+        // A small one costs nothing.
+        let mut reservation = None;
+        let room = |bytes| {
+            if bytes <= SMALL {
+                return Ok(());
+            }
+            let nothing = || self.held.nothing(caller.peer.principal());
+            let reservation = reservation.get_or_insert_with(nothing);
+            reservation.grow_to(bytes).map_err(status::no_room_for_request)
         };
         let message = times.whole(grpc::read(body, self.max_message_size, room)).await?;
-        let message = reservation.around(message);
+        let message = match reservation {
+            Some(reservation) => reservation.around(message),
+            None => message,
+        };
         let envelope = Envelope::read(message).map_err(status::invalid_request)?;
         call(&metadata, envelope, caller, times)
     }

@@ -13,10 +13,8 @@ use std::{
 
 use bytes::Bytes;
 
+use super::guarded::{SMALL, guarded};
 use crate::call::Principal;
-
-/// Messages of up to this size in bytes are not counted.
-pub const SMALL: usize = 4096;
 
 /// All that is held.
 #[derive(Debug, Clone)]
@@ -121,7 +119,7 @@ impl Reservation {
     pub fn around(self, message: Bytes) -> Bytes {
         match self.bytes {
             0 => message,
-            _ => Bytes::from_owner(Kept { message, _reservation: self }),
+            _ => guarded(message, self),
         }
     }
 }
@@ -138,18 +136,6 @@ impl Drop for Reservation {
             0 => drop(state.of_users.remove(&self.of)),
             left => drop(state.of_users.insert(self.of, left)),
         }
-    }
-}
-
-/// A message, and its reservation.
-struct Kept {
-    message: Bytes,
-    _reservation: Reservation,
-}
-
-impl AsRef<[u8]> for Kept {
-    fn as_ref(&self) -> &[u8] {
-        &self.message
     }
 }
 

@@ -21,6 +21,7 @@ mod edge;
 pub(crate) mod envelope;
 mod execute;
 pub(crate) mod grpc;
+mod guarded;
 mod health;
 mod held;
 mod http1;

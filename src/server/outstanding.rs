@@ -6,8 +6,8 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http_body::Frame;
 
-/// Data of up to this size in bytes is not followed to the socket.
-const SMALL: usize = 4096;
+use super::guarded::{SMALL, guarded};
+
 /// How often [`Outstanding::none_for`] looks.
 const LOOKS: u32 = 20;
 
@@ -37,24 +37,13 @@ impl Outstanding {
 }
 
 impl OutstandingAnswer {
-    /// Makes the answer outstanding until the data of `frame` has been sent, too.
+    /// Makes the answer outstanding until the data of `frame` has been sent, too:
+    /// h2 keeps it for a slow reader when the body is gone.
     pub fn until_sent(&self, frame: Frame<Bytes>) -> Frame<Bytes> {
         frame.map_data(|data| match data.len() > SMALL {
-            true => Bytes::from_owner(Unsent { data, _answer: Self(Arc::clone(&self.0)) }),
+            true => guarded(data, Self(Arc::clone(&self.0))),
             false => data,
         })
-    }
-}
-
-/// Data of an answer that h2 keeps for a slow reader when the body is gone.
-struct Unsent {
-    data: Bytes,
-    _answer: OutstandingAnswer,
-}
-
-impl AsRef<[u8]> for Unsent {
-    fn as_ref(&self) -> &[u8] {
-        &self.data
     }
 }
 

@@ -15,6 +15,7 @@ mod tests;
 mod trailers;
 mod unary;
 
+pub use frame::SMALL;
 pub use head::{NotGrpc, check};
 pub use request::read;
 pub use streaming::StreamingBody;
