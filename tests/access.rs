@@ -170,3 +170,27 @@ async fn the_members_of_the_sockets_group_may_connect() {
     let other = daemon.run_as(4242, &["call", "lab:Lab", "echo", "7"]).await;
     assert!(other.code != Some(0), "{other:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_runs_and_queues_no_more_than_its_entry_says() {
+    let entry = "[[access]]\nuids = [65534]\nmax_running = 1\nmax_queue = 1";
+    let config = format!("workers = 2\n{APP}\n{entry}");
+    let Some(daemon) = open_to_all(&config).await else { return };
+    let first = daemon.run_as(STRANGER, &["call", "lab:Lab", "hold", "\"door\"", "1"]);
+    let others = async {
+        daemon.seen("door.started").await;
+        let second = daemon.run_as(STRANGER, &["call", "lab:Lab", "echo", "2"]);
+        let rest = async {
+            // A worker is free, but not for this user.
+            daemon.until("the second waits", |status| status.apps[0].queued == 1).await;
+            let third = daemon.run_as(STRANGER, &["call", "lab:Lab", "echo", "3"]).await;
+            refused(&third, "ResourceExhausted", &["1 calls of this user wait already"]);
+            let own = daemon.client().execute("lab:Lab", "echo", args![4]).await;
+            assert_eq!(own.expect("others are served"), Value::from(4));
+            daemon.touch("door");
+        };
+        tokio::join!(second, rest).0
+    };
+    let (first, second) = tokio::join!(first, others);
+    assert_eq!((first.stdout.trim(), second.stdout.trim()), ("1", "2"), "{first:?} {second:?}");
+}

@@ -161,7 +161,7 @@ impl Machine {
         let bound = match full {
             Full::Calls => QueueBound::Calls(calls),
             Full::Displaced => QueueBound::Share,
-            Full::OfPeer(most) => QueueBound::OfUser(most),
+            Full::OfPrincipal(most) => QueueBound::OfUser(most),
             Full::Bytes => QueueBound::Bytes {
                 waiting: queue.map_or(0, AppQueue::bytes),
                 own,

@@ -275,8 +275,8 @@ impl Dispatch {
         }
     }
 
-    /// Gives what may run now to workers with a free slot, because other calls of
-    /// its peer have ended.
+    /// Starts the waiting calls that may run now, because others of their principals
+    /// have ended.
     pub fn feed_freed(&mut self, turn: &mut Turn<'_>) {
         while let Some(principal) = self.freed.pop() {
             for app in self.scheduler.apps_of(principal) {

@@ -1,5 +1,5 @@
 //! The queue of one app: bounded by the number of calls and by their bytes; first
-//! in, first out for each peer, and peers in [`Turns`]. Pure.
+//! in, first out for each principal, and principals in [`Turns`]. Pure.
 
 use std::collections::BTreeMap;
 
@@ -45,11 +45,11 @@ pub enum Full {
     Calls,
     /// With the call, the limit of bytes would be passed.
     Bytes,
-    /// It waited already, and had to leave for a call of a peer with less than its
+    /// It waited already, and had to leave for a call of a principal with less than its
     /// share.
     Displaced,
-    /// As many calls of its peer wait, in all queues, as may.
-    OfPeer(u32),
+    /// As many calls of its principal wait, in all queues, as may.
+    OfPrincipal(u32),
 }
 
 impl<T> AppQueue<T> {
@@ -88,7 +88,7 @@ impl<T> AppQueue<T> {
     }
 
     /// Which call makes room for one that finds the queue full: the newest of the
-    /// peer with the most, if the one that comes has less than its share. Then
+    /// principal with the most, if the one that comes has less than its share. Then
     /// another has more than its own, so no call leaves in vain.
     pub fn displaced_by(&self, wait: &Wait, full: Full) -> Option<CallId> {
         let calls = (Measure::Calls, 1, self.limits.calls as u64);
@@ -127,12 +127,12 @@ impl<T> AppQueue<T> {
         self.waiting.values().map(|(wait, _)| wait.principal).collect()
     }
 
-    /// The call whose turn it is, of those whose peers may have one more running.
+    /// The call whose turn it is, of those whose principals may have one more running.
     pub fn next(&self, running: &Running) -> Option<CallId> {
         self.turns.next(running)
     }
 
-    /// The number of calls of a peer that wait.
+    /// The number of calls of a principal that wait.
     pub fn waiting_of(&self, principal: Principal) -> usize {
         self.turns.waiting_of(principal)
     }

@@ -1,15 +1,15 @@
-//! How many calls of each peer run, for peers whose number is limited. Pure.
+//! How many calls of each principal run, for principals whose number is limited. Pure.
 
 use std::collections::BTreeMap;
 
 use crate::call::{Principal, Quota};
 
-/// The calls that run of peers with a limit. Without one, nothing is counted.
+/// The calls that run of principals with a limit. Without one, nothing is counted.
 #[derive(Debug, Default)]
 pub struct Running(BTreeMap<Principal, u32>);
 
 impl Running {
-    /// Whether one more call of a peer may run.
+    /// Whether one more call of a principal may run.
     pub fn may_begin(&self, principal: Principal, quota: Quota) -> bool {
         let runs = || self.0.get(&principal).copied().unwrap_or(0);
         quota.max_running.is_none_or(|most| runs() < most)

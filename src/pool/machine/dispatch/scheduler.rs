@@ -7,7 +7,7 @@
 //!   one that was given a call longest ago;
 //! - a slot that frees goes to the app whose oldest call has waited longest, of
 //!   those that its worker can serve, and there to the call whose turn it is:
-//!   first in, first out for each peer, fair by weight between peers.
+//!   first in, first out for each principal, fair by weight between principals.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -152,7 +152,7 @@ impl<T> Scheduler<T> {
     }
 
     /// Takes a slot for a call of an app, in the worker that is the best choice,
-    /// if one more of its peer may run.
+    /// if one more of its principal may run.
     pub fn claim(&mut self, app: AppId, of: Principal, quota: Quota) -> Option<WorkerId> {
         if !self.running.may_begin(of, quota) {
             return None;
@@ -163,24 +163,24 @@ impl<T> Scheduler<T> {
     }
 
     /// A call begins to run in the slot that was taken for it. Returns whom to name
-    /// at its [`end`](Self::end), if the calls of its peer are counted.
+    /// at its [`end`](Self::end), if the calls of its principal are counted.
     pub fn begin(&mut self, of: Principal, quota: Quota) -> Option<Principal> {
         self.running.begin(of, quota)
     }
 
-    /// A call that was counted runs no more: others of its peer may have their
+    /// A call that was counted runs no more: others of its principal may have their
     /// turn, in [`apps_of`](Self::apps_of).
     pub fn end(&mut self, of: Principal) {
         self.running.end(of);
     }
 
-    /// The apps for which calls of a peer wait.
+    /// The apps for which calls of a principal wait.
     pub fn apps_of(&self, principal: Principal) -> Vec<AppId> {
         let waits = |queue: &AppQueue<T>| queue.waiting_of(principal) > 0;
         self.queues.iter().filter(|(_, queue)| waits(queue)).map(|(app, _)| *app).collect()
     }
 
-    /// The number of calls of a peer that wait.
+    /// The number of calls of a principal that wait.
     fn waiting_of(&self, principal: Principal) -> usize {
         self.queues.values().map(|queue| queue.waiting_of(principal)).sum()
     }
@@ -218,7 +218,7 @@ impl<T> Scheduler<T> {
         if let Some(most) = wait.quota.max_queue
             && self.waiting_of(wait.principal) >= most as usize
         {
-            return Verdict::Full(Full::OfPeer(most), item);
+            return Verdict::Full(Full::OfPrincipal(most), item);
         }
         let mut displaced = Vec::new();
         loop {

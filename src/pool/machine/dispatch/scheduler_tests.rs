@@ -351,3 +351,24 @@ fn a_user_with_a_full_queue_makes_room_for_another() {
     let served: Vec<u64> = std::iter::from_fn(|| scheduler.next_for(1)).map(|t| t.item).collect();
     assert_eq!(served.iter().filter(|id| **id >= 1000).count(), 50, "{served:?}");
 }
+
+#[test]
+fn a_principal_runs_and_queues_no_more_than_its_quota() {
+    let quota = Quota { max_running: Some(1), max_queue: Some(1), ..Quota::default() };
+    let of = |id| Wait { quota, ..wait(1, id, 1) };
+    let mut scheduler = Scheduler::default();
+    for app in 0..2 {
+        scheduler.set_app(AppId(app), QueueLimits { calls: 9, bytes: None });
+    }
+    scheduler.add_worker(1, 4);
+    scheduler.grant(1, AppId(0));
+    assert_eq!(scheduler.submit(AppId(0), of(1), 1), Verdict::Assigned(1, 1));
+    let counted = scheduler.begin(Principal::Uid(1), quota).expect("it is counted");
+    assert_eq!(scheduler.submit(AppId(0), of(2), 2), Verdict::Queued(vec![]), "a slot is free");
+    assert_eq!(scheduler.submit(AppId(1), of(3), 3), Verdict::Full(Full::OfPrincipal(1), 3));
+    assert!(scheduler.next_for(1).is_none(), "its turn has not come");
+    assert_eq!(scheduler.submit(AppId(0), wait(2, 4, 1), 4), Verdict::Assigned(1, 4));
+    scheduler.end(counted);
+    assert_eq!(scheduler.apps_of(counted), [AppId(0)]);
+    assert_eq!(scheduler.next_for(1).map(|taken| taken.item), Some(2));
+}

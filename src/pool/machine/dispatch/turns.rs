@@ -1,9 +1,9 @@
 //! Whose turn it is in the queue of one app: weighted fair queueing between the
-//! peers that wait in it. Pure.
+//! principals that wait in it. Pure.
 //!
-//! Each peer has a clock. A call that leaves the queue for a worker moves its
-//! peer's clock on, by less where the weight is more, and the peer whose clock
-//! shows the least is next; among equals, the oldest call. A peer that comes anew
+//! Each principal has a clock. A call that leaves the queue for a worker moves its
+//! principal's clock on, by less where the weight is more, and the principal whose clock
+//! shows the least is next; among equals, the oldest call. A principal that comes anew
 //! starts at the present of those that are there: it cannot save turns up while
 //! it is away, and it owes none.
 
@@ -12,28 +12,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::running::Running;
 use crate::call::{CallId, Principal, Quota};
 
-/// What a turn costs a peer of weight 1.
+/// What a turn costs a principal of weight 1.
 const TURN: u64 = 1 << 20;
 
-/// The peers of a queue.
+/// The principals of a queue.
 #[derive(Debug, Default)]
 pub struct Turns {
-    peers: BTreeMap<Principal, Peer>,
-    /// The clock of the peer whose turn was last.
+    principals: BTreeMap<Principal, Waiters>,
+    /// The clock of the principal whose turn was last.
     present: u64,
     /// The number of calls that wait.
     waiting: usize,
 }
 
 #[derive(Debug, Default)]
-struct Peer {
+struct Waiters {
     calls: BTreeSet<CallId>,
     bytes: u64,
     quota: Quota,
     clock: u64,
 }
 
-impl Peer {
+impl Waiters {
     fn weight(&self) -> u64 {
         self.quota.weight.max(1).into()
     }
@@ -56,54 +56,56 @@ impl Turns {
     /// A call waits.
     pub fn put(&mut self, principal: Principal, quota: Quota, id: CallId, bytes: u64) {
         let present = self.present;
-        let peer = self.peers.entry(principal).or_default();
-        if peer.calls.is_empty() {
-            peer.clock = peer.clock.max(present);
+        let waiters = self.principals.entry(principal).or_default();
+        if waiters.calls.is_empty() {
+            waiters.clock = waiters.clock.max(present);
         }
-        peer.quota = quota;
-        self.waiting += usize::from(peer.calls.insert(id));
-        peer.bytes += bytes;
+        waiters.quota = quota;
+        self.waiting += usize::from(waiters.calls.insert(id));
+        waiters.bytes += bytes;
     }
 
     /// A call that had its turn waits again: the turn does not count.
     pub fn give_back(&mut self, principal: Principal) {
-        if let Some(peer) = self.peers.get_mut(&principal) {
-            peer.clock = peer.clock.saturating_sub(peer.turn());
+        if let Some(waiters) = self.principals.get_mut(&principal) {
+            waiters.clock = waiters.clock.saturating_sub(waiters.turn());
         }
     }
 
     /// A call waits no more; `served` if it had its turn.
     pub fn take(&mut self, principal: Principal, id: CallId, bytes: u64, served: bool) {
-        let Some(peer) = self.peers.get_mut(&principal) else { return };
-        self.waiting -= usize::from(peer.calls.remove(&id));
-        peer.bytes = peer.bytes.saturating_sub(bytes);
+        let Some(waiters) = self.principals.get_mut(&principal) else { return };
+        self.waiting -= usize::from(waiters.calls.remove(&id));
+        waiters.bytes = waiters.bytes.saturating_sub(bytes);
         if served {
-            self.present = self.present.max(peer.clock);
-            peer.clock += peer.turn();
+            self.present = self.present.max(waiters.clock);
+            waiters.clock += waiters.turn();
         }
         if self.waiting == 0 {
             // Nobody competes: what was is forgotten.
             *self = Self::default();
         } else {
             let present = self.present;
-            self.peers.retain(|_, peer| !peer.calls.is_empty() || peer.clock > present);
+            self.principals
+                .retain(|_, waiters| !waiters.calls.is_empty() || waiters.clock > present);
         }
     }
 
-    /// The call whose turn it is, of those whose peers may have one more running.
+    /// The call whose turn it is, of those whose principals may have one more running.
     pub fn next(&self, running: &Running) -> Option<CallId> {
-        let may = |(name, peer): &(&Principal, &Peer)| running.may_begin(**name, peer.quota);
-        let heads = self.peers.iter().filter(may);
-        let heads = heads.filter_map(|(_, peer)| Some((peer.clock, *peer.calls.first()?)));
+        let may =
+            |(name, waiters): &(&Principal, &Waiters)| running.may_begin(**name, waiters.quota);
+        let heads = self.principals.iter().filter(may);
+        let heads = heads.filter_map(|(_, waiters)| Some((waiters.clock, *waiters.calls.first()?)));
         heads.min().map(|(_, id)| id)
     }
 
-    /// The number of calls of a peer that wait.
+    /// The number of calls of a principal that wait.
     pub fn waiting_of(&self, principal: Principal) -> usize {
-        self.peers.get(&principal).map_or(0, |peer| peer.calls.len())
+        self.principals.get(&principal).map_or(0, |waiters| waiters.calls.len())
     }
 
-    /// Whether a peer, with `own` more calls or bytes, has at most its share of a
+    /// Whether a principal, with `own` more calls or bytes, has at most its share of a
     /// limit: what its weight is among those of all that wait.
     pub fn is_within_share(
         &self,
@@ -113,27 +115,30 @@ impl Turns {
         measure: Measure,
         limit: u64,
     ) -> bool {
-        let others =
-            self.peers.iter().filter(|(name, peer)| **name != principal && !peer.calls.is_empty());
-        let weights =
-            others.map(|(_, peer)| u128::from(peer.weight())).sum::<u128>() + u128::from(weight);
-        let has = self.peers.get(&principal).map_or(0, |peer| peer.has(measure));
+        let others = self
+            .principals
+            .iter()
+            .filter(|(name, waiters)| **name != principal && !waiters.calls.is_empty());
+        let weights = others.map(|(_, waiters)| u128::from(waiters.weight())).sum::<u128>()
+            + u128::from(weight);
+        let has = self.principals.get(&principal).map_or(0, |waiters| waiters.has(measure));
         u128::from(has.saturating_add(own)) * weights <= u128::from(limit) * u128::from(weight)
     }
 
-    /// The newest call of the peer that has the most for its weight, apart from
-    /// one peer.
+    /// The newest call of the principal that has the most for its weight, apart from
+    /// one principal.
     pub fn newest_of_the_largest(&self, apart_from: Principal, measure: Measure) -> Option<CallId> {
-        let others = self.peers.iter().filter(|(name, _)| **name != apart_from);
-        let per_weight = |peer: &Peer| {
-            u128::from(peer.has(measure)) * u128::from(TURN) / u128::from(peer.weight())
+        let others = self.principals.iter().filter(|(name, _)| **name != apart_from);
+        let per_weight = |waiters: &Waiters| {
+            u128::from(waiters.has(measure)) * u128::from(TURN) / u128::from(waiters.weight())
         };
-        let largest = others.map(|(_, peer)| peer).filter(|peer| !peer.calls.is_empty());
-        largest.max_by_key(|peer| per_weight(peer))?.calls.last().copied()
+        let largest =
+            others.map(|(_, waiters)| waiters).filter(|waiters| !waiters.calls.is_empty());
+        largest.max_by_key(|waiters| per_weight(waiters))?.calls.last().copied()
     }
 }
 
-impl Peer {
+impl Waiters {
     fn has(&self, measure: Measure) -> u64 {
         match measure {
             Measure::Calls => self.calls.len() as u64,
@@ -152,7 +157,8 @@ mod tests {
     /// Lets the next one have its turn, and says whose it was.
     fn serve(turns: &mut Turns) -> Option<Principal> {
         let id = turns.next(&Running::default())?;
-        let (principal, _) = turns.peers.iter().find(|(_, peer)| peer.calls.contains(&id))?;
+        let (principal, _) =
+            turns.principals.iter().find(|(_, waiters)| waiters.calls.contains(&id))?;
         let principal = *principal;
         turns.take(principal, id, 0, true);
         Some(principal)
@@ -200,7 +206,7 @@ mod tests {
             }
             of_b += 1;
         }
-        let of_a = 1000 - turns.peers[&A].calls.len();
+        let of_a = 1000 - turns.principals[&A].calls.len();
         assert!(of_b <= of_a + 1, "{of_b} and {of_a}");
     }
 
@@ -209,15 +215,15 @@ mod tests {
         let mut turns = Turns::default();
         fill(&mut turns, A, 1, 0..2);
         for uid in 10..1000 {
-            let peer = Principal::Uid(uid);
-            turns.put(peer, Quota::default(), CallId(uid.into()), 7);
-            turns.take(peer, CallId(uid.into()), 7, uid % 2 == 0);
+            let waiters = Principal::Uid(uid);
+            turns.put(waiters, Quota::default(), CallId(uid.into()), 7);
+            turns.take(waiters, CallId(uid.into()), 7, uid % 2 == 0);
             serve(&mut turns);
             fill(&mut turns, A, 1, u64::from(uid) + 2000..u64::from(uid) + 2001);
         }
-        assert!(turns.peers.len() < 5, "{}", turns.peers.len());
+        assert!(turns.principals.len() < 5, "{}", turns.principals.len());
         while serve(&mut turns).is_some() {}
-        assert!(turns.peers.is_empty());
+        assert!(turns.principals.is_empty());
     }
 
     #[test]

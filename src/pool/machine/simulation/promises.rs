@@ -8,7 +8,6 @@ use super::{
         fleet::{Holder, Loaded},
         ids::{AppId, WorkerId},
     },
-    plan::CallPlan,
     world::World,
 };
 use crate::{
@@ -80,14 +79,13 @@ fn nobody_waits_beside_an_idle_slot(world: &World<'_>) -> Kept {
 
 /// Whether one more call of a user may run.
 fn has_one_more(world: &World<'_>, user: Principal) -> bool {
-    let is_of = |uid: u32| Principal::Uid(uid) == user;
-    let mut plans = world.running.iter().filter_map(|id| world.callers.get(id)).map(|c| &c.plan);
-    let of_user = plans.by_ref().filter(|plan| is_of(plan.uid));
-    let runs: Vec<_> = of_user.map(CallPlan::quota).collect();
-    runs.first().is_none_or(|quota| quota.max_running.is_none_or(|most| (runs.len() as u32) < most))
+    let plans = world.running.iter().filter_map(|id| world.callers.get(id)).map(|c| &c.plan);
+    let runs: Vec<_> = plans.filter(|plan| Principal::Uid(plan.uid) == user).collect();
+    let most = runs.first().and_then(|plan| plan.quota().max_running);
+    most.is_none_or(|most| runs.len() < most as usize)
 }
 
-/// No user has more calls running, or waiting, than its quota allows.
+/// No user has more calls running than its quota allows.
 fn quotas_are_kept(world: &World<'_>) -> Kept {
     let mut runs = std::collections::BTreeMap::new();
     for id in &world.running {
