@@ -24,7 +24,7 @@
 //!
 //! `examples/rust/embedded.rs` is a whole program.
 
-use std::{io, sync::Arc};
+use std::io;
 
 use crate::{
     config::{Config, ConfigError},
@@ -32,6 +32,7 @@ use crate::{
     hooks::Hooks,
     listening_socket::ListeningSocket,
     logging::Log,
+    server::ReloadConfig,
 };
 
 /// Serves as `dirtyd serve --single` does, with `hooks` in place of the
@@ -54,7 +55,7 @@ pub fn serve(
     let arbiter = DirtyArbiter {
         config,
         listener,
-        reload: Arc::new(load),
+        reload: ReloadConfig::new(load),
         log,
         hooks: Some(Box::new(hooks)),
         upstream: Upstream::Nobody,

@@ -20,3 +20,4 @@ mod process;
 pub mod proto;
 mod server;
 mod worker;
+mod working_dir;

@@ -6,6 +6,7 @@ use std::{
     fmt,
     fs::{File, OpenOptions},
     io::{self, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
     sync::{
         Arc, OnceLock,
@@ -14,6 +15,10 @@ use std::{
     time::SystemTime,
 };
 
+use nix::{
+    fcntl::{FcntlArg, OFlag, fcntl},
+    libc,
+};
 use tracing::field::Field;
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{
@@ -128,10 +133,21 @@ impl Output {
     }
 }
 
+/// Opens a file of the log. It may be a pipe, such as `/dev/stdout` in a container;
+/// one that nobody reads is not waited for.
 fn open(path: &PathBuf) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path).map_err(|error| {
-        io::Error::new(error.kind(), format!("log_file: cannot open {}: {error}", path.display()))
-    })
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let opened = OpenOptions::new().create(true).append(true).custom_flags(flags.bits()).open(path);
+    let file = opened.map_err(|error| {
+        let why = match error.raw_os_error() {
+            Some(libc::ENXIO) => "nobody reads that pipe".to_owned(),
+            _ => error.to_string(),
+        };
+        io::Error::new(error.kind(), format!("log_file: cannot open {}: {why}", path.display()))
+    })?;
+    // Only the opening is not to wait; whoever reads it is waited for, by this thread.
+    fcntl(&file, FcntlArg::F_SETFL(OFlag::O_APPEND))?;
+    Ok(file)
 }
 
 impl Write for Output {

@@ -39,6 +39,9 @@ const ARBITER_OVERHEAD: Duration = DRAIN_OVERHEAD.saturating_add(NOTICING);
 /// its own.
 const SUCCESSOR_OVERHEAD: Duration = ARBITER_OVERHEAD.saturating_add(NOTICING);
 
+/// How long the file system may take to give the configuration.
+pub const CONFIG_READ: Duration = Duration::from_secs(5);
+
 /// How long a process may take to end that was told not to drain.
 pub const AT_ONCE: Duration = Duration::from_secs(2);
 

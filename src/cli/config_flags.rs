@@ -5,21 +5,39 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
-use crate::config::{AppFlag, Config, ConfigError, Flag, Raw, flags};
+use crate::{
+    config::{AppFlag, Config, ConfigError, Flag, Raw, flags},
+    patience::CONFIG_READ,
+    process::in_time,
+    working_dir::WorkingDir,
+};
 
 /// What the command line says about the configuration.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct ConfigFlags {
     config: Option<PathBuf>,
     /// The keys of the other flags.
     keys: Raw,
+    /// Where relative paths start.
+    folder: WorkingDir,
 }
 
 impl ConfigFlags {
     /// Only a file, and perhaps the socket.
     pub fn of_file(config: &Path, socket: Option<&Path>) -> Self {
         let keys = Raw::of_socket(socket.map(Path::to_owned));
-        Self { config: Some(config.to_owned()), keys }
+        Self { config: Some(config.to_owned()), keys, folder: WorkingDir::found() }
+    }
+
+    /// The same, for a process that has inherited where relative paths start.
+    #[must_use]
+    pub fn found_from(self, folder: WorkingDir) -> Self {
+        Self { folder, ..self }
+    }
+
+    /// Where relative paths start.
+    pub fn folder(&self) -> &WorkingDir {
+        &self.folder
     }
 
     /// The configuration: flags over environment over file over defaults.
@@ -27,7 +45,25 @@ impl ConfigFlags {
     /// # Errors
     /// What is wrong, and where.
     pub fn load(&self) -> Result<Config, ConfigError> {
-        self.complete(self.file()?)
+        self.read().map(|(config, _)| config)
+    }
+
+    /// The configuration, and the text of its file. A file system that hangs is not
+    /// waited for.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn read(&self) -> Result<(Config, String), ConfigError> {
+        let flags = self.clone();
+        let read = move || {
+            let file = flags.file()?;
+            let text = file.text().unwrap_or_default().to_owned();
+            Ok((flags.complete(file)?, text))
+        };
+        in_time(CONFIG_READ, read).unwrap_or_else(|why| {
+            let path = self.path().unwrap_or(self.folder.path()).to_owned();
+            Err(ConfigError::Unreadable { path, why })
+        })
     }
 
     /// The path of the file, if one is named.
@@ -36,11 +72,9 @@ impl ConfigFlags {
     }
 
     /// What the file says.
-    ///
-    /// # Errors
-    /// It cannot be read, or is no configuration.
-    pub fn file(&self) -> Result<Raw, ConfigError> {
-        self.path().map_or_else(|| Ok(Raw::default()), Raw::from_file)
+    fn file(&self) -> Result<Raw, ConfigError> {
+        let read = |path| Raw::from_file_in(self.folder.path(), path);
+        self.path().map_or_else(|| Ok(Raw::default()), read)
     }
 
     /// The configuration with this file.
@@ -49,7 +83,7 @@ impl ConfigFlags {
     /// As [`load`](Self::load).
     pub fn complete(&self, file: Raw) -> Result<Config, ConfigError> {
         let outside = Raw::from_process_env()?.overlaid_with(self.keys.clone());
-        Config::from_raw(file.overlaid_with(outside))
+        Config::from_raw(file.overlaid_with(outside).found_from(self.folder.path()))
     }
 }
 
@@ -91,7 +125,7 @@ fn argument(flag: Flag) -> Arg {
 
 impl clap::FromArgMatches for ConfigFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut read = Self::default();
+        let mut read = Self { config: None, keys: Raw::default(), folder: WorkingDir::found() };
         read.update_from_arg_matches(matches)?;
         Ok(read)
     }

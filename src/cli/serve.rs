@@ -1,18 +1,6 @@
 //! `dirtyd serve`: from flags, environment and file to a running arbiter.
 
-use std::{
-    fs, io,
-    os::unix::{
-        fs::{DirBuilderExt as _, MetadataExt as _},
-        net::UnixListener,
-    },
-    path::Path,
-    process::ExitCode,
-    sync::Arc,
-};
-
-use anyhow::Context as _;
-use nix::unistd::geteuid;
+use std::{os::unix::net::UnixListener, process::ExitCode, sync::Arc};
 
 use super::{config_flags::ConfigFlags, valid::Valid};
 use crate::{
@@ -23,7 +11,9 @@ use crate::{
     listening_socket::ListeningSocket,
     logging::Log,
     main_arbiter::{self, Names, Succession, Supervision},
-    process::{descriptors, memo::Memo, pidfile::PidFile},
+    process::{descriptors, memo::Memo, pidfile::PidFile, private_dir},
+    server::ReloadConfig,
+    working_dir::WorkingDir,
 };
 
 /// `dirtyd serve`.
@@ -47,7 +37,12 @@ impl Serve {
     ///
     /// # Errors
     /// The configuration, the socket or the private directory cannot be used.
-    pub fn run(self) -> anyhow::Result<ExitCode> {
+    pub fn run(mut self) -> anyhow::Result<ExitCode> {
+        if self.supervision.is_some() || self.succession.is_some() {
+            let folder = WorkingDir::inherited();
+            folder.enter();
+            self.flags = self.flags.found_from(folder);
+        }
         if let Some(supervision) = &self.supervision {
             return self.serve_supervised(supervision);
         }
@@ -56,15 +51,15 @@ impl Serve {
         }
         let memo = Memo::new()?;
         let config = Valid::new(&self.flags, memo.share().map(Memo::from)?).load()?;
-        private_directory(&config.runtime_dir)?;
-        main_arbiter::run(&config, memo, self.succession).map(ExitCode::from)
+        private_dir::make(&config.runtime_dir)?;
+        main_arbiter::run(&config, memo, self.flags.folder(), self.succession).map(ExitCode::from)
     }
 
     /// The process below a main arbiter.
     fn serve_supervised(&self, supervision: &Supervision) -> anyhow::Result<ExitCode> {
         let valid = Valid::new(&self.flags, Memo::inherited(supervision.valid)?);
         let (config, bad) = valid.load_or_last()?;
-        private_directory(&config.runtime_dir)?;
+        private_dir::make(&config.runtime_dir)?;
         let log = Log::start(&config.log)?;
         if let Some(error) = bad {
             tracing::error!(
@@ -80,14 +75,14 @@ impl Serve {
         let lifeline = Lifeline::inherited(lifeline);
         let upstream = Upstream::Main { lifeline, admitted: supervision.admitted };
         let mut arbiter = self.arbiter(config, listener, log, upstream);
-        arbiter.reload = Arc::new(move || valid.load());
+        arbiter.reload = ReloadConfig::new(move || valid.load());
         arbiter.run()?;
         Ok(ExitCode::SUCCESS)
     }
 
     fn serve_alone(&self) -> anyhow::Result<ExitCode> {
         let config = self.flags.load()?;
-        private_directory(&config.runtime_dir)?;
+        private_dir::make(&config.runtime_dir)?;
         let log = Log::start(&config.log)?;
         let names = Names::new(&config.runtime_dir, &config.proc_name);
         let _file = names.claim()?;
@@ -105,8 +100,7 @@ impl Serve {
         };
         // The log is needed after the arbiter: its end tells whom it ends.
         let mut arbiter = self.arbiter(mark(config), listener, log.clone(), Upstream::Nobody);
-        let read = arbiter.reload;
-        arbiter.reload = Arc::new(move || read().map(&mark));
+        arbiter.reload = arbiter.reload.map(mark);
         let ended = arbiter.run();
         socket.close(false);
         instance.retire();
@@ -125,7 +119,7 @@ impl Serve {
         let hooks = CommandHooks::of(&config.hooks).map(|hooks| Box::new(hooks) as Box<dyn Hooks>);
         DirtyArbiter {
             listener,
-            reload: Arc::new(move || flags.load()),
+            reload: ReloadConfig::new(move || flags.load()),
             log,
             hooks,
             upstream,
@@ -133,29 +127,4 @@ impl Serve {
             config,
         }
     }
-}
-
-/// Makes the directory of socket and PID files, for this user alone, and checks
-/// one that is there: nobody else may put files into it.
-fn private_directory(path: &Path) -> anyhow::Result<()> {
-    let context = || format!("runtime_dir {}", path.display());
-    if let Err(error) = fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
-        && error.kind() != io::ErrorKind::AlreadyExists
-    {
-        return Err(error).with_context(context);
-    }
-    let found = fs::metadata(path).with_context(context)?;
-    anyhow::ensure!(
-        found.uid() == geteuid().as_raw() || found.uid() == 0,
-        "{}: it belongs to user {}, who could put files there; use a directory of this user",
-        context(),
-        found.uid()
-    );
-    anyhow::ensure!(
-        found.mode() & 0o022 == 0,
-        "{}: others may write there (mode {:o}); use a directory with mode 0700",
-        context(),
-        found.mode() & 0o7777
-    );
-    Ok(())
 }

@@ -1,27 +1,31 @@
 //! `dirtyd upgrade`: the new binary serves first, the old one ends after.
 
 use std::{
-    fs, io,
-    os::unix::fs::MetadataExt as _,
+    fs::{self, File},
+    io,
+    os::{fd::OwnedFd, unix::fs::MetadataExt as _},
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
 use dirtyd_client::default_runtime_dir;
 use nix::{
+    errno::Errno,
+    fcntl::{Flock, FlockArg},
     sys::signal::Signal,
     unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid},
 };
 
 use super::config_flags::ConfigFlags;
 use crate::{
-    main_arbiter::Names,
+    main_arbiter::{Names, UPGRADE_AND_END},
     patience::NAME_TAKEN,
     process::{
         pidfd,
         pidfile::{self, Holder},
+        private_file,
     },
 };
 
@@ -50,18 +54,24 @@ impl Upgrade {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let names = self.names()?;
         act_as_owner(&names)?;
+        let _turn = turn(&names)?;
         let old = main_arbiter(&names)?;
         match fs::remove_file(names.upgrade()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
         }
-        pidfd::send_signal(&old.pidfd, Signal::SIGUSR2 as i32)?;
+        let ask = || pidfd::send_value(&old.pidfd, Signal::SIGUSR2 as i32, UPGRADE_AND_END);
+        ask()?;
         println!("the new binary starts beside process {}", old.pid);
-        let new = outcome(&names.upgrade(), &old)?;
-        println!("process {new} serves; process {} finishes its calls and ends", old.pid);
-        pidfd::send_signal(&old.pidfd, Signal::SIGTERM as i32)?;
-        while !pidfd::wait(&old.pidfd, Duration::from_secs(3600)) {}
-        named(&names, &new)?;
+        if let Some(Serves { new, old_ends }) = outcome(&names.upgrade(), &old)? {
+            println!("process {new} serves; process {} finishes its calls and ends", old.pid);
+            if !old_ends {
+                // Another USR2 was waiting, so that the value of this one was lost.
+                ask()?;
+            }
+            ended(&old, new)?;
+        }
+        let new = named(&names, &old)?;
         println!("upgraded: process {new} took over from process {}", old.pid);
         Ok(ExitCode::SUCCESS)
     }
@@ -93,6 +103,36 @@ fn act_as_owner(names: &Names) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Waits until no other `dirtyd upgrade` runs in this folder: each has the outcome of
+/// its own. The turn ends with what is returned.
+fn turn(names: &Names) -> anyhow::Result<Flock<File>> {
+    let path = names.main();
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    let named = || format!("cannot lock {}", dir.display());
+    let file = File::open(dir).with_context(named)?;
+    let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(turn) => return Ok(turn),
+        Err((file, Errno::EWOULDBLOCK)) => file,
+        Err((_, error)) => return Err(error).with_context(named),
+    };
+    println!("another upgrade is under way; this one begins after it");
+    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error).with_context(named)
+}
+
+/// Waits until the old main arbiter has ended, as long as the new one lives.
+fn ended(old: &Holder, new: i32) -> anyhow::Result<()> {
+    let new = pidfd::open(new).ok();
+    let lives = |new: &OwnedFd| !pidfd::wait(new, Duration::ZERO);
+    while !pidfd::wait(&old.pidfd, LOOK) {
+        anyhow::ensure!(
+            new.as_ref().is_some_and(lives) || pidfd::wait(&old.pidfd, NAME_TAKEN),
+            "the new main arbiter has ended; process {} stays in charge",
+            old.pid
+        );
+    }
+    Ok(())
+}
+
 /// The main arbiter, its identity proven.
 fn main_arbiter(names: &Names) -> anyhow::Result<Holder> {
     let path = names.main();
@@ -104,36 +144,51 @@ fn main_arbiter(names: &Names) -> anyhow::Result<Holder> {
     })
 }
 
-/// What the old main arbiter says of the new one; it always says something,
-/// unless it ends.
-fn outcome(path: &Path, old: &Holder) -> anyhow::Result<String> {
+/// What the old main arbiter says once the new one serves.
+struct Serves {
+    /// The new one's process id.
+    new: i32,
+    /// Whether the old one ends because of it.
+    old_ends: bool,
+}
+
+/// What the old main arbiter says of the new one. `None` if the old one has ended,
+/// whatever it said.
+fn outcome(path: &Path, old: &Holder) -> anyhow::Result<Option<Serves>> {
     loop {
         let ended = pidfd::wait(&old.pidfd, LOOK);
-        match fs::read_to_string(path) {
-            Ok(text) => {
-                let (verdict, rest) = text.trim_end().split_once(' ').unwrap_or((&text, ""));
-                anyhow::ensure!(
-                    verdict == "ready",
-                    "the upgrade failed, process {} stays in charge: {rest}",
-                    old.pid
-                );
-                return Ok(rest.to_owned());
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(error).with_context(|| path.display().to_string()),
+        if let Some(text) = private_file::read(path).with_context(|| path.display().to_string())? {
+            let (verdict, rest) = text.trim_end().split_once(' ').unwrap_or((&text, ""));
+            anyhow::ensure!(
+                verdict == "ready",
+                "the upgrade failed, process {} stays in charge: {rest}",
+                old.pid
+            );
+            let (new, then) = rest.split_once(' ').unwrap_or((rest, ""));
+            let new = new.parse().with_context(|| format!("{}: {text}", path.display()))?;
+            return Ok(Some(Serves { new, old_ends: then == "ends" }));
         }
-        anyhow::ensure!(!ended, "process {} ended before the new binary was ready", old.pid);
+        if ended {
+            return Ok(None);
+        }
     }
 }
 
-fn named(names: &Names, new: &str) -> anyhow::Result<()> {
-    let until = std::time::Instant::now() + NAME_TAKEN;
-    while std::time::Instant::now() < until {
-        if main_arbiter(names).is_ok_and(|holder| holder.published && holder.pid.to_string() == new)
+/// Who has the name once the old main arbiter has ended.
+fn named(names: &Names, old: &Holder) -> anyhow::Result<i32> {
+    let until = Instant::now() + NAME_TAKEN;
+    while Instant::now() < until {
+        if let Ok(new) = main_arbiter(names)
+            && new.published
+            && new.pid != old.pid
         {
-            return Ok(());
+            return Ok(new.pid);
         }
         std::thread::sleep(LOOK);
     }
-    anyhow::bail!("process {new} serves, but did not take the name {}", names.main().display())
+    anyhow::bail!(
+        "process {} has ended, but no other took the name {}",
+        old.pid,
+        names.main().display()
+    )
 }

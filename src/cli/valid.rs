@@ -28,9 +28,7 @@ impl Valid {
     /// # Errors
     /// What is wrong, and where.
     pub fn load(&self) -> Result<Config, ConfigError> {
-        let file = self.flags.file()?;
-        let text = file.text().unwrap_or_default().to_owned();
-        let config = self.flags.complete(file)?;
+        let (config, text) = self.flags.read()?;
         if let Err(error) = self.memo.write(&text) {
             tracing::warn!(
                 "cannot remember the configuration, should the file become bad: {error}"

@@ -2,12 +2,17 @@
 //! becomes absolute. What must hold between keys is checked here. Defaults are
 //! not filled in: each key knows its own.
 
-use std::{collections::HashSet, fs, os::unix::fs::MetadataExt as _, path::Path};
+use std::{
+    collections::HashSet,
+    env, fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
 
 use dirtyd_client::default_runtime_dir;
 
 use super::{
-    AppFlag, ConfigError, DEFAULT_POOL, config_dir_of,
+    AppFlag, ConfigError, DEFAULT_POOL,
     groups::{access::Access, hooks::WorkerInit, instance::Instance, log::Log, worker::Worker},
     origin::Origin,
     raw::{PoolKeys, Raw, RawApp, RawPool},
@@ -23,7 +28,7 @@ impl Raw {
     /// # Errors
     /// Values that contradict each other; the message names the key and the remedy.
     pub(super) fn completed(self) -> Result<Self, ConfigError> {
-        let base = config_dir_of(self.origin.path());
+        let base = self.base();
         let init = self.hooks.as_ref().map(|hooks| hooks.init.clone()).unwrap_or_default();
         let mut pool = Vec::new();
         for placed in self.pool.into_iter().flatten() {
@@ -55,10 +60,21 @@ impl Raw {
             app: Some(app),
             pool: Some(pool),
             origin: Origin::default(),
+            folder: None,
             ..self
         };
         complete.check_names()?;
         Ok(complete)
+    }
+
+    /// The folder against which relative paths resolve: the file's.
+    fn base(&self) -> PathBuf {
+        let folder = self.folder.clone().or_else(|| env::current_dir().ok());
+        let folder = folder.unwrap_or_else(|| PathBuf::from("/"));
+        match self.origin.path().and_then(Path::parent) {
+            Some(parent) if !parent.as_os_str().is_empty() => folder.join(parent),
+            _ => folder,
+        }
     }
 
     /// Each pool and each app has a name of its own.

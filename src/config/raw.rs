@@ -1,15 +1,12 @@
 //! The tables of the configuration file, each made of groups of keys. Every key
 //! is optional; nothing is checked here beyond each key itself.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use toml::de::DeTable;
 
 use super::{
-    AppFlag, ConfigError,
+    AppFlag, ConfigError, file,
     groups::{
         access::Access,
         app::{BareApps, Named, Own},
@@ -45,6 +42,9 @@ pub struct Raw {
     pub(super) pool: Option<Vec<Placed<RawPool>>>,
     /// The file that all this came from, for messages.
     pub(super) origin: Origin,
+    /// Where relative paths start, that of the file among them; `None` for the
+    /// working directory.
+    pub(super) folder: Option<PathBuf>,
 }
 
 /// The keys that the top level and `[[pool]]` share.
@@ -156,8 +156,17 @@ impl Raw {
     /// # Errors
     /// The file is unreadable, not TOML, or has unknown keys or wrong values.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+        Self::from_file_in(Path::new(""), path)
+    }
+
+    /// Reads a TOML file whose path starts at `folder`, as all relative paths in it
+    /// then do; messages name it by `path`.
+    ///
+    /// # Errors
+    /// As [`from_file`](Self::from_file).
+    pub fn from_file_in(folder: &Path, path: &Path) -> Result<Self, ConfigError> {
+        let text = file::read(&folder.join(path))
+            .map_err(|why| ConfigError::Unreadable { path: path.to_owned(), why })?;
         Self::from_text(path, text)
     }
 
@@ -191,6 +200,13 @@ impl Raw {
         Self { instance: Instance { socket, ..Instance::default() }, ..Self::default() }
     }
 
+    /// The same, where relative paths start at `folder` and not at the working
+    /// directory of this process.
+    #[must_use]
+    pub fn found_from(self, folder: &Path) -> Self {
+        Self { folder: Some(folder.to_owned()), ..self }
+    }
+
     /// The text of the file that this came from.
     pub fn text(&self) -> Option<&str> {
         self.origin.text()
@@ -215,6 +231,7 @@ impl Raw {
             access: over.access.or(self.access),
             hooks: over.hooks.or(self.hooks),
             pool: over.pool.or(self.pool),
+            folder: over.folder.or(self.folder),
             origin: if self.origin.path().is_some() { self.origin } else { over.origin },
         }
     }

@@ -4,6 +4,7 @@
 //! One thread runs it all: a call passes through a handful of tasks, and waking
 //! another core for each would cost more than the work.
 
+mod folders;
 mod guard;
 mod orphans;
 mod pending;
@@ -93,7 +94,8 @@ impl DirtyArbiter {
             orphans::follow(adoption, pool.events())?;
         }
         let read = pending::noted(self.reload, self.config.clone());
-        let edge = Edge::new(self.listener, &self.config, &pool, Arc::clone(&read))?;
+        let read = folders::noted(read, &self.config);
+        let edge = Edge::new(self.listener, &self.config, &pool, read.clone())?;
         let (stop, stopped) = oneshot::channel::<()>();
         let link = upstream::start(self.upstream, &pool)?;
         let (admitted, stopped) =
@@ -160,13 +162,13 @@ async fn drained(
     hooks.finish().await;
 }
 
-/// Resolves when somebody wants the end of a drain. A main arbiter passes on one
-/// TERM, and QUIT for the second.
+/// Resolves when somebody wants the end of a drain: by QUIT, or by INT, at a terminal,
+/// where this process is `alone`. A second TERM may be that of another operator.
 async fn told_again(signals: &mut Signals, alone: bool) {
     loop {
         match signals.next().await {
             Asked::Quit => return,
-            Asked::Drain(_) if alone => return,
+            Asked::Drain("SIGINT") if alone => return,
             _ => {}
         }
     }
@@ -184,7 +186,7 @@ fn reload_when_asked(
     tokio::spawn(async move {
         loop {
             asked.notified().await;
-            match read() {
+            match read.read().await {
                 Ok(config) => {
                     // The pool's journal says how a reload ends that was begun.
                     if let Err(ReloadError::Busy) = pool.reload(config, String::new()).await {

@@ -1,7 +1,5 @@
 //! What a reload leaves as it is: whoever changed such a key should know.
 
-use std::sync::Arc;
-
 use crate::{
     config::{Config, Pending, Takes},
     server::ReloadConfig,
@@ -10,12 +8,11 @@ use crate::{
 /// Reads the configuration as `read` does, and logs which of its values take
 /// more than a reload, compared with those that this process `started` with.
 pub fn noted(read: ReloadConfig, started: Config) -> ReloadConfig {
-    Arc::new(move || {
-        let config = read()?;
+    read.map(move |config| {
         for line in lines(&started.pending_after_reload(&config)) {
             tracing::warn!("{line}");
         }
-        Ok(config)
+        config
     })
 }
 

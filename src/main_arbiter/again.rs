@@ -3,21 +3,20 @@
 use std::{
     env,
     ffi::{OsStr, OsString},
-    io::{self, Read as _},
+    io::{self, Read as _, Write as _},
     os::{
-        fd::{OwnedFd, RawFd},
+        fd::{AsFd, BorrowedFd, OwnedFd, RawFd},
         unix::net::UnixStream,
     },
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use nix::unistd::getppid;
-
 use super::{instance::Instance, number};
 use crate::{
-    lifeline::{Lifeline, Word},
-    process::{self, Program, descriptors, pidfd},
+    lifeline::{Lifeline, Report, Word},
+    process::{self, Program, descriptors},
+    working_dir::WorkingDir,
 };
 
 /// The flag of `serve` by which a main arbiter starts its dirty arbiter.
@@ -33,20 +32,22 @@ pub struct Again {
     name: OsString,
     file: PathBuf,
     args: Vec<OsString>,
+    folder: WorkingDir,
 }
 
 impl Again {
-    /// Remembers it. The file is the path that was called, not what it was
-    /// resolved to: an upgrade may exchange a link.
-    pub fn new() -> Self {
+    /// Remembers it, and the working directory. The file is the path that was
+    /// called, not what it was resolved to: an upgrade may exchange a link.
+    pub fn new(folder: &WorkingDir) -> Self {
         let mut args = env::args_os();
         let name = args.next().unwrap_or_else(|| "dirtyd".into());
         let handed = |arg: &OsString| {
             let arg = arg.to_string_lossy();
             [SUPERVISED, SUCCEED].iter().any(|flag| arg.starts_with(flag))
         };
-        let file = called_as(&name).unwrap_or_else(|| SELF.into());
-        Self { name, file, args: args.filter(|arg| !handed(arg)).collect() }
+        let file = called_as(&name, folder.path()).unwrap_or_else(|| SELF.into());
+        let args = args.filter(|arg| !handed(arg)).collect();
+        Self { name, file, args, folder: folder.clone() }
     }
 
     /// Starts a dirty arbiter of the same version. It inherits the listening
@@ -69,7 +70,7 @@ impl Again {
             name: &self.name,
             args: self.args_with(SUPERVISED, &handed),
             inherits: inherits.into(),
-            env: instance.mark(),
+            env: self.env(instance),
             speaks_to_systemd: false,
         })
     }
@@ -91,9 +92,14 @@ impl Again {
             name: &self.name,
             args: self.args_with(SUCCEED, &handed),
             inherits: vec![listener, report],
-            env: instance.mark(),
+            env: self.env(instance),
             speaks_to_systemd: true,
         })
+    }
+
+    fn env<'a>(&'a self, instance: &'a Instance) -> [(&'a str, &'a OsStr); 2] {
+        let (name, id) = instance.mark();
+        [(name, OsStr::new(id)), self.folder.handed()]
     }
 
     fn args_with(&self, flag: &str, handed: &[OsString]) -> Vec<OsString> {
@@ -112,12 +118,12 @@ fn flag(is_set: bool) -> OsString {
 }
 
 /// The absolute path of a program that was called as `name`.
-fn called_as(name: &OsStr) -> Option<PathBuf> {
+fn called_as(name: &OsStr, folder: &Path) -> Option<PathBuf> {
     if name.to_string_lossy().contains('/') {
-        return std::path::absolute(name).ok();
+        return std::path::absolute(folder.join(name)).ok();
     }
     let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|dir| dir.join(name)).find(|file| file.is_file())
+    env::split_paths(&path).map(|dir| folder.join(dir).join(name)).find(|file| file.is_file())
 }
 
 /// What a dirty arbiter is handed by its main arbiter.
@@ -174,41 +180,53 @@ fn number_in(part: Option<&str>) -> Result<RawFd, String> {
     part.and_then(|part| part.parse().ok()).ok_or_else(|| "no descriptor number".to_owned())
 }
 
-/// The main arbiter that this one is to succeed.
+/// The main arbiter that this one is to succeed: its end of the lifeline, which
+/// ends with it. Who this one's parent is says nothing: the other may have been
+/// gone before that was asked.
 #[derive(Debug)]
 pub struct Predecessor {
-    /// Where to report to it, and to hear from it; `None` once that has ended.
-    pub lifeline: Option<UnixStream>,
-    /// The process; `None` once it is gone.
-    pub pidfd: Option<OwnedFd>,
+    lifeline: UnixStream,
+    is_gone: bool,
 }
 
 impl Predecessor {
     /// Whether it has let this one take connections since the last look.
     pub fn has_admitted(&mut self) -> bool {
-        let Some(lifeline) = &mut self.lifeline else { return false };
         let mut bytes = [0; 16];
-        match lifeline.read(&mut bytes) {
+        match self.lifeline.read(&mut bytes) {
             Ok(n) if n > 0 => return Word::Admit.is_in(&bytes[..n]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-            Ok(_) | Err(_) => self.lifeline = None,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Ok(_) | Err(_) => self.is_gone = true,
         }
         false
+    }
+
+    /// Whether it was gone at the last look.
+    pub fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
+    /// Reports to it. If it is gone, that is seen at the next look.
+    pub fn tell(&mut self, report: Report) {
+        let _ = self.lifeline.write_all(&[report.byte()]);
+    }
+}
+
+impl AsFd for Predecessor {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lifeline.as_fd()
     }
 }
 
 impl Succession {
-    /// Finds the process that started this one.
+    /// The process that started this one.
     ///
     /// # Errors
     /// The descriptor that was handed over is not open.
     pub fn predecessor(&self) -> io::Result<Predecessor> {
         let lifeline = Lifeline::inherited(descriptors::inherited(self.report)?);
         lifeline.set_nonblocking(true)?;
-        let parent = getppid();
-        // If it is still the parent after that, the pidfd is the parent's.
-        let pidfd = pidfd::open(parent.as_raw()).ok().filter(|_| getppid() == parent);
-        Ok(Predecessor { lifeline: Some(lifeline), pidfd })
+        Ok(Predecessor { lifeline, is_gone: false })
     }
 }
 
@@ -218,7 +236,12 @@ mod tests {
 
     #[test]
     fn what_is_handed_over_is_read_back() {
-        let again = Again { name: "dirtyd".into(), file: SELF.into(), args: vec!["serve".into()] };
+        let again = Again {
+            name: "dirtyd".into(),
+            file: SELF.into(),
+            args: vec!["serve".into()],
+            folder: WorkingDir::found(),
+        };
         let args =
             again.args_with(SUPERVISED, &["3", "4", "5", "1", "/run/a,b.pid"].map(OsString::from));
         assert_eq!(args[0], "serve");

@@ -27,6 +27,7 @@ use std::{ffi::OsString, os::fd::RawFd};
 
 pub use again::{Succession, Supervision};
 pub use names::Names;
+pub use reactor::UPGRADE_AND_END;
 
 use again::Again;
 use reactor::{Parts, Reactor};
@@ -36,17 +37,24 @@ use crate::{
     listening_socket::ListeningSocket,
     logging::Log,
     process::{memo::Memo, pidfile::PidFile},
+    working_dir::WorkingDir,
 };
 
 /// Runs the main arbiter until it was told to end, and has. Returns the exit
 /// code: 0 after a clean drain.
 ///
 /// `valid` is the text of the configuration, which its dirty arbiters keep up to
-/// date and fall back to.
+/// date and fall back to. `folder` is the working directory that all processes of
+/// the instance are to have.
 ///
 /// # Errors
 /// The name is taken, or the log, the socket or the PID files cannot be used.
-pub fn run(config: &Config, valid: Memo, succession: Option<Succession>) -> anyhow::Result<u8> {
+pub fn run(
+    config: &Config,
+    valid: Memo,
+    folder: &WorkingDir,
+    succession: Option<Succession>,
+) -> anyhow::Result<u8> {
     // Before the log's thread starts, which would take them otherwise.
     let signals = reactor::signals()?;
     let log = Log::start(&config.log)?;
@@ -66,7 +74,7 @@ pub fn run(config: &Config, valid: Memo, succession: Option<Succession>) -> anyh
             (file, names.instance()?, socket, Some(succession.predecessor()?))
         }
     };
-    let again = Again::new();
+    let again = Again::new(folder);
     let parts = Parts { names, again, valid, instance, file, socket, predecessor };
     Ok(Reactor::new(config, log, signals, parts).run()?)
 }

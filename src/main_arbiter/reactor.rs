@@ -2,8 +2,7 @@
 //! came, and does what the machine decides.
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs, io,
     os::fd::{AsFd as _, BorrowedFd},
     time::{Duration, Instant},
 };
@@ -32,6 +31,7 @@ use crate::{
         children::{self, Adoption},
         memo::Memo,
         pidfile::{self, PidFile},
+        private_file,
         signals::{self, Signals},
     },
 };
@@ -47,6 +47,10 @@ const SIGNALS: [Signal; 9] = [
     Signal::SIGTTOU,
     Signal::SIGCHLD,
 ];
+/// What SIGUSR2 is sent with by whoever wants this process to end once the new
+/// binary serves.
+pub const UPGRADE_AND_END: i32 = 1;
+
 /// A child that reports.
 struct Child {
     pid: i32,
@@ -160,12 +164,8 @@ impl Reactor {
     fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
         let lifelines = [&self.arbiter, &self.successor].into_iter().flatten();
         let lifelines = lifelines.filter_map(|child| child.lifeline.as_ref()).map(|l| l.as_fd());
-        let predecessor = self.own.predecessor.as_ref();
-        (std::iter::once(self.signals.fd()))
-            .chain(lifelines)
-            .chain(predecessor.and_then(|p| p.lifeline.as_ref()).map(|fd| fd.as_fd()))
-            .chain(predecessor.and_then(|p| p.pidfd.as_ref()).map(|fd| fd.as_fd()))
-            .collect()
+        let predecessor = self.own.predecessor.as_ref().map(|predecessor| predecessor.as_fd());
+        std::iter::once(self.signals.fd()).chain(lifelines).chain(predecessor).collect()
     }
 
     /// What has come. The reports of a process come before its end.
@@ -176,8 +176,9 @@ impl Reactor {
         let mut reap = false;
         while let Some(signal) = self.signals.next() {
             match signal {
-                Signal::SIGCHLD => reap = true,
-                signal => events.push(Event::Signal(signal)),
+                (Signal::SIGCHLD, _) => reap = true,
+                (Signal::SIGUSR2, UPGRADE_AND_END) => events.push(Event::UpgradeAndEnd),
+                (signal, _) => events.push(Event::Signal(signal)),
             }
         }
         if reap {
@@ -188,10 +189,7 @@ impl Reactor {
         if self.own.predecessor.as_mut().is_some_and(Predecessor::has_admitted) {
             events.push(Event::Admitted);
         }
-        let is_gone = |p: &Predecessor| {
-            p.pidfd.as_ref().is_none_or(|fd| crate::process::pidfd::wait(fd, Duration::ZERO))
-        };
-        if self.own.predecessor.as_ref().is_some_and(is_gone) {
+        if self.own.predecessor.as_ref().is_some_and(Predecessor::is_gone) {
             self.own.predecessor = None;
             events.push(Event::PredecessorGone);
         }
@@ -287,12 +285,15 @@ impl Reactor {
     /// Leaves word for `dirtyd upgrade`, in one step.
     fn tell_upgrade(&self, result: Result<(), String>) {
         let text = match (result, &self.successor) {
-            (Ok(()), Some(child)) => format!("ready {}\n", child.pid),
+            (Ok(()), Some(child)) => {
+                let then = if self.machine.gives_way() { "ends" } else { "stays" };
+                format!("ready {} {then}\n", child.pid)
+            }
             (Ok(()), None) => "failed the new main arbiter ended\n".to_owned(),
             (Err(why), _) => format!("failed {why}\n"),
         };
         let (path, part) = (self.own.names.upgrade(), self.own.names.successor().upgrade());
-        if let Err(error) = fs::write(&part, text).and_then(|()| fs::rename(&part, &path)) {
+        if let Err(error) = private_file::replace(&path, &part, &text) {
             tracing::warn!("cannot write {}: {error}", path.display());
         }
     }
@@ -301,9 +302,8 @@ impl Reactor {
         if let Err(error) = self.own.file.publish() {
             tracing::warn!("cannot write the PID file: {error}");
         }
-        if let Some(lifeline) = self.own.predecessor.as_mut().and_then(|p| p.lifeline.as_mut()) {
-            // If it is gone, that is an event of its own.
-            let _ = lifeline.write_all(&[report.byte()]);
+        if let Some(predecessor) = &mut self.own.predecessor {
+            predecessor.tell(report);
         }
     }
 

@@ -33,7 +33,7 @@ pub struct Program<'a> {
     /// Descriptors that it inherits under their numbers; closed here.
     pub inherits: Vec<OwnedFd>,
     /// What its environment has beside that of this process.
-    pub env: (&'a str, &'a str),
+    pub env: [(&'a str, &'a OsStr); 2],
     /// Whether systemd may be told by it.
     pub speaks_to_systemd: bool,
 }
@@ -51,11 +51,7 @@ pub struct Program<'a> {
 #[allow(unsafe_code)]
 pub fn fork_self(program: Program<'_>) -> io::Result<i32> {
     let mut command = Command::new(program.file);
-    command
-        .arg0(program.name)
-        .args(&program.args)
-        .env(program.env.0, program.env.1)
-        .process_group(0);
+    command.arg0(program.name).args(&program.args).envs(program.env).process_group(0);
     for name in LISTEN.iter().chain(SYSTEMD.iter().filter(|_| !program.speaks_to_systemd)) {
         command.env_remove(name);
     }

@@ -42,6 +42,47 @@ pub fn send_signal(pidfd: &impl AsRawFd, signal: i32) -> io::Result<()> {
     Ok(())
 }
 
+/// Sends a signal with a value, as sigqueue(3) does, to exactly the process behind
+/// `pidfd`. A value is lost where the same signal waits already.
+///
+/// # Errors
+/// As [`send_signal`].
+#[allow(unsafe_code)]
+pub fn send_value(pidfd: &impl AsRawFd, signal: i32, value: i32) -> io::Result<()> {
+    let info = Queued {
+        signo: signal,
+        errno: 0,
+        code: libc::SI_QUEUE,
+        align: 0,
+        pid: std::process::id() as i32,
+        uid: nix::unistd::getuid().as_raw(),
+        value: value as isize,
+        rest: [0; 96],
+    };
+    // SAFETY: `info` is laid out as the kernel's siginfo of a queued signal, 128
+    // bytes that outlive the call; the kernel only reads them.
+    let done = unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, &raw const info, 0)
+    };
+    Errno::result(done)?;
+    Ok(())
+}
+
+/// A siginfo of a signal that was sent with a value, as 64-bit Linux has it.
+#[repr(C)]
+struct Queued {
+    signo: i32,
+    errno: i32,
+    code: i32,
+    align: i32,
+    pid: i32,
+    uid: u32,
+    value: isize,
+    rest: [u8; 96],
+}
+
+const _: () = assert!(size_of::<Queued>() == size_of::<libc::siginfo_t>());
+
 /// Waits until the process has ended, for `limit` at most. Returns whether it has.
 pub fn wait(pidfd: &OwnedFd, limit: Duration) -> bool {
     let until = Instant::now() + limit;

@@ -45,12 +45,12 @@ pub enum PidFileError {
         pid: i32,
     },
     /// The file system refuses.
-    #[error("cannot write {path}: {source}", path = path.display())]
+    #[error("cannot write {path}: {why}", path = path.display())]
     Io {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: io::Error,
+        why: io::Error,
     },
 }
 
@@ -68,7 +68,7 @@ impl PidFile {
     /// # Errors
     /// A live process holds it, or it cannot be written.
     pub fn take(path: &Path) -> Result<Self, PidFileError> {
-        let failed = |source| PidFileError::Io { path: path.to_owned(), source };
+        let failed = |why| PidFileError::Io { path: path.to_owned(), why };
         for _ in 0..TRIES {
             let file = match open(path, true) {
                 Ok(file) => file,

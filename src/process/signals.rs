@@ -6,6 +6,7 @@ use std::{
 };
 
 use nix::{
+    libc,
     sys::{
         signal::{SigSet, SigmaskHow, Signal, kill, sigprocmask},
         signalfd::{SfdFlags, SignalFd},
@@ -37,10 +38,12 @@ impl Signals {
         Ok(Self(SignalFd::with_flags(&set, flags)?))
     }
 
-    /// The next one that has come.
-    pub fn next(&self) -> Option<Signal> {
+    /// The next one that has come, with the value that was sent with it; 0 if none
+    /// was.
+    pub fn next(&self) -> Option<(Signal, i32)> {
         let info = self.0.read_signal().ok().flatten()?;
-        Signal::try_from(info.ssi_signo as i32).ok()
+        let value = if info.ssi_code == libc::SI_QUEUE { info.ssi_int } else { 0 };
+        Some((Signal::try_from(info.ssi_signo as i32).ok()?, value))
     }
 
     /// Readable when one has come.

@@ -88,6 +88,7 @@ impl WorkerProcess {
             .envs(spec.env)
             .env("DIRTYD_WORKER_FD", WORKER_FD.to_string())
             .current_dir(spec.chdir)
+            .env("PWD", spec.chdir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -3,7 +3,6 @@
 
 use std::{
     pin::Pin,
-    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -12,18 +11,14 @@ use futures_util::Stream;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tonic::{Request, Response, Status};
 
-use super::{counter::Counter, held::Held, status};
+use super::{counter::Counter, held::Held, reload::ReloadConfig, status};
 use crate::{
-    config::{Config, ConfigError},
     pool::{
         AppSnapshot, Entry, EntryKind, PoolHandle, ScaleTo, Snapshot, WorkerSnapshot, WorkerState,
     },
     process::memory::resident_bytes,
     proto::admin_server::Admin,
 };
-
-/// Reads the configuration again, for a reload.
-pub type ReloadConfig = Arc<dyn Fn() -> Result<Config, ConfigError> + Send + Sync>;
 
 /// The service `dirty.v1.Admin`.
 #[derive(Clone)]
@@ -98,7 +93,7 @@ impl Admin for AdminService {
         request: Request<v1::ReloadRequest>,
     ) -> Result<Response<v1::ReloadResponse>, Status> {
         let v1::ReloadRequest { pool } = request.into_inner();
-        let config = (self.reload)().map_err(|error| status::of_config(&error))?;
+        let config = self.reload.read().await.map_err(|error| status::of_config(&error))?;
         let replaced_workers =
             self.pool.reload(config, pool).await.map_err(|error| status::of_reload(&error))?;
         Ok(Response::new(v1::ReloadResponse { replaced_workers }))

@@ -7,13 +7,14 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    admin::{AdminService, ReloadConfig},
+    admin::AdminService,
     admission::Admission,
     connection::{self, Shared, Warnings},
     execute::ArbiterService,
     health,
     held::Held,
     listener::{Listener, UnixSocket},
+    reload::ReloadConfig,
     router::Router,
     services,
 };

@@ -62,7 +62,7 @@ impl Served {
         let (pool, _) = pool::start(&config);
         let (wires, listener) = mpsc::channel(16);
         let unchanged = config.clone();
-        let reload: ReloadConfig = Arc::new(move || Ok(unchanged.clone()));
+        let reload = ReloadConfig::new(move || Ok(unchanged.clone()));
         let edge = Edge::on(Wires(Mutex::new(listener)), &config, &pool, reload).expect("an edge");
         let shared = Arc::clone(&edge.shared);
         let (stop, stopped) = tokio::sync::oneshot::channel();

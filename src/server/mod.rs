@@ -31,11 +31,12 @@ mod linger;
 mod listener;
 mod outstanding;
 mod preface;
+mod reload;
 mod router;
 mod seldom;
 mod services;
 mod status;
 mod until_drain;
 
-pub use admin::ReloadConfig;
 pub use edge::Edge;
+pub use reload::ReloadConfig;

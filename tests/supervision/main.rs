@@ -7,6 +7,7 @@ mod support;
 
 mod chaos;
 mod death;
+mod deploys;
 mod descriptors;
 mod family;
 mod footprint;
@@ -21,5 +22,6 @@ mod recycle;
 mod reload;
 mod signals;
 mod single;
+mod succession;
 mod systemd;
 mod upgrade;

@@ -48,6 +48,27 @@ async fn a_bad_configuration_does_not_keep_a_dead_arbiter_from_coming_back() {
     assert_eq!(family.status().await.apps[0].allocated_workers, 2);
 }
 
+/// A FIFO that nobody writes into stands for all that hangs when it is opened.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_fifo_in_place_of_the_configuration_stops_nothing() {
+    let family = Family::start().await;
+    let before = pids(&family.status().await);
+    let path = family.path("dirtyd.toml");
+    fs::remove_file(&path).expect("removed");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).expect("made");
+    let reload = family.run(&["reload"]).await;
+    assert_eq!(reload.code, Some(1));
+    assert!(reload.stderr.contains("not a regular file"), "{}", reload.stderr);
+    family.signal(Signal::SIGHUP);
+    family.logged("the configuration is not used, nothing changes").await;
+    family.call("pid").await.expect("served");
+    assert_eq!(pids(&family.status().await), before);
+    let (_, arbiter) = arbiters(&family).await;
+    signal(arbiter, Signal::SIGKILL);
+    family.renamed("dirtyd-dirty.pid", arbiter).await;
+    family.connect().execute(LIFE, "pid", args![]).await.expect("served as before");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_worker_that_does_not_become_ready_leaves_the_old_one() {
     for mood in ["raise", "hang"] {

@@ -66,8 +66,8 @@ async fn who_watches_events_or_health_does_not_hold_up_a_drain() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_second_term_and_quit_end_at_once() {
-    for signals in [&[Signal::SIGTERM, Signal::SIGTERM][..], &[Signal::SIGQUIT]] {
+async fn int_again_and_quit_end_at_once() {
+    for signals in [&[Signal::SIGTERM, Signal::SIGINT][..], &[Signal::SIGQUIT]] {
         let mut family = Family::start().await;
         let call = tokio::spawn({
             let client = family.connect();

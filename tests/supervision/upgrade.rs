@@ -75,6 +75,19 @@ async fn the_command_upgrades_and_says_who_took_over() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_was_planted_where_an_upgrade_leaves_word_is_never_written_to() {
+    let mut family = Family::start().await;
+    fs::write(family.path("precious"), "precious").expect("file");
+    symlink(family.path("precious"), family.path("dirtyd.2.upgrade")).expect("planted");
+    nix::unistd::mkfifo(&family.path("dirtyd.upgrade"), nix::sys::stat::Mode::S_IRWXU)
+        .expect("planted");
+    let upgrade = family.run(&["upgrade"]).await;
+    assert_eq!(upgrade.code, Some(0), "{}\n{}", upgrade.stderr, family.log());
+    assert!(family.ended().await.success());
+    assert_eq!(fs::read_to_string(family.path("precious")).expect("it"), "precious");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn a_new_binary_that_fails_leaves_the_old_one_in_charge() {
     let family = Family::with("boot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n").await;
     // The configuration cannot be used.

@@ -9,6 +9,9 @@ use crate::{lifeline::Report, process::children::Exit};
 pub enum Event {
     /// This process received a signal.
     Signal(Signal),
+    /// Somebody wants an upgrade, and this process to end as soon as the new binary
+    /// serves.
+    UpgradeAndEnd,
     /// The dirty arbiter reported something.
     Report(Report),
     /// The dirty arbiter ended.

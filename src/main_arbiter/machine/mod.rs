@@ -70,6 +70,11 @@ impl Machine {
         self.upgrade.serves()
     }
 
+    /// Whether this process ends because that successor serves.
+    pub fn gives_way(&self) -> bool {
+        self.upgrade.takes_over()
+    }
+
     /// Whether the dirty arbiter may take connections as soon as it is up.
     pub fn is_admitted(&self) -> bool {
         self.standing.is_admitted()
@@ -88,11 +93,9 @@ impl Machine {
             Event::Report(report) => self.on_report(report),
             Event::DirtyExited(exit) => self.on_exit(exit, now),
             Event::StartFailed => self.on_start_failed(now),
-            Event::SuccessorReport(report) => match health(report) {
-                Some(health) => self.upgrade.on_health(health, self.life.health(), now),
-                None => Vec::new(),
-            },
-            Event::SuccessorExited(exit) => self.upgrade.on_exit(exit, now),
+            Event::UpgradeAndEnd => self.upgrade_and_end(now),
+            Event::SuccessorReport(report) => self.on_successor_report(report, now),
+            Event::SuccessorExited(exit) => self.on_successor_exit(exit, now),
             Event::SuccessorNotStarted(why) => self.upgrade.on_not_started(why),
             Event::Admitted => self.on_admitted(),
             Event::PredecessorGone => self.on_predecessor_gone(),
@@ -107,6 +110,9 @@ impl Machine {
                 let remark = Remark::Draining(signal, self.timeouts.graceful);
                 self.stop(false, remark, now)
             }
+            Signal::SIGTERM | Signal::SIGINT if self.is_only_told_this(signal) => {
+                vec![Action::Log(Remark::DrainsAlready(signal))]
+            }
             Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT => {
                 self.stop(true, Remark::EndingAtOnce(signal), now)
             }
@@ -117,13 +123,67 @@ impl Machine {
                 actions.extend(self.pass_on(signal));
                 actions
             }
-            Signal::SIGUSR2 if self.standing.has_predecessor() => {
-                vec![Action::Log(Remark::Upgrade(UpgradeRemark::StillNew))]
-            }
-            Signal::SIGUSR2 => self.upgrade.begin(now),
+            Signal::SIGUSR2 => self.upgrade(false, now),
             Signal::SIGTTIN | Signal::SIGTTOU => self.pass_on(signal),
             _ => Vec::new(),
         }
+    }
+
+    /// Whether a signal to drain changes nothing about the drain that runs. TERM may
+    /// come from several who do not know of each other; a second INT is somebody's
+    /// who waits at a terminal.
+    fn is_only_told_this(&mut self, signal: Signal) -> bool {
+        let Some(stopping) = &mut self.stopping else { return false };
+        let is_news = stopping.gives_way();
+        stopping.is_asked_for();
+        signal == Signal::SIGTERM || is_news
+    }
+
+    fn upgrade(&mut self, then_end: bool, now: Instant) -> Vec<Action> {
+        if self.standing.has_predecessor() {
+            return vec![Action::Log(Remark::Upgrade(UpgradeRemark::StillNew))];
+        }
+        self.upgrade.begin(then_end, now)
+    }
+
+    fn upgrade_and_end(&mut self, now: Instant) -> Vec<Action> {
+        if self.stopping.is_some() {
+            return Vec::new();
+        }
+        let mut actions = self.upgrade(true, now);
+        actions.extend(self.give_way(now));
+        actions
+    }
+
+    fn on_successor_report(&mut self, report: Report, now: Instant) -> Vec<Action> {
+        let Some(health) = health(report) else { return Vec::new() };
+        let mut actions = self.upgrade.on_health(health, self.life.health(), now);
+        actions.extend(self.give_way(now));
+        actions
+    }
+
+    /// Ends this process once the successor serves, if that was asked for. The socket
+    /// stays open: should the successor die meanwhile, callers wait for this one.
+    fn give_way(&mut self, now: Instant) -> Vec<Action> {
+        if !self.upgrade.takes_over() || self.stopping.is_some() {
+            return Vec::new();
+        }
+        self.stopping = Some(Stopping::begin(false, self.timeouts.drained_by(now)).giving_way());
+        let mut actions = vec![Action::Notify(Notice::Stopping)];
+        actions.extend(self.end_dirty(Signal::SIGTERM));
+        actions
+    }
+
+    /// If this one was giving way, and the successor was not told to end, then this
+    /// one is in charge again.
+    fn on_successor_exit(&mut self, exit: Exit, now: Instant) -> Vec<Action> {
+        let mut actions = self.upgrade.on_exit(exit, now);
+        if exit != Exit::Code(0) && self.stopping.as_ref().is_some_and(Stopping::gives_way) {
+            self.stopping = None;
+            actions
+                .extend([Action::Log(Remark::Returning(exit)), Action::Notify(Notice::Restarting)]);
+        }
+        actions
     }
 
     fn pass_on(&self, signal: Signal) -> Vec<Action> {
@@ -158,14 +218,17 @@ impl Machine {
                 actions.extend(self.upgrade.on_stop(now));
             }
         }
-        if !self.life.is_up() {
-            actions.push(Action::Exit(0));
-            return actions;
-        }
-        actions.push(Action::Signal(if at_once { Signal::SIGQUIT } else { Signal::SIGTERM }));
-        // A stopped process takes no signal but this one.
-        actions.push(Action::Signal(Signal::SIGCONT));
+        actions.extend(self.end_dirty(if at_once { Signal::SIGQUIT } else { Signal::SIGTERM }));
         actions
+    }
+
+    /// Tells the dirty arbiter to end; this process ends after it.
+    fn end_dirty(&self, signal: Signal) -> Vec<Action> {
+        if !self.life.is_up() {
+            return vec![Action::Exit(0)];
+        }
+        // A stopped process takes no signal but CONT.
+        vec![Action::Signal(signal), Action::Signal(Signal::SIGCONT)]
     }
 
     fn on_report(&mut self, report: Report) -> Vec<Action> {

@@ -23,6 +23,10 @@ pub enum Level {
 pub enum Remark {
     /// A signal began the drain, which may take this long.
     Draining(Signal, Duration),
+    /// A signal asked for the drain that runs.
+    DrainsAlready(Signal),
+    /// The successor that this one gave way to is gone.
+    Returning(Exit),
     /// A signal ended the drain, or came instead of one.
     EndingAtOnce(Signal),
     /// The dirty arbiter ended after it was told to.
@@ -52,6 +56,7 @@ impl Remark {
     pub fn level(&self) -> Level {
         match self {
             Self::Draining(..)
+            | Self::DrainsAlready(_)
             | Self::EndingAtOnce(_)
             | Self::Ended(_)
             | Self::Reloading
@@ -59,6 +64,7 @@ impl Remark {
             Self::NotPassedOn(_) => Level::Warn,
             Self::Upgrade(remark) => remark.level(),
             Self::Overdue
+            | Self::Returning(_)
             | Self::Died(..)
             | Self::NextTry(_)
             | Self::Silent(_)
@@ -74,9 +80,19 @@ impl fmt::Display for Remark {
                 f,
                 "{signal}: the dirty arbiter drains for up to {limit:?}, then this process ends"
             ),
+            Self::DrainsAlready(signal) => {
+                write!(f, "{signal}: the drain goes on; SIGQUIT, or SIGINT again, ends at once")
+            }
+            Self::Returning(exit) => write!(
+                f,
+                "the new main arbiter {exit} before this one had ended: this one stays; the next dirty arbiter starts when this one's has finished its calls"
+            ),
             Self::EndingAtOnce(signal) => write!(f, "{signal}: ending at once, without a drain"),
             Self::Ended(exit) => write!(f, "the dirty arbiter {exit}; this process ends"),
             Self::Overdue => f.write_str("the dirty arbiter did not end in time; it is killed"),
+            Self::Died(Exit::Code(0), pause) => {
+                write!(f, "the dirty arbiter has finished; the next one starts {}", after(*pause))
+            }
             Self::Died(exit, pause) => write!(
                 f,
                 "the dirty arbiter {exit}; its calls are lost and its workers end with it; the next one starts {}",

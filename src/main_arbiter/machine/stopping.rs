@@ -1,8 +1,8 @@
 //! The end of this process: the dirty arbiter drains, then it is killed.
 //!
 //! ```text
-//!   draining --told again, QUIT--> ending at once --too late--> killed
-//!      \---------------- too late ------------------------------^
+//!   draining --QUIT, INT again--> ending at once --too late--> killed
+//!      \---------------- too late -----------------------------^
 //! ```
 
 use std::time::Instant;
@@ -16,18 +16,36 @@ pub(super) struct Stopping {
     /// `Never` once it was killed.
     kill_at: Deadline,
     killed: bool,
+    /// No signal asked for it: a successor serves instead.
+    gives_way: bool,
 }
 
 impl Stopping {
     /// The dirty arbiter drains, or ends at once, until `kill_at`.
     pub(super) fn begin(at_once: bool, kill_at: Deadline) -> Self {
-        Self { at_once, kill_at, killed: false }
+        Self { at_once, kill_at, killed: false, gives_way: false }
+    }
+
+    /// The same, not asked for by a signal: a successor serves instead.
+    pub(super) fn giving_way(self) -> Self {
+        Self { gives_way: true, ..self }
+    }
+
+    /// Whether this process ends only because a successor serves.
+    pub(super) fn gives_way(&self) -> bool {
+        self.gives_way
+    }
+
+    /// A signal asks for it, too: whatever becomes of the successor, this process
+    /// ends.
+    pub(super) fn is_asked_for(&mut self) {
+        self.gives_way = false;
     }
 
     /// It has until `kill_at` at most; who is told again and again gets no more
     /// time for it.
     pub(super) fn hasten(&mut self, kill_at: Deadline) {
-        self.at_once = true;
+        (self.at_once, self.gives_way) = (true, false);
         if !self.killed {
             self.kill_at = self.kill_at.min(kill_at);
         }

@@ -91,14 +91,15 @@ fn signals_are_forwarded_as_the_table_says() {
 }
 
 #[test]
-fn term_drains_and_the_second_ends_at_once() {
+fn term_drains_whoever_repeats_it_and_a_second_int_ends_at_once() {
     for first in [Signal::SIGTERM, Signal::SIGINT] {
         let mut bench = Bench::serving();
         let actions = bench.signal(first);
         assert!(actions.contains(&Action::CloseSocket));
         assert!(actions.contains(&Action::Signal(Signal::SIGTERM)));
         assert!(bench.signal(Signal::SIGHUP).is_empty(), "an end cannot be reloaded");
-        assert!(bench.signal(first).contains(&Action::Signal(Signal::SIGQUIT)));
+        assert!(bench.signal(Signal::SIGTERM).is_empty(), "another operator's");
+        assert!(bench.signal(Signal::SIGINT).contains(&Action::Signal(Signal::SIGQUIT)));
         let actions = bench.on(Event::DirtyExited(Exit::Code(0)));
         assert_eq!(actions, [Action::Sweep { all: true }, Action::Exit(0)]);
     }
@@ -266,6 +267,46 @@ fn a_successor_that_dies_later_gives_the_charge_back() {
     assert!(!bench.machine.is_succeeded());
 }
 
+/// One that has asked for an upgrade and for its own end, and whose successor serves.
+fn giving_way() -> Bench {
+    let mut bench = Bench::serving();
+    assert_eq!(bench.on(Event::UpgradeAndEnd), [Action::StartSuccessor]);
+    let actions = bench.on(Event::SuccessorReport(Report::Ready));
+    assert_eq!(actions[0], Action::AdmitSuccessor);
+    assert!(actions.contains(&Action::Signal(Signal::SIGTERM)), "it needs no second signal");
+    assert!(!actions.contains(&Action::CloseSocket), "callers may have to wait for it");
+    assert!(bench.on(Event::UpgradeAndEnd).is_empty(), "asked for once more");
+    bench
+}
+
+#[test]
+fn one_that_gives_way_drains_and_ends() {
+    let mut bench = giving_way();
+    assert!(bench.signal(Signal::SIGTERM).is_empty(), "it drains already");
+    assert_eq!(bench.on(Event::DirtyExited(Exit::Code(0))).last(), Some(&Action::Exit(0)));
+}
+
+#[test]
+fn one_that_gave_way_to_a_dead_one_is_in_charge_again() {
+    let mut bench = giving_way();
+    bench.on(Event::SuccessorExited(Exit::Signal(9)));
+    let actions = bench.on(Event::DirtyExited(Exit::Code(0)));
+    assert_eq!(actions.last(), Some(&Action::Start), "the next one is needed at once");
+}
+
+#[test]
+fn one_that_gave_way_and_was_told_to_end_ends_whatever_becomes_of_the_new_one() {
+    for told in [Signal::SIGTERM, Signal::SIGINT] {
+        let mut bench = giving_way();
+        bench.signal(told);
+        bench.on(Event::SuccessorExited(Exit::Signal(9)));
+        assert_eq!(bench.on(Event::DirtyExited(Exit::Code(0))).last(), Some(&Action::Exit(0)));
+    }
+    let mut bench = giving_way();
+    bench.on(Event::SuccessorExited(Exit::Code(0)));
+    assert_eq!(bench.on(Event::DirtyExited(Exit::Code(0))).last(), Some(&Action::Exit(0)));
+}
+
 #[test]
 fn the_new_one_tells_the_old_one_and_takes_the_name_when_it_is_gone() {
     let mut bench = Bench::new(Standing::Waiting);
@@ -305,10 +346,10 @@ fn who_is_told_again_and_again_gets_no_more_time_for_it() {
     let kill = Action::Signal(Signal::SIGKILL);
     while !bench.on(Event::Alarm).contains(&kill) {
         bench.now += AT_ONCE / 4;
-        bench.signal(Signal::SIGTERM);
+        bench.signal(Signal::SIGINT);
         assert!(bench.now - start <= 2 * AT_ONCE, "it should have been killed by now");
     }
-    bench.signal(Signal::SIGTERM);
+    bench.signal(Signal::SIGINT);
     bench.now += AT_ONCE;
     assert!(!bench.on(Event::Alarm).contains(&kill), "it was killed already");
 }

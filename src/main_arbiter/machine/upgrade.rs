@@ -1,7 +1,7 @@
 //! An upgrade, as the old main arbiter sees it.
 //!
 //! ```text
-//!   none --USR2--> booting --it can serve--> serving --TERM to this one--> (gone)
+//!   none --USR2--> booting --it can serve--> serving --this one ends--> (gone)
 //!    ^               | too late, worse than the old one, TERM to this one
 //!    |               v
 //!    +--it exited-- refused --USR2, it exited--> booting
@@ -30,6 +30,8 @@ use crate::{clock::Deadline, process::children::Exit};
 pub(super) struct Upgrade {
     timeouts: Timeouts,
     stage: Stage,
+    /// Somebody wants this main arbiter to end once the successor serves.
+    then_end: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +57,17 @@ enum Stage {
 impl Upgrade {
     /// No upgrade yet.
     pub(super) fn none(timeouts: Timeouts) -> Self {
-        Self { timeouts, stage: Stage::None }
+        Self { timeouts, stage: Stage::None, then_end: false }
     }
 
     /// Whether the successor serves.
     pub(super) fn serves(&self) -> bool {
         self.stage == Stage::Serving
+    }
+
+    /// Whether the successor serves, and this one is to end for that.
+    pub(super) fn takes_over(&self) -> bool {
+        self.serves() && self.then_end
     }
 
     /// When [`on_alarm`](Self::on_alarm) has something to do.
@@ -72,9 +79,10 @@ impl Upgrade {
         }
     }
 
-    /// Somebody asks for an upgrade. Whoever asks during one hears how that one
-    /// ends; there are never two.
-    pub(super) fn begin(&mut self, now: Instant) -> Vec<Action> {
+    /// Somebody asks for an upgrade, and perhaps for the end of this main arbiter
+    /// `then`. Whoever asks during one hears how that one ends; there are never two.
+    pub(super) fn begin(&mut self, then_end: bool, now: Instant) -> Vec<Action> {
+        self.then_end |= then_end;
         match &mut self.stage {
             Stage::None => {
                 self.stage = Stage::Booting { give_up_at: self.timeouts.upgraded_by(now) };
@@ -86,7 +94,8 @@ impl Upgrade {
                 vec![log(UpgradeRemark::Waits)]
             }
             Stage::Serving => {
-                vec![log(UpgradeRemark::Unfinished), Action::Upgraded(Ok(()))]
+                let unfinished = (!self.then_end).then(|| log(UpgradeRemark::Unfinished));
+                unfinished.into_iter().chain([Action::Upgraded(Ok(()))]).collect()
             }
         }
     }
@@ -105,7 +114,7 @@ impl Upgrade {
         }
         self.stage = Stage::Serving;
         vec![
-            log(UpgradeRemark::Serves),
+            log(if self.then_end { UpgradeRemark::TakesOver } else { UpgradeRemark::Serves }),
             Action::AdmitSuccessor,
             Action::Notify(Notice::SuccessorIsMain(true)),
             Action::Upgraded(Ok(())),
@@ -119,22 +128,28 @@ impl Upgrade {
             Stage::Refused { again, .. } => {
                 let mut actions = vec![Action::Sweep { all: false }];
                 if again {
-                    actions.extend(self.begin(now));
+                    actions.extend(self.begin(self.then_end, now));
                 }
                 actions
             }
-            Stage::Booting { .. } => failed(UpgradeFailure::Exited(exit)),
-            Stage::Serving => vec![
-                log(UpgradeRemark::SuccessorDied(exit)),
-                Action::Notify(Notice::SuccessorIsMain(false)),
-                Action::Sweep { all: false },
-            ],
+            Stage::Booting { .. } => {
+                self.then_end = false;
+                failed(UpgradeFailure::Exited(exit))
+            }
+            Stage::Serving => {
+                self.then_end = false;
+                vec![
+                    log(UpgradeRemark::SuccessorDied(exit)),
+                    Action::Notify(Notice::SuccessorIsMain(false)),
+                    Action::Sweep { all: false },
+                ]
+            }
         }
     }
 
     /// The new binary could not even be started.
     pub(super) fn on_not_started(&mut self, why: String) -> Vec<Action> {
-        self.stage = Stage::None;
+        (self.stage, self.then_end) = (Stage::None, false);
         failed(UpgradeFailure::NotStarted(why))
     }
 
@@ -167,7 +182,7 @@ impl Upgrade {
 
     fn refuse(&mut self, why: UpgradeFailure, now: Instant) -> Vec<Action> {
         let kill_at = self.timeouts.successor_ended_by(now);
-        self.stage = Stage::Refused { again: false, kill_at };
+        (self.stage, self.then_end) = (Stage::Refused { again: false, kill_at }, false);
         vec![
             log(UpgradeRemark::Failed(why.clone())),
             Action::Upgraded(Err(why)),

@@ -20,6 +20,8 @@ pub enum UpgradeRemark {
     StillNew,
     /// The successor serves.
     Serves,
+    /// The successor serves, and this one is to end for that.
+    TakesOver,
     /// The successor failed, or was refused.
     Failed(UpgradeFailure),
     /// The successor died after it served.
@@ -32,7 +34,7 @@ impl UpgradeRemark {
     /// How much it matters.
     pub fn level(&self) -> Level {
         match self {
-            Self::Begins | Self::Waits | Self::Serves => Level::Info,
+            Self::Begins | Self::Waits | Self::Serves | Self::TakesOver => Level::Info,
             Self::Runs | Self::Unfinished => Level::Warn,
             Self::StillNew | Self::Failed(_) | Self::SuccessorDied(_) | Self::Overdue => {
                 Level::Error
@@ -56,6 +58,7 @@ impl fmt::Display for UpgradeRemark {
             Self::Serves => {
                 "the new main arbiter serves beside this one; send TERM to this one to finish the upgrade"
             }
+            Self::TakesOver => "the new main arbiter serves; this one finishes its calls and ends",
             Self::Overdue => "the refused new main arbiter did not end in time; it is killed",
             Self::Failed(why) => {
                 return write!(f, "the upgrade failed, this main arbiter stays in charge: {why}");

@@ -9,6 +9,7 @@ use crate::{
     lifeline::Report,
     main_arbiter::machine::{Action, Event, Machine, Notice, Remark},
     patience::{self, AT_ONCE, SILENCE},
+    process::children::Exit,
 };
 
 /// The longest pause between two starts.
@@ -19,6 +20,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub(super) struct Ledger {
     /// How often it was told to end.
     told_to_end: u32,
+    /// It was told so only because a successor serves.
+    gives_way: bool,
+    /// Somebody wants it to end once a successor serves.
+    is_to_end_then: bool,
     /// Before this time it has no reason to kill a dirty arbiter that drains.
     kill_from: Option<Duration>,
     /// By this time it has ended.
@@ -41,6 +46,12 @@ impl Ledger {
         self.told_to_end > 0
     }
 
+    /// What it gave way to is gone: it is in charge again.
+    fn returns(&mut self) {
+        (self.told_to_end, self.gives_way) = (0, false);
+        (self.kill_from, self.end_by) = (None, None);
+    }
+
     /// For a time it was stopped: it owes everything so much later.
     pub(super) fn forgive(&mut self, time: Duration) {
         for due in [&mut self.end_by, &mut self.verdict_by, &mut self.down_since] {
@@ -48,8 +59,20 @@ impl Ledger {
         }
     }
 
-    fn is_told_to_end(&mut self, quit: bool, graceful: Duration, slack: Duration, now: Duration) {
-        let drains = self.told_to_end == 0 && !quit;
+    fn is_told_to_end(
+        &mut self,
+        signal: Signal,
+        graceful: Duration,
+        slack: Duration,
+        now: Duration,
+    ) {
+        let is_news = std::mem::take(&mut self.gives_way);
+        let again = self.told_to_end > 0;
+        if again && (signal == Signal::SIGTERM || signal == Signal::SIGINT && is_news) {
+            return;
+        }
+        let quit = signal == Signal::SIGQUIT;
+        let drains = !again && !quit;
         self.told_to_end += if quit { 2 } else { 1 };
         let patience = if drains { patience::dirty_arbiter_is_killed(graceful) } else { AT_ONCE };
         let sooner =
@@ -111,8 +134,14 @@ impl World {
         let ledger = &mut self.mains[main].ledger;
         match event {
             Event::Signal(signal @ (Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT)) => {
-                ledger.is_told_to_end(*signal == Signal::SIGQUIT, graceful, slack, now);
+                ledger.is_told_to_end(*signal, graceful, slack, now);
                 self.expect_end(main);
+            }
+            Event::UpgradeAndEnd => {
+                ledger.is_to_end_then |= !ledger.is_stopping();
+                if ledger.successor_serves {
+                    self.gives_way(main);
+                }
             }
             Event::Report(report @ (Report::Ready | Report::Degraded)) => {
                 ledger.health = Some(*report);
@@ -121,8 +150,24 @@ impl World {
                 ledger.successor_health = Some(*report);
             }
             Event::DirtyExited(_) => ledger.health = None,
-            Event::SuccessorExited(_) => ledger.successor_serves = false,
+            Event::SuccessorExited(exit) => {
+                ledger.successor_serves = false;
+                if ledger.gives_way && *exit != Exit::Code(0) {
+                    ledger.returns();
+                }
+            }
             _ => {}
+        }
+    }
+
+    /// A successor serves; the end of the old one begins, if that was asked for.
+    fn gives_way(&mut self, main: MainId) {
+        let (now, slack, graceful) = (self.now, self.slack(), self.plan.timeouts.graceful);
+        let ledger = &mut self.mains[main].ledger;
+        if std::mem::take(&mut ledger.is_to_end_then) && !ledger.is_stopping() {
+            ledger.is_told_to_end(Signal::SIGTERM, graceful, slack, now);
+            ledger.gives_way = true;
+            self.expect_end(main);
         }
     }
 
@@ -144,6 +189,9 @@ impl World {
     }
 
     fn judge_action(&mut self, main: MainId, action: &Action) -> Kept {
+        if *action == Action::AdmitSuccessor {
+            self.gives_way(main);
+        }
         let (now, slack) = (self.now, self.slack());
         let verdict_by = now + self.plan.timeouts.upgrade + slack;
         let process = &mut self.mains[main];
@@ -165,6 +213,7 @@ impl World {
                 broken
             }
             Action::Upgraded(result) => {
+                ledger.is_to_end_then &= result.is_ok();
                 let expected = ledger.verdict_by.take().is_some();
                 let repeated = result.is_ok() && ledger.successor_serves;
                 (!expected && !repeated).then_some("an upgrade has one outcome")

@@ -50,6 +50,8 @@ pub(super) struct MainProcess {
     reports: Vec<Report>,
     pub(super) successor_reports: Vec<Report>,
     signals: Vec<Signal>,
+    /// The USR2 that waits came with the value of `dirtyd upgrade`.
+    is_to_end_then: bool,
     dead: Vec<Dead>,
 }
 
@@ -79,6 +81,7 @@ impl MainProcess {
             reports: Vec::new(),
             successor_reports: Vec::new(),
             signals: Vec::new(),
+            is_to_end_then: false,
             dead: Vec::new(),
         }
     }
@@ -98,7 +101,11 @@ impl MainProcess {
         let mut events: Vec<Event> = self.reports.drain(..).map(Event::Report).collect();
         events.extend(self.successor_reports.drain(..).map(Event::SuccessorReport));
         draw.shuffle(&mut self.signals);
-        events.extend(self.signals.drain(..).map(Event::Signal));
+        let then_ends = std::mem::take(&mut self.is_to_end_then);
+        events.extend(self.signals.drain(..).map(|signal| match signal {
+            Signal::SIGUSR2 if then_ends => Event::UpgradeAndEnd,
+            signal => Event::Signal(signal),
+        }));
         draw.shuffle(&mut self.dead);
         for dead in self.dead.drain(..) {
             events.push(match dead {
@@ -193,6 +200,16 @@ impl World {
                 self.poke(main);
             }
         }
+    }
+
+    /// `dirtyd upgrade` signals a main arbiter. The value is lost if another USR2
+    /// waits.
+    pub(super) fn ask_for_upgrade(&mut self, main: MainId) {
+        let process = &mut self.mains[main];
+        if process.is_alive && process.machine.is_some() {
+            process.is_to_end_then |= !process.signals.contains(&Signal::SIGUSR2);
+        }
+        self.signal_main(main, Signal::SIGUSR2);
     }
 
     /// A main arbiter is gone, and whoever is next to it notices.

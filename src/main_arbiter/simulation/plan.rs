@@ -19,8 +19,8 @@ pub(super) const MOST_MOVES: usize = 12;
 pub(super) enum Move {
     /// Sends a main arbiter a signal.
     Signal(Whom, Signal),
-    /// Runs `dirtyd upgrade`: the old main arbiter is told to end once the new
-    /// one serves.
+    /// Runs `dirtyd upgrade`: the old main arbiter is to end once the new one
+    /// serves.
     Upgrade,
     /// Kills a process.
     Kill(Process),

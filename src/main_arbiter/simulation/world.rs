@@ -7,8 +7,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nix::sys::signal::Signal;
-
 use super::{
     Stats,
     dirty_process::{DirtyProcess, Does},
@@ -46,7 +44,7 @@ pub(super) enum Happening {
     Dirty(DirtyId, Does),
     /// A move of the plan.
     Move(usize),
-    /// `dirtyd upgrade` sends its TERM.
+    /// `dirtyd upgrade` asks again, lest its word was lost.
     Finish(MainId),
     /// The moves are over.
     Calm,
@@ -155,8 +153,8 @@ impl World {
             Happening::Move(number) if self.moves & (1 << number) != 0 => self.make_move(number),
             Happening::Move(_) => {}
             Happening::Finish(main) => {
-                self.tell(|| format!("dirtyd upgrade: TERM to main {main}"));
-                self.signal_main(main, Signal::SIGTERM);
+                self.tell(|| format!("dirtyd upgrade: once more to main {main}"));
+                self.ask_for_upgrade(main);
             }
             Happening::Calm => self.calm_down(),
         }
@@ -203,7 +201,7 @@ impl World {
                 let Some(main) = self.main(Whom::Named) else { return };
                 self.tell(|| format!("dirtyd upgrade: USR2 to main {main}"));
                 self.mains[main].is_upgraded_by_command = true;
-                self.signal_main(main, Signal::SIGUSR2);
+                self.ask_for_upgrade(main);
             }
             Move::Kill(Process::Main(whom)) => {
                 let Some(main) = self.main(whom) else { return };

@@ -1,0 +1,187 @@
+//! Upgrades that meet each other, or a death: one main arbiter is in charge in the
+//! end, callers are answered all the time, and nobody has to lend a hand.
+
+use std::{
+    fs,
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use dirtyd_client::args;
+use nix::sys::signal::Signal;
+use tokio::task::LocalSet;
+
+use crate::{
+    family::{Family, LIFE, is_alive, signal_if_there},
+    load::Load,
+    support::{LIMIT, eventually, process, signal},
+};
+
+/// After a death, callers are answered within this time.
+const SOON: Duration = Duration::from_secs(10);
+
+/// The moments of an upgrade at which somebody is killed, in microseconds after the
+/// new one was forked. The last are after its end on an idle machine.
+const MOMENTS: [u64; 14] = [
+    0, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 200_000, 280_000, 360_000,
+    500_000,
+];
+
+fn upgrade(family: &Family) -> Child {
+    let mut command = family.command(&["upgrade"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("dirtyd runs")
+}
+
+/// The main arbiters that an upgrade has started.
+fn successors(family: &Family) -> Vec<i32> {
+    let is_one = |pid: &i32| {
+        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        is_alive(*pid) && String::from_utf8_lossy(&command).contains("--succeed-main")
+    };
+    family.processes().into_iter().filter(is_one).collect()
+}
+
+/// Waits until a main arbiter has forked its successor, which runs beside its dirty
+/// arbiter.
+fn forked(old: i32) {
+    let children = format!("/proc/{old}/task/{old}/children");
+    let both = || {
+        let pids = fs::read_to_string(&children).unwrap_or_default();
+        (pids.split_whitespace().count() >= 2).then_some(())
+    };
+    let until = Instant::now() + LIMIT;
+    while both().is_none() {
+        assert!(Instant::now() < until, "no successor is started");
+        std::hint::spin_loop();
+    }
+}
+
+/// Upgrades, and kills at each of the moments whom `victims` names then.
+async fn killed_at_every_moment(victims: fn(&Family, i32) -> Vec<i32>) {
+    for moment in MOMENTS {
+        let mut family = Family::start().await;
+        let old = family.pid();
+        let mut command = upgrade(&family);
+        forked(old);
+        std::thread::sleep(Duration::from_micros(moment));
+        for pid in victims(&family, old) {
+            signal_if_there(pid, Signal::SIGKILL);
+        }
+        let answered = async || family.connect().execute(LIFE, "pid", args![]).await.ok();
+        eventually(SOON, &format!("a call is answered, {moment} µs"), answered).await;
+        process::wait(&mut command, LIMIT).expect("the command ends, too");
+        // Whoever is in charge has the name, and can be upgraded.
+        let upgraded = async || {
+            let upgrade = family.run(&["upgrade"]).await;
+            (upgrade.code == Some(0)).then_some(())
+        };
+        eventually(LIMIT, "it can be upgraded", upgraded).await;
+        family.ended().await;
+        family.call("pid").await.expect("served");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_old_one_killed_at_any_moment_of_an_upgrade_leaves_the_new_one_serving() {
+    killed_at_every_moment(|_, old| vec![old]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_new_one_killed_at_any_moment_of_an_upgrade_leaves_the_old_one_serving() {
+    // Once the old one has ended, there is nobody else.
+    killed_at_every_moment(|family, old| match is_alive(old) {
+        true => successors(family),
+        false => Vec::new(),
+    })
+    .await;
+}
+
+/// The new one is killed while the old one finishes a call: that one stays, and the
+/// call is finished, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_new_one_that_dies_while_the_old_one_finishes_gives_the_charge_back() {
+    let family = Family::start().await;
+    let old = family.pid();
+    let call = tokio::spawn({
+        let client = family.connect();
+        async move { client.execute(LIFE, "nap", args![1.5]).await }
+    });
+    family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
+    let mut command = upgrade(&family);
+    family.logged("the new main arbiter serves; this one finishes its calls and ends").await;
+    for new in successors(&family) {
+        signal(new, Signal::SIGKILL);
+    }
+    call.await.expect("no panic").expect("it is finished");
+    family.connect().execute(LIFE, "pid", args![]).await.expect("served");
+    assert!(!process::wait(&mut command, LIMIT).expect("it ends").success());
+    assert!(is_alive(old));
+    family.logged("this one stays").await;
+    assert_eq!(family.named("dirtyd.pid").await, old);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn two_upgrades_at_once_and_more_terms_lose_no_call() {
+    LocalSet::new()
+        .run_until(async {
+            let family = Family::start().await;
+            let load = Load::start(&family, 2);
+            load.serve(5).await;
+            let old = family.pid();
+            let long = tokio::spawn({
+                let client = family.connect();
+                async move { client.execute(LIFE, "nap", args![1]).await }
+            });
+            family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
+            let mut commands = [upgrade(&family), upgrade(&family)];
+            family.logged("this one finishes its calls and ends").await;
+            for _ in 0..2 {
+                signal_if_there(old, Signal::SIGTERM);
+            }
+            long.await.expect("no panic").expect("it is finished");
+            for command in &mut commands {
+                assert!(process::wait(command, LIMIT).expect("it ends").success());
+            }
+            load.serve(5).await;
+            load.stop_without_failures().await;
+        })
+        .await;
+}
+
+/// HUP storms, HUP and TERM while the new binary boots, and three upgrades.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn every_orderly_phase_in_a_row_fails_no_call() {
+    LocalSet::new()
+        .run_until(async {
+            let family = Family::start().await;
+            let load = Load::start(&family, 2);
+            load.serve(5).await;
+            for round in 0..3 {
+                let main = family.named("dirtyd.pid").await;
+                for _ in 0..20 {
+                    signal(main, Signal::SIGHUP);
+                }
+                load.serve(3).await;
+                let mut command = upgrade(&family);
+                signal(main, Signal::SIGHUP);
+                let (code, new) =
+                    (process::wait(&mut command, LIMIT), family.named("dirtyd.pid").await);
+                assert!(code.expect("it ends").success(), "round {round}: {}", family.log());
+                assert_ne!(new, main);
+                load.serve(3).await;
+            }
+            load.stop_without_failures().await;
+            // TERM during USR2 ends both, and every call that runs is finished.
+            let main = family.named("dirtyd.pid").await;
+            let call = tokio::spawn({
+                let client = family.connect();
+                async move { client.execute(LIFE, "nap", args![0.5]).await }
+            });
+            family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
+            signal(main, Signal::SIGUSR2);
+            signal(main, Signal::SIGTERM);
+            call.await.expect("no panic").expect("it is finished");
+            family.extinct().await;
+        })
+        .await;
+}
