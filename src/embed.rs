@@ -18,50 +18,71 @@
 //!
 //! # fn main() -> std::io::Result<()> {
 //! let load = || Config::from_raw(Raw::from_file("dirtyd.toml".as_ref())?);
-//! embed::serve(load, Count(0))
+//! embed::serve(load, Count(0), embed::terminated())
 //! # }
 //! ```
 //!
 //! `examples/rust/embedded.rs` is a whole program.
 
-use std::io;
+use std::{future::Future, io};
+
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::{
     config::{Config, ConfigError},
     dirty_arbiter::{DirtyArbiter, Upstream},
     hooks::Hooks,
     listening_socket::ListeningSocket,
-    logging::Log,
     server::ReloadConfig,
 };
 
-/// Serves as `dirtyd serve --single` does, with `hooks` in place of the
-/// configured commands, until the process is told to end by TERM or INT, and
-/// has drained. `load` returns the configuration, at first and for each reload.
+/// Serves as `dirtyd serve --single` does, with `hooks` in place of the configured
+/// commands, until `stop` resolves, and has drained. `load` returns the
+/// configuration, at first and for each reload. Blocks this thread, on which `stop`
+/// is awaited too, inside a tokio runtime.
 ///
-/// The caller sees to it that one process serves a socket; PID files are the
-/// command's.
+/// The process stays the caller's: signals are (`stop` may be [`terminated`]), its
+/// file mode mask is, and so is the log: events go to the `tracing` subscriber that
+/// is there, and the keys of the log mean nothing. So is it to see that one process
+/// serves a socket; PID files are the command's.
 ///
 /// # Errors
-/// The configuration, the log or the socket cannot be used.
+/// The configuration or the socket cannot be used.
 pub fn serve(
     load: impl Fn() -> Result<Config, ConfigError> + Send + Sync + 'static,
     hooks: impl Hooks,
+    stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let config = load().map_err(io::Error::other)?;
-    let log = Log::start(&config.log)?;
     let mut socket = ListeningSocket::bind(&config)?;
     let listener = socket.give()?;
     let arbiter = DirtyArbiter {
         config,
         listener,
         reload: ReloadConfig::new(load),
-        log,
+        log: None,
         hooks: Some(Box::new(hooks)),
         upstream: Upstream::Nobody,
+        stop: Some(Box::pin(stop)),
         owns_process: false,
     };
     let ended = arbiter.run();
     socket.close(false);
     ended
+}
+
+/// Resolves when this process gets TERM or INT, for a program that has no handling of
+/// its own. From then on neither of them ends the process by itself.
+pub async fn terminated() {
+    let [terminate, interrupt] = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    match (terminate, interrupt) {
+        (Ok(mut terminate), Ok(mut interrupt)) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        // Then each of them ends the process, as it did before.
+        _ => std::future::pending().await,
+    }
 }

@@ -3,7 +3,8 @@
 //! accepted elsewhere (`server/listener.rs`).
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io,
     os::{
         fd::{AsRawFd as _, OwnedFd, RawFd},
         unix::{
@@ -12,14 +13,19 @@ use std::{
         },
     },
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::{
     errno::Errno,
-    fcntl::{AtFlags, OFlag, open},
+    fcntl::{AtFlags, Flock, FlockArg, OFlag, open},
     sys::{
-        socket::{AddressFamily, SockFlag, SockType, UnixAddr, connect, socket},
-        stat::{Mode, SFlag, fstat, umask},
+        socket::{
+            AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind as bind_address, connect,
+            listen, socket,
+        },
+        stat::{Mode, SFlag, fchmod, fstat},
     },
     unistd::{Gid, fchownat, geteuid},
 };
@@ -28,6 +34,9 @@ use crate::{
     config::Config,
     process::{descriptors, inode::Inode},
 };
+
+/// How long to wait for another one that makes its socket in the same folder.
+const TURN: Duration = Duration::from_secs(1);
 
 /// The listening socket. The file is removed by whoever made it, at its end.
 #[derive(Debug)]
@@ -120,6 +129,7 @@ fn bind(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<UnixListener> {
     let context = |error: io::Error| {
         io::Error::new(error.kind(), format!("cannot listen on {}: {error}", path.display()))
     };
+    let _turn = turn(path);
     match fs::symlink_metadata(path) {
         Ok(file) if !file.file_type().is_socket() => {
             let taken = io::Error::other(
@@ -133,19 +143,40 @@ fn bind(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<UnixListener> {
         }
         Err(_) => {}
     }
-    // The file has its mode from its first moment, and is never looked up again for
-    // that: whoever owns the folder could have put another one there. With a group,
-    // nobody but this user may connect before it has it.
+    // With a group, nobody but this user may connect before it has it.
     let first = if gid.is_some() { mode & 0o700 } else { mode };
-    let before = umask(Mode::from_bits_truncate(0o777 & !first));
-    let listener = UnixListener::bind(path);
-    umask(before);
-    let listener = listener.map_err(context)?;
-    if let Some(gid) = gid {
-        give_to_group(path, gid, mode).map_err(context)?;
-    }
+    let listener = made(path, first).map_err(context)?;
+    finish(path, gid, mode).map_err(context)?;
     listener.set_nonblocking(true).map_err(context)?;
     Ok(listener)
+}
+
+/// Waits until nobody else makes a socket in the same folder: one that found a stale
+/// file must not remove what another has put in its place by then. Others can lock
+/// the folder for no reason, so they are not waited for in vain.
+fn turn(path: &Path) -> Option<Flock<File>> {
+    let until = Instant::now() + TURN;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut folder = File::open(folder.unwrap_or(Path::new("."))).ok()?;
+    loop {
+        match Flock::lock(folder, FlockArg::LockExclusiveNonblock) {
+            Ok(turn) => return Some(turn),
+            Err((file, Errno::EWOULDBLOCK)) if Instant::now() < until => folder = file,
+            Err(_) => return None,
+        }
+        thread::sleep(TURN / 100);
+    }
+}
+
+/// A listening socket whose file has this mode from its first moment, or less: the
+/// mask of the process, which is not touched, may take from it.
+fn made(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    let socket = socket(AddressFamily::Unix, SockType::Stream, SockFlag::SOCK_CLOEXEC, None)?;
+    // The kernel makes the file with the mode that the socket has.
+    fchmod(&socket, Mode::from_bits_truncate(mode))?;
+    bind_address(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    listen(&socket, Backlog::MAXALLOWABLE)?;
+    Ok(socket.into())
 }
 
 /// Checks that nobody listens on a socket any more: the kernel refuses to connect.
@@ -168,10 +199,11 @@ fn check_stale(path: &Path) -> io::Result<()> {
     ))
 }
 
-/// Puts the file that was just made into a group. Nothing is followed: what stands
-/// there instead by now must be a socket of this user.
-fn give_to_group(path: &Path, gid: u32, mode: u32) -> io::Result<()> {
-    let named = |error| io::Error::other(format!("socket_group: {error}"));
+/// Gives the file that was just made its group, if it is to have one, and its whole
+/// mode. Nothing is followed: what stands there instead by now must be a socket of
+/// this user.
+fn finish(path: &Path, gid: Option<u32>, mode: u32) -> io::Result<()> {
+    let named = |error| io::Error::other(format!("its mode or group: {error}"));
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let file = open(path, flags, Mode::empty()).map_err(|error| named(error.into()))?;
     let found = fstat(&file)?;
@@ -180,12 +212,14 @@ fn give_to_group(path: &Path, gid: u32, mode: u32) -> io::Result<()> {
     {
         return Err(named(io::Error::other("the socket was replaced by something else")));
     }
-    let group = Some(Gid::from_raw(gid));
-    fchownat(&file, "", None, group, AtFlags::AT_EMPTY_PATH).map_err(|error| {
-        named(io::Error::other(format!(
-            "the socket cannot be given to group {gid}: {error}; dirtyd has to be root or in that group"
-        )))
-    })?;
+    if let Some(gid) = gid {
+        let group = Some(Gid::from_raw(gid));
+        fchownat(&file, "", None, group, AtFlags::AT_EMPTY_PATH).map_err(|error| {
+            io::Error::other(format!(
+                "socket_group: the socket cannot be given to group {gid}: {error}; dirtyd has to be root or in that group"
+            ))
+        })?;
+    }
     // By its descriptor, since no call changes the mode of what O_PATH has opened.
     let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
     fs::set_permissions(itself, fs::Permissions::from_mode(mode)).map_err(named)
@@ -194,8 +228,6 @@ fn give_to_group(path: &Path, gid: u32, mode: u32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::net::{UnixDatagram, UnixStream};
-
-    use nix::sys::socket::{Backlog, bind as bind_address, listen};
 
     use super::*;
 
@@ -218,6 +250,23 @@ mod tests {
         fs::remove_file(&path).expect("removed");
         let _datagram = UnixDatagram::bind(&path).expect("bound");
         assert!(refused(&path).contains("another kind"));
+    }
+
+    #[test]
+    fn of_many_that_find_a_stale_socket_one_has_it_and_keeps_it() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("s");
+        for _ in 0..50 {
+            drop(UnixListener::bind(&path).expect("bound"));
+            let bound: Vec<_> = thread::scope(|scope| {
+                let all = [(); 4].map(|()| scope.spawn(|| bind(&path, 0o600, None)));
+                all.into_iter().filter_map(|one| one.join().expect("no panic").ok()).collect()
+            });
+            assert_eq!(bound.len(), 1);
+            UnixStream::connect(&path).expect("it is the one that listens");
+            drop(bound);
+            fs::remove_file(&path).expect("removed");
+        }
     }
 
     #[test]
@@ -245,7 +294,7 @@ mod tests {
             [std::os::unix::fs::symlink, fs::hard_link::<&Path, &Path>] as [fn(_, _) -> _; 2]
         {
             swap(precious.as_path(), path.as_path()).expect("planted");
-            assert!(give_to_group(&path, gid, 0o666).is_err());
+            assert!(finish(&path, Some(gid), 0o666).is_err());
             assert_ne!(fs::metadata(&precious).expect("it").permissions().mode() & 0o777, 0o666);
             fs::remove_file(&path).expect("removed");
         }

@@ -6,7 +6,12 @@ use std::{
     process::{Child, Command},
 };
 
-use dirtyd_client::{Client, args};
+use dirtyd::{
+    config::{Config, Raw},
+    embed,
+    hooks::Hooks,
+};
+use dirtyd_client::{Client, Error, args};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -116,7 +121,7 @@ async fn term_finishes_what_runs() {
     let held = program.dir.path().join("let_go.started");
     eventually(LIMIT, "it runs", async || held.exists().then_some(())).await;
     signal(program.pid(), Signal::SIGTERM);
-    let drains = async || program.log().contains("SIGTERM: draining").then_some(());
+    let drains = async || program.log().contains("draining for up to").then_some(());
     eventually(LIMIT, "it drains", drains).await;
     assert!(!running.is_finished(), "it has its time");
     fs::write(program.dir.path().join("let_go"), "").expect("file");
@@ -133,3 +138,48 @@ async fn what_cannot_be_used_is_an_error_of_serve() {
         assert!(program.told().is_empty(), "no hook has run");
     }
 }
+
+/// A host that calls it twice, has a log of its own, and keeps its signals and its
+/// file mode mask.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_process_stays_the_hosts() {
+    let dir = TempDir::with_prefix("dirtyd-").expect("directory");
+    let socket = dir.path().join("d.sock");
+    let text = format!("socket = {socket:?}\nworkers = 0\n[[app]]\npath = \"lab:Lab\"\n");
+    let file = dir.path().join("dirtyd.toml");
+    fs::write(&file, text).expect("file");
+    let before = mask_and_signals();
+    for _ in 0..2 {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let file = file.clone();
+        let served = tokio::task::spawn_blocking(move || {
+            let load = move || Config::from_raw(Raw::from_file(&file)?);
+            embed::serve(load, Nothing, async { drop(stopped.await) })
+        });
+        let client = Client::connect(&socket);
+        let answers = async || match client.execute("no:App", "any", args![]).await {
+            Err(Error::Connection { .. }) => None,
+            _ => Some(()),
+        };
+        eventually(LIMIT, "it answers", answers).await;
+        assert_eq!(mask_and_signals(), before);
+        // Another instance has taken the place of its socket by then.
+        fs::remove_file(&socket).expect("removed");
+        let _other = std::os::unix::net::UnixListener::bind(&socket).expect("bound");
+        stop.send(()).expect("it runs");
+        served.await.expect("no panic").expect("it ends in order");
+        assert!(socket.exists(), "the other's socket stays");
+        fs::remove_file(&socket).expect("removed");
+    }
+}
+
+/// The file mode mask of this process, and the signals that it handles.
+fn mask_and_signals() -> Vec<String> {
+    let status = fs::read_to_string("/proc/self/status").expect("status");
+    let wanted = |line: &&str| line.starts_with("Umask:") || line.starts_with("SigCgt:");
+    status.lines().filter(wanted).map(str::to_owned).collect()
+}
+
+struct Nothing;
+
+impl Hooks for Nothing {}

@@ -12,7 +12,10 @@ use dirtyd::{
 
 fn main() -> io::Result<()> {
     let file = env::args_os().nth(1).map_or_else(|| "dirtyd.toml".into(), PathBuf::from);
-    embed::serve(move || Config::from_raw(Raw::from_file(&file)?), Teller { workers: 0 })?;
+    // The log is this program's, and so are the signals.
+    tracing_subscriber::fmt().with_writer(io::stderr).init();
+    let load = move || Config::from_raw(Raw::from_file(&file)?);
+    embed::serve(load, Teller { workers: 0 }, embed::terminated())?;
     println!("served");
     Ok(())
 }

@@ -120,9 +120,10 @@ impl Serve {
         DirtyArbiter {
             listener,
             reload: ReloadConfig::new(move || flags.load()),
-            log,
+            log: Some(log),
             hooks,
             upstream,
+            stop: None,
             owns_process: true,
             config,
         }

@@ -54,6 +54,7 @@ impl Upgrade {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let names = self.names()?;
         act_as_owner(&names)?;
+        main_arbiter(&names)?;
         let _turn = turn(&names)?;
         let old = main_arbiter(&names)?;
         match fs::remove_file(names.upgrade()) {
@@ -103,13 +104,12 @@ fn act_as_owner(names: &Names) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Waits until no other `dirtyd upgrade` runs in this folder: each has the outcome of
-/// its own. The turn ends with what is returned.
+/// Waits until no other `dirtyd upgrade` of this instance runs: each has the outcome
+/// of its own. The turn ends with what is returned.
 fn turn(names: &Names) -> anyhow::Result<Flock<File>> {
-    let path = names.main();
-    let dir = path.parent().unwrap_or(Path::new("/"));
-    let named = || format!("cannot lock {}", dir.display());
-    let file = File::open(dir).with_context(named)?;
+    let id = names.id();
+    let named = || format!("cannot lock {}", id.display());
+    let file = File::open(&id).with_context(named)?;
     let file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(turn) => return Ok(turn),
         Err((file, Errno::EWOULDBLOCK)) => file,

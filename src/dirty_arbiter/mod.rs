@@ -21,6 +21,7 @@ use tokio::{
     task::JoinHandle,
 };
 
+pub use signals::Stop;
 pub use upstream::Upstream;
 
 use crate::{
@@ -32,7 +33,7 @@ use crate::{
     pool::{self, PoolHandle, ReloadError, ScaleTo},
     server::{Edge, ReloadConfig},
 };
-use signals::{Asked, Signals};
+use signals::{Asked, Asks};
 
 /// What a dirty arbiter needs.
 pub struct DirtyArbiter {
@@ -42,12 +43,15 @@ pub struct DirtyArbiter {
     pub listener: UnixListener,
     /// Reads the configuration again.
     pub reload: ReloadConfig,
-    /// The log.
-    pub log: Log,
+    /// The log, where this process has it.
+    pub log: Option<Log>,
     /// What to run at points of the life cycle.
     pub hooks: Option<Box<dyn Hooks>>,
     /// Whom it reports to.
     pub upstream: Upstream,
+    /// When to end, if not by a signal: then all signals are left to the program
+    /// around it.
+    pub stop: Option<Stop>,
     /// Whether the process is its own, with its limits, its allocator and the
     /// processes that lost their parents. Not inside another program.
     pub owns_process: bool,
@@ -77,7 +81,10 @@ impl DirtyArbiter {
     }
 
     async fn serve(self, adoption: Option<orphans::Shared>) -> io::Result<()> {
-        let mut signals = Signals::new()?;
+        let mut asks = match self.stop {
+            Some(stop) => Asks::Host(Some(stop)),
+            None => Asks::by_signals()?,
+        };
         if self.owns_process {
             tokio::spawn(resources::give_back());
         }
@@ -106,7 +113,7 @@ impl DirtyArbiter {
         announce(&self.config);
         let why = loop {
             let asked = tokio::select! {
-                asked = signals.next() => asked,
+                asked = asks.next() => asked,
                 Ok(()) = &mut lost => break "the main arbiter is gone",
                 ended = &mut pool_task => {
                     // The pool only ends by itself when it panicked.
@@ -117,7 +124,7 @@ impl DirtyArbiter {
                 Asked::Drain(signal) => break signal,
                 Asked::Quit => return Ok(()),
                 Asked::Reload => reloads.notify_one(),
-                Asked::ReopenLog => self.log.reopen(),
+                Asked::ReopenLog => self.log.iter().for_each(Log::reopen),
                 Asked::Scale(by) => scale(&pool, by),
             }
         };
@@ -130,7 +137,7 @@ impl DirtyArbiter {
         tokio::select! {
             () = drained(edge_task, &pool, pool_task, &hooks) =>
                 tracing::info!("drained; the arbiter ends"),
-            () = told_again(&mut signals, alone) =>
+            () = told_again(&mut asks, alone) =>
                 tracing::info!("told again: the arbiter ends at once"),
             () = tokio::time::sleep_until(limit.into()) =>
                 tracing::warn!("graceful_timeout passed; the arbiter ends"),
@@ -164,9 +171,9 @@ async fn drained(
 
 /// Resolves when somebody wants the end of a drain: by QUIT, or by INT, at a terminal,
 /// where this process is `alone`. A second TERM may be that of another operator.
-async fn told_again(signals: &mut Signals, alone: bool) {
+async fn told_again(asks: &mut Asks, alone: bool) {
     loop {
-        match signals.next().await {
+        match asks.next().await {
             Asked::Quit => return,
             Asked::Drain("SIGINT") if alone => return,
             _ => {}

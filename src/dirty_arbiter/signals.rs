@@ -1,6 +1,6 @@
 //! The signals of the design's table, as what they ask for.
 
-use std::io;
+use std::{future::Future, io, pin::Pin};
 
 use nix::sys::signal::Signal as Number;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -20,6 +20,42 @@ pub enum Asked {
     Scale(i32),
 }
 
+/// What this process is asked for: by signals, where they are its own.
+pub enum Asks {
+    /// By signals.
+    Signals(Box<Signals>),
+    /// By the program around it, which has the signals: to drain, once.
+    Host(Option<Stop>),
+}
+
+/// Resolves when the program around the arbiter wants its end.
+pub type Stop = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+impl Asks {
+    /// Asks by signals, which this takes over.
+    ///
+    /// # Errors
+    /// As [`Signals::new`].
+    pub fn by_signals() -> io::Result<Self> {
+        Signals::new().map(|signals| Self::Signals(Box::new(signals)))
+    }
+
+    /// What is asked for next.
+    pub async fn next(&mut self) -> Asked {
+        match self {
+            Self::Signals(signals) => return signals.next().await,
+            Self::Host(stop) => {
+                if let Some(asked) = stop {
+                    asked.await;
+                    *stop = None;
+                    return Asked::Drain("the program around it ends");
+                }
+            }
+        }
+        std::future::pending().await
+    }
+}
+
 /// The signals of this process.
 pub struct Signals {
     terminate: Signal,
@@ -36,7 +72,7 @@ impl Signals {
     ///
     /// # Errors
     /// The reactor cannot watch them.
-    pub fn new() -> io::Result<Self> {
+    fn new() -> io::Result<Self> {
         let raw = |number: Number| SignalKind::from_raw(number as i32);
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -49,8 +85,7 @@ impl Signals {
         })
     }
 
-    /// What is asked for next.
-    pub async fn next(&mut self) -> Asked {
+    async fn next(&mut self) -> Asked {
         tokio::select! {
             _ = self.quit.recv() => Asked::Quit,
             _ = self.terminate.recv() => Asked::Drain("SIGTERM"),

@@ -46,7 +46,7 @@ impl Names {
     }
 
     /// The id of the instance, of all who ever have its name.
-    fn id(&self) -> PathBuf {
+    pub fn id(&self) -> PathBuf {
         self.dir.join(format!("{}.id", self.name))
     }
 

@@ -11,7 +11,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["pool"],
     &["worker"],
     &["call", "listening_socket", "logging", "patience"],
-    &["clock", "config", "lifeline", "printable", "process", "proto"],
+    &["clock", "config", "lifeline", "printable", "process", "proto", "working_dir"],
 ];
 
 /// What rooms of the daemon may use beside themselves, where that is less than
@@ -22,6 +22,7 @@ pub const LEAVES: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("lifeline", &[]),
     ("printable", &[]),
+    ("working_dir", &[]),
     ("process", &[]),
     ("proto", &[]),
     // Of processes it knows only how one ended.

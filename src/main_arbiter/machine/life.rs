@@ -96,6 +96,13 @@ impl Life {
         true
     }
 
+    /// It was to end, with the process above it, which now stays.
+    pub(super) fn matters_again(&mut self) {
+        if let Stage::Up { liveness, .. } = &mut self.stage {
+            liveness.matters_again();
+        }
+    }
+
     /// Its apps are served, or not. Returns true if it has just booted.
     pub(super) fn serves(&mut self, what: Health) -> bool {
         let Stage::Up { health, .. } = &mut self.stage else { return false };

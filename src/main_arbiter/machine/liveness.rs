@@ -39,6 +39,12 @@ impl Liveness {
         self.asked = false;
     }
 
+    /// That it is silent was overlooked, because it was to end anyway; it is not any
+    /// more.
+    pub(super) fn matters_again(&mut self) {
+        self.given_up = false;
+    }
+
     /// A beat has come, `every` after the last one if this process ran all the
     /// time.
     pub(super) fn beat(&mut self, every: Duration) -> Beat {

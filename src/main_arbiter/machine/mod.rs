@@ -180,6 +180,7 @@ impl Machine {
         let mut actions = self.upgrade.on_exit(exit, now);
         if exit != Exit::Code(0) && self.stopping.as_ref().is_some_and(Stopping::gives_way) {
             self.stopping = None;
+            self.life.matters_again();
             actions
                 .extend([Action::Log(Remark::Returning(exit)), Action::Notify(Notice::Restarting)]);
         }
