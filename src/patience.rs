@@ -21,6 +21,9 @@ const NOTICING: Duration = Duration::from_secs(3);
 /// How long open connections may take to end once no call is owed anything.
 pub const CONNECTIONS_CLOSE: Duration = Duration::from_secs(1);
 
+/// How long a drain waits for readers who take nothing, once no call runs.
+pub const READERS_STALL: Duration = Duration::from_secs(5);
+
 /// How long workers may take to close after the last call, if
 /// `graceful_timeout` leaves less: they have state to save.
 pub const WORKERS_CLOSE: Duration = Duration::from_secs(1);

@@ -100,3 +100,28 @@ async fn results_that_nobody_reads_are_held_up_to_a_limit() {
     drop(unread);
     daemon.until("they are given back", |status| held(status) == 0).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_that_nobody_reads_is_not_held_for_ever() {
+    let daemon = Daemon::start(&format!("response_timeout = \"300ms\"\n{CONFIG}")).await;
+    let blob = Full::new(message("blob", Value::from(PART as i64)));
+    let unread = send(&daemon, blob).await.await.expect("no panic");
+    daemon.logged("it took nothing of a result").await;
+    daemon.until("its bytes are given back", |status| held(status) == 0).await;
+    unread.into_body().collect().await.expect_err("its connection is closed");
+}
+
+/// Neither readers who do not read nor requests that never arrive hold up an end.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_waits_neither_for_readers_who_take_nothing_nor_for_half_a_request() {
+    let mut daemon = Daemon::start(&format!("graceful_timeout = \"1h\"\n{CONFIG}")).await;
+    let blob = Full::new(message("blob", Value::from(PART as i64)));
+    let _unread = send(&daemon, blob).await.await.expect("no panic");
+    let part = message("echo", Value::from("x".repeat(1 << 19))).slice(..1 << 19);
+    let first = futures_util::stream::iter([Ok::<_, std::io::Error>(http_body::Frame::data(part))]);
+    let half = futures_util::StreamExt::chain(first, futures_util::stream::pending());
+    let _half = send(&daemon, StreamBody::new(half).boxed_unsync()).await;
+    daemon.until("both are held", |status| held(status) >= PART + (1 << 19)).await;
+    daemon.signal(nix::sys::signal::Signal::SIGTERM);
+    assert!(daemon.ended().await.success());
+}

@@ -17,6 +17,7 @@ use super::{
     lifetime::Served,
     outstanding::OutstandingAnswer,
     status,
+    unread::LargeBody,
     until_drain::UntilDrain,
 };
 
@@ -26,6 +27,8 @@ pin_project! {
     pub enum Answer {
         /// Of Execute.
         Unary { #[pin] body: UnaryBody, outstanding: OutstandingAnswer, served: Served },
+        /// Of Execute, if it is large.
+        Large { #[pin] body: LargeBody, outstanding: OutstandingAnswer },
         /// Of ExecuteStream.
         Streaming {
             #[pin] body: StreamingBody<EncodedChunks>,
@@ -63,6 +66,9 @@ impl Body for Answer {
             Projected::Unary { body, outstanding, .. } => {
                 body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
             }
+            Projected::Large { body, outstanding, .. } => {
+                body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
+            }
             Projected::Streaming { body, outstanding, .. } => {
                 body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
             }
@@ -74,6 +80,7 @@ impl Body for Answer {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Unary { body, .. } => body.is_end_stream(),
+            Self::Large { body, .. } => body.is_end_stream(),
             Self::Streaming { body, .. } => body.is_end_stream(),
             Self::Other { body, .. } => body.is_end_stream(),
             Self::Error { body } => body.is_end_stream(),

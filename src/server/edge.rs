@@ -16,9 +16,13 @@ use super::{
     listener::{Listener, UnixSocket},
     reload::ReloadConfig,
     router::Router,
-    services,
+    services, unread,
 };
-use crate::{config::Config, patience::CONNECTIONS_CLOSE, pool::PoolHandle};
+use crate::{
+    config::Config,
+    patience::{CONNECTIONS_CLOSE, READERS_STALL},
+    pool::PoolHandle,
+};
 
 /// How long to wait after accept failed for want of descriptors or memory.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -67,6 +71,10 @@ impl<L: Listener> Edge<L> {
         let others = services::beside_the_arbiter(admin, health_service)?;
         let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits, held);
         let router = Arc::new(Router::new(arbiter, others, drains));
+        let response_timeout = config.limits.response_timeout;
+        if !response_timeout.is_zero() {
+            tokio::spawn(unread::watch(Arc::downgrade(router.unread()), response_timeout));
+        }
         let shared = Arc::new(Shared {
             admission,
             router,
@@ -122,6 +130,7 @@ impl<L: Listener> Edge<L> {
         tokio::select! {
             () = connections.closed() => {}
             () = self.shared.router.outstanding().none_for(CONNECTIONS_CLOSE) => {}
+            () = self.shared.router.nobody_reads_for(READERS_STALL) => {}
         }
     }
 }

@@ -20,6 +20,7 @@ use super::{
     grpc::{self, StreamingBody, UnaryBody},
     guarded::SMALL,
     held::Held,
+    outstanding::{Outstanding, OutstandingAnswer},
     status::{self, CallFacts},
 };
 use crate::{
@@ -52,7 +53,12 @@ impl ArbiterService {
         Self { pool, window, max_message_size, request_timeout, held }
     }
 
-    /// Execute. Dropping the future cancels the call.
+    /// The number of calls that the pool has.
+    pub async fn calls(&self) -> usize {
+        self.pool.status().await.map_or(0, |snapshot| snapshot.calls)
+    }
+
+    /// Execute. Dropping the future cancels the call. Its answer is one of `answers`.
     ///
     /// # Errors
     /// Why the call has no result.
@@ -60,8 +66,10 @@ impl ArbiterService {
         &self,
         request: Request<Incoming>,
         caller: &Caller,
-    ) -> Result<UnaryBody, Status> {
+        answers: &Outstanding,
+    ) -> Result<(UnaryBody, OutstandingAnswer), Status> {
         let (call, mut facts) = self.read(request, caller).await?;
+        let outstanding = answers.begin();
         let (reply, answer) = reply_channel();
         let ticket = self.pool.submit(call, reply).await;
         facts.call = Some(ticket.call());
@@ -69,14 +77,15 @@ impl ArbiterService {
         ticket.done();
         match outcome {
             Ok(payload) => match self.held.hold(caller.peer.principal(), payload) {
-                Ok(payload) => Ok(UnaryBody::new(payload)),
+                Ok(payload) => Ok((UnaryBody::new(payload), outstanding)),
                 Err(no_room) => Err(status::no_room_for_result(no_room, &facts)),
             },
             Err((error, worker)) => Err(status::of_call(error, worker, &facts)),
         }
     }
 
-    /// ExecuteStream. Dropping the body cancels the call.
+    /// ExecuteStream. Dropping the body cancels the call. Its answer is one of
+    /// `answers`.
     ///
     /// # Errors
     /// The request is malformed. The end of the stream tells what became of the
@@ -85,14 +94,16 @@ impl ArbiterService {
         &self,
         request: Request<Incoming>,
         caller: &Caller,
-    ) -> Result<StreamingBody<EncodedChunks>, Status> {
+        answers: &Outstanding,
+    ) -> Result<(StreamingBody<EncodedChunks>, OutstandingAnswer), Status> {
         let (call, mut facts) = self.read(request, caller).await?;
+        let outstanding = answers.begin();
         let (reply, chunks) = stream_channel(self.window.chunks);
         let ticket = self.pool.submit(call, reply).await;
         facts.call = Some(ticket.call());
         let held = (self.held.clone(), caller.peer.principal());
         let chunks = chunks::encoded(chunks, ticket, self.window, held, facts);
-        Ok(StreamingBody::new(chunks).begun().await)
+        Ok((StreamingBody::new(chunks).begun().await, outstanding))
     }
 
     async fn read(

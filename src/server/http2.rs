@@ -51,7 +51,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let io = TokioIo::new(AuthorityRepair::new(stream, opening));
-    let activity = Activity::default();
+    let (activity, peer) = (Activity::default(), caller.peer.clone());
     let over = is_over(closing, activity.clone(), limits.max_connection_idle);
     let service = service_fn(move |request| {
         let served = activity.begin();
@@ -64,8 +64,17 @@ where
         ended = connection.as_mut() => return ended,
         asked = Box::pin(over) => asked,
     };
-    connection.as_mut().graceful_shutdown();
+    if asked != Asked::NotRead {
+        connection.as_mut().graceful_shutdown();
+    }
     match asked {
+        // Whoever does not read would not see that it is asked to end.
+        Asked::NotRead => {
+            tracing::info!(
+                "a connection of {peer} is closed: it took nothing of a result within response_timeout"
+            );
+            Ok(())
+        }
         // The edge knows how long it waits.
         Asked::Closing => connection.await,
         // A client that does not even see that it should end is left alone.

@@ -9,19 +9,33 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::{Notify, watch},
+    time::sleep,
+};
 
 /// How often a connection is looked at within the time that it may rest.
 const LOOKS: u32 = 8;
 
 /// What is done on a connection. Clones share it.
 #[derive(Debug, Clone, Default)]
-pub struct Activity(Arc<AtomicU32>);
+pub struct Activity(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
+    requests: AtomicU32,
+    not_read: Notify,
+}
 
 /// A request that is served; its answer holds it until it has left.
 #[derive(Debug)]
-pub struct Served {
-    _activity: Arc<AtomicU32>,
+pub struct Served(Arc<Counts>);
+
+impl Served {
+    /// Nobody reads its answer.
+    pub fn is_not_read(&self) {
+        self.0.not_read.notify_one();
+    }
 }
 
 impl Activity {
@@ -29,19 +43,25 @@ impl Activity {
     pub fn begin(&self) -> Served {
         // All of a connection is done by one thread at a time, and a count that is
         // off by one only moves the next look.
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
-        Served { _activity: Arc::clone(&self.0) }
+        let requests = &self.0.requests;
+        requests.store(requests.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        Served(Arc::clone(&self.0))
+    }
+
+    /// Resolves when nobody reads an answer.
+    pub async fn not_read(&self) {
+        self.0.not_read.notified().await;
     }
 
     /// The number of requests so far, and whether one is served now.
     fn look(&self) -> (u32, bool) {
         let served = Arc::strong_count(&self.0) > AT_REST;
-        (self.0.load(Ordering::Relaxed), served)
+        (self.0.requests.load(Ordering::Relaxed), served)
     }
 }
 
-/// The clones of an [`Activity`] at rest: of the service, and of who watches it.
-const AT_REST: usize = 2;
+/// The clones of an [`Activity`] at rest: of the service, and two of who watches it.
+const AT_REST: usize = 3;
 
 /// Why a connection is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +70,8 @@ pub enum Asked {
     Closing,
     /// Nobody used it.
     Idle,
+    /// Nobody reads an answer.
+    NotRead,
 }
 
 /// Resolves when a connection should end. `idle` is how long it may rest; zero for
@@ -62,7 +84,8 @@ pub async fn is_over(
     tokio::select! { biased;
         // The sender ends with the edge.
         _ = closing.wait_for(|closing| *closing) => Asked::Closing,
-        () = rests_for(activity, idle), if !idle.is_zero() => Asked::Idle,
+        () = activity.not_read() => Asked::NotRead,
+        () = rests_for(activity.clone(), idle), if !idle.is_zero() => Asked::Idle,
     }
 }
 

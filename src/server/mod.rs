@@ -36,6 +36,7 @@ mod router;
 mod seldom;
 mod services;
 mod status;
+mod unread;
 mod until_drain;
 
 pub use edge::Edge;

@@ -15,7 +15,8 @@ const LOOKS: u32 = 20;
 #[derive(Debug, Default)]
 pub struct Outstanding(Arc<()>);
 
-/// One outstanding answer. Every call holds one until its answer has left.
+/// One outstanding answer. Every call holds one from the arrival of its request until
+/// its answer has left.
 #[derive(Debug)]
 pub struct OutstandingAnswer(Arc<()>);
 
@@ -25,12 +26,17 @@ impl Outstanding {
         OutstandingAnswer(Arc::clone(&self.0))
     }
 
+    /// How many are outstanding.
+    pub fn count(&self) -> usize {
+        Arc::strong_count(&self.0) - 1
+    }
+
     /// Resolves when no answer has been outstanding for a while.
     pub async fn none_for(&self, time: Duration) {
         let mut quiet_looks = 0;
         while quiet_looks < LOOKS {
             tokio::time::sleep(time / LOOKS).await;
-            let none = Arc::strong_count(&self.0) == 1;
+            let none = self.count() == 0;
             quiet_looks = if none { quiet_looks + 1 } else { 0 };
         }
     }

@@ -1,7 +1,7 @@
 //! Which service answers a request. The arbiter's own two methods are matched
 //! first and by hand, because every call passes here.
 
-use std::{convert::Infallible, sync::Arc};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use hyper::body::Incoming;
@@ -17,14 +17,19 @@ use super::{
     lifetime::Served,
     outstanding::Outstanding,
     status,
+    unread::Unread,
     until_drain::UntilDrain,
 };
+
+/// How often [`Router::nobody_reads_for`] looks.
+const LOOKS: u32 = 10;
 
 /// All services of the edge.
 pub struct Router {
     arbiter: ArbiterService,
     others: Routes,
     outstanding: Outstanding,
+    unread: Arc<Unread>,
     draining: watch::Receiver<bool>,
 }
 
@@ -32,13 +37,32 @@ impl Router {
     /// A router to the arbiter and to the `others`: admin, health, reflection.
     /// Once `draining` is true, answers of the others that have no end are ended.
     pub fn new(arbiter: ArbiterService, others: Routes, draining: watch::Receiver<bool>) -> Self {
-        Self { arbiter, others, outstanding: Outstanding::default(), draining }
+        let (outstanding, unread) = (Outstanding::default(), Arc::default());
+        Self { arbiter, others, outstanding, unread, draining }
     }
 
     /// The answers of the arbiter that have not left. Answers of the others do
     /// not count, because a drain ends them.
     pub fn outstanding(&self) -> &Outstanding {
         &self.outstanding
+    }
+
+    /// The large results that wait for their readers.
+    pub fn unread(&self) -> &Arc<Unread> {
+        &self.unread
+    }
+
+    /// Resolves when no call runs and no reader takes anything, of whatever is
+    /// outstanding, for a while.
+    pub async fn nobody_reads_for(&self, time: Duration) {
+        let state = || (self.outstanding.count(), self.unread.pieces());
+        let (mut before, mut quiet_looks) = (state(), 0);
+        while quiet_looks < LOOKS {
+            tokio::time::sleep(time / LOOKS).await;
+            let (now, calls) = (state(), self.arbiter.calls().await);
+            quiet_looks = if now == before && calls == 0 { quiet_looks + 1 } else { 0 };
+            before = now;
+        }
     }
 
     /// Answers a request of a caller.
@@ -56,14 +80,16 @@ impl Router {
         }
         let answered = match request.uri().path() {
             "/dirty.v1.Arbiter/Execute" => {
-                let outstanding = self.outstanding.begin();
-                let body = self.arbiter.execute(request, &caller).await;
-                body.map(|body| Answer::Unary { body, outstanding, served })
+                let answered = self.arbiter.execute(request, &caller, &self.outstanding).await;
+                answered.map(|(body, outstanding)| match body.is_large() {
+                    true => Answer::Large { body: self.unread.watched(body, served), outstanding },
+                    false => Answer::Unary { body, outstanding, served },
+                })
             }
             "/dirty.v1.Arbiter/ExecuteStream" => {
-                let outstanding = self.outstanding.begin();
-                let body = self.arbiter.execute_stream(request, &caller).await;
-                body.map(|body| Answer::Streaming { body, outstanding, served })
+                let answered =
+                    self.arbiter.execute_stream(request, &caller, &self.outstanding).await;
+                answered.map(|(body, outstanding)| Answer::Streaming { body, outstanding, served })
             }
             path => {
                 if let Err(denied) = caller.may_use(path) {

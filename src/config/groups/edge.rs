@@ -25,6 +25,9 @@ pub struct Limits {
     pub max_connection_idle: Duration,
     /// How long a request may take to arrive whole; zero for no limit.
     pub request_timeout: Duration,
+    /// How long a large result may wait for its reader to take some of it; zero for no
+    /// limit.
+    pub response_timeout: Duration,
 }
 
 keys! {
@@ -48,6 +51,8 @@ keys! {
         max_connection_idle: Seconds = Seconds::of(15 * 60), upgrade();
         /// how long a request may take from its head to its last byte; `0` for no limit
         request_timeout: Seconds = Seconds::of(60), upgrade();
+        /// how long a large result waits for its reader to take some of it; `0` for no limit
+        response_timeout: Seconds = Seconds::of(60), upgrade();
     }
 }
 
@@ -64,6 +69,7 @@ impl Edge {
             max_held_bytes,
             max_connection_idle: self.max_connection_idle().0,
             request_timeout: self.request_timeout().0,
+            response_timeout: self.response_timeout().0,
         }
     }
 }

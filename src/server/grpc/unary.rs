@@ -15,12 +15,18 @@ use super::{
 };
 
 /// One message, then OK.
+#[derive(Debug)]
 pub struct UnaryBody {
     data: [Option<Bytes>; 2],
     ended: bool,
 }
 
 impl UnaryBody {
+    /// Whether the message is too large to be copied.
+    pub fn is_large(&self) -> bool {
+        self.data[1].is_some()
+    }
+
     /// Answers with an encoded message.
     pub fn new(message: Bytes) -> Self {
         let mut head = BytesMut::with_capacity(HEAD + message.len().min(SMALL));
