@@ -19,6 +19,7 @@ mod duck;
 mod edge;
 mod embed;
 mod errors;
+mod floods;
 mod grpcurl;
 mod held;
 mod hostile_text;

@@ -13,12 +13,13 @@ use std::{io, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use super::{
     access::Caller,
     admission::{Admission, Refusal},
+    calm::Accounts,
     counter::Counted,
     http1::Notice,
     http2,
@@ -42,6 +43,8 @@ pub struct Shared {
     pub admission: Admission,
     /// What answers requests.
     pub router: Arc<Router>,
+    /// What their frames without content cost.
+    pub accounts: Accounts,
     /// The limits of a connection.
     pub limits: Limits,
     /// What others can make happen again and again.
@@ -125,11 +128,14 @@ async fn serve<S>(
     match protocol {
         Protocol::Http2 => {
             let router = Arc::clone(&shared.router);
+            let tally = shared.accounts.tally(peer);
+            sleep(tally.waits()).await;
             let served = http2::serve(
                 stream,
                 bytes,
                 Arc::clone(&caller),
                 router,
+                tally,
                 shared.limits,
                 closing.clone(),
             );

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::{
     admin::AdminService,
     admission::Admission,
+    calm::Accounts,
     connection::{self, Shared, Warnings},
     execute::ArbiterService,
     health,
@@ -78,6 +79,7 @@ impl<L: Listener> Edge<L> {
         let shared = Arc::new(Shared {
             admission,
             router,
+            accounts: Accounts::default(),
             limits: config.limits,
             warnings: Warnings::default(),
         });

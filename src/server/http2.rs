@@ -17,6 +17,7 @@ use super::{
     admission::Refusal,
     answer,
     authority::AuthorityRepair,
+    calm::{Calm, Tally},
     lifetime::{Activity, Asked, is_over},
     router::Router,
     status,
@@ -35,7 +36,8 @@ const FRAME: u32 = 256 * 1024;
 const IDLE_END: Duration = Duration::from_secs(10);
 
 /// Serves a connection that begins with the bytes `opening`, until its client
-/// leaves or it is asked to end: by `closing`, or because nobody uses it.
+/// leaves or it is asked to end: by `closing`, or because nobody uses it or reads. What
+/// carries nothing is counted by `tally`.
 ///
 /// # Errors
 /// The client vanished, or broke the protocol.
@@ -44,13 +46,14 @@ pub async fn serve<S>(
     opening: BytesMut,
     caller: Arc<Caller>,
     router: Arc<Router>,
+    tally: Tally,
     limits: Limits,
     closing: watch::Receiver<bool>,
 ) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(AuthorityRepair::new(stream, opening));
+    let io = TokioIo::new(Calm::new(AuthorityRepair::new(stream, opening), tally));
     let (activity, peer) = (Activity::default(), caller.peer.clone());
     let over = is_over(closing, activity.clone(), limits.max_connection_idle);
     let service = service_fn(move |request| {

@@ -13,6 +13,7 @@ mod admission;
 mod answer;
 mod arrival;
 pub(crate) mod authority;
+mod calm;
 mod chunks;
 mod connection;
 mod counter;

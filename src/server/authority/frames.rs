@@ -14,6 +14,7 @@ pub const MAX_HELD: usize = 4096;
 const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const HEAD_LEN: usize = 9;
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const PUSH_PROMISE: u8 = 5;
 const CONTINUATION: u8 = 9;
@@ -27,8 +28,19 @@ const PRIORITY: u8 = 0x20;
 pub struct Frames {
     step: Step,
     block: Block,
+    walked: Walked,
     /// The stream whose header block is not complete: only its CONTINUATION may follow.
     unfinished: Option<u32>,
+}
+
+/// What was walked. PUSH_PROMISE, GOAWAY and frames of unknown kinds end a connection
+/// or mean nothing; they count as empty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Walked {
+    /// Header blocks that began.
+    pub requests: u32,
+    /// Frames that carry neither headers nor data.
+    pub empty: u32,
 }
 
 #[derive(Debug)]
@@ -52,7 +64,8 @@ struct Payload {
 
 impl Default for Frames {
     fn default() -> Self {
-        Self { step: Step::Preface { seen: 0 }, block: Block::default(), unfinished: None }
+        let step = Step::Preface { seen: 0 };
+        Self { step, block: Block::default(), walked: Walked::default(), unfinished: None }
     }
 }
 
@@ -72,6 +85,11 @@ impl Frames {
         }
         self.block.rebase(settled);
         settled
+    }
+
+    /// What was walked since the last time that this was asked.
+    pub fn walked(&mut self) -> Walked {
+        std::mem::take(&mut self.walked)
     }
 
     /// Leaves an unfinished value as it came.
@@ -128,6 +146,11 @@ impl Frames {
             || expected.is_some_and(|expected| expected != stream)
         {
             return Err(Malformed);
+        }
+        match kind {
+            HEADERS => self.walked.requests += 1,
+            DATA | CONTINUATION if len > 0 => {}
+            _ => self.walked.empty += 1,
         }
         let mut payload = Payload::default();
         match kind {

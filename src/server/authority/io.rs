@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frames::Frames;
+use super::frames::{Frames, Walked};
 
 /// The number of bytes that are read at a time while the end of a value is awaited.
 const READ_ON: usize = 1024;
@@ -36,6 +36,13 @@ impl<IO> AuthorityRepair<IO> {
         let settled = frames.walk(&mut read, 0);
         let held = read.split_off(settled);
         Self { io, frames, ready: read, held }
+    }
+}
+
+impl<IO> AuthorityRepair<IO> {
+    /// What was read since the last time that this was asked.
+    pub fn walked(&mut self) -> Walked {
+        self.frames.walked()
     }
 }
 

@@ -54,6 +54,7 @@ mod io;
 mod tests;
 mod value;
 
+pub use frames::Walked;
 pub use io::AuthorityRepair;
 
 /// The bytes are not HTTP/2 as far as a walker can tell. The reason does not matter: h2 reports it.

@@ -1,0 +1,322 @@
+//! Frames of HTTP/2 that carry nothing: SETTINGS, PING, PRIORITY, WINDOW_UPDATE,
+//! RST_STREAM, empty DATA. A client needs some of them for its calls; a flood of them
+//! costs everybody's time.
+//!
+//! What a connection earns by requests and by what it is sent is free. The rest is
+//! charged to it and to its user, by the second; a connection above its limit, or above
+//! its share while its user is above his, is closed with ENHANCE_YOUR_CALM. Further
+//! connections of that user wait until the second is over.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    io::{self, IoSlice},
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::{
+    authority::{AuthorityRepair, Walked},
+    seldom::Seldom,
+};
+use crate::call::{Peer, Principal};
+
+/// The time over which frames are counted.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// The most that is charged to a connection in an interval.
+const OF_CONNECTION: u32 = 2000;
+/// The most that is charged to a user in an interval, as long as each of the
+/// connections stays within [`SHARE`].
+const OF_USER: u32 = 10_000;
+/// What a connection may be charged with whatever its user's other ones do.
+const SHARE: u32 = 200;
+/// What a connection earns by a request: to reset it, to give it a priority, and to
+/// widen its window.
+const BY_REQUEST: u32 = 4;
+/// What it earns by a write: to widen the windows of the connection and the stream.
+const BY_WRITE: u32 = 4;
+/// The most that it can have earned.
+const MOST_EARNED: u32 = 10_000;
+/// So many are charged at once, and end the turn of a connection.
+const GRAIN: u32 = 64;
+
+/// GOAWAY, of no stream in particular, with ENHANCE_YOUR_CALM (RFC 9113, 6.8 and 7).
+const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0xb];
+
+/// What an interval has cost so far.
+#[derive(Debug)]
+struct Account {
+    begun: Instant,
+    charged: u32,
+}
+
+impl Account {
+    fn new(now: Instant) -> Self {
+        Self { begun: now, charged: 0 }
+    }
+
+    /// Returns what was charged in this interval, with this.
+    fn charge(&mut self, frames: u32, now: Instant) -> u32 {
+        if now.saturating_duration_since(self.begun) >= INTERVAL {
+            *self = Self::new(now);
+        }
+        self.charged = self.charged.saturating_add(frames);
+        self.charged
+    }
+
+    /// How long it still counts against who used it up.
+    fn left(&self, now: Instant, limit: u32) -> Duration {
+        match self.charged > limit {
+            true => INTERVAL.saturating_sub(now.saturating_duration_since(self.begun)),
+            false => Duration::ZERO,
+        }
+    }
+}
+
+/// The accounts of the users that have connections.
+#[derive(Debug)]
+pub struct Accounts {
+    of_users: Mutex<HashMap<Principal, Weak<Mutex<Account>>>>,
+    floods: Seldom,
+}
+
+impl Default for Accounts {
+    fn default() -> Self {
+        let floods = Seldom::new("connections were closed because they flooded");
+        Self { of_users: Mutex::default(), floods }
+    }
+}
+
+impl Accounts {
+    /// A tally for a connection of a peer.
+    pub fn tally(&self, peer: &Peer) -> Tally {
+        let now = Instant::now();
+        let mut users = locked(&self.of_users);
+        users.retain(|_, account| account.strong_count() > 0);
+        let of = users.entry(peer.principal()).or_default();
+        let of_user = of.upgrade().unwrap_or_else(|| Arc::new(Mutex::new(Account::new(now))));
+        *of = Arc::downgrade(&of_user);
+        Tally {
+            peer: peer.clone(),
+            of_user,
+            own: Account::new(now),
+            earned: 0,
+            uncharged: 0,
+            floods: self.floods.clone(),
+        }
+    }
+}
+
+/// The frames of a connection that carry nothing, and what it has earned.
+#[derive(Debug)]
+pub struct Tally {
+    peer: Peer,
+    of_user: Arc<Mutex<Account>>,
+    own: Account,
+    earned: u32,
+    uncharged: u32,
+    floods: Seldom,
+}
+
+/// There are too many.
+#[derive(Debug)]
+struct Flood;
+
+impl Tally {
+    /// How long the connection has to wait because its user floods on others.
+    pub fn waits(&self) -> Duration {
+        locked(&self.of_user).left(Instant::now(), OF_USER)
+    }
+
+    fn earn(&mut self, frames: u32) {
+        self.earned = self.earned.saturating_add(frames).min(MOST_EARNED);
+    }
+
+    /// Counts what was read. Returns whether the turn of the connection is over.
+    fn count(&mut self, walked: Walked, now: impl FnOnce() -> Instant) -> Result<bool, Flood> {
+        if walked.requests > 0 {
+            self.earn(walked.requests.saturating_mul(BY_REQUEST));
+        }
+        if walked.empty == 0 {
+            return Ok(false);
+        }
+        let free = walked.empty.min(self.earned);
+        self.earned -= free;
+        self.uncharged += walked.empty - free;
+        if self.uncharged < GRAIN {
+            return Ok(false);
+        }
+        let (frames, now) = (std::mem::take(&mut self.uncharged), now());
+        let own = self.own.charge(frames, now);
+        let of_user = locked(&self.of_user).charge(frames, now);
+        match own > OF_CONNECTION || own > SHARE && of_user > OF_USER {
+            true => Err(Flood),
+            false => Ok(true),
+        }
+    }
+}
+
+/// A connection whose frames are counted.
+#[derive(Debug)]
+pub struct Calm<IO> {
+    io: AuthorityRepair<IO>,
+    tally: Tally,
+    /// Others have their turn before the next read.
+    yields: bool,
+    /// All that was to be written was: the next byte begins a frame.
+    between_frames: bool,
+}
+
+impl<IO> Calm<IO> {
+    /// Counts the frames of `io`.
+    pub fn new(io: AuthorityRepair<IO>, tally: Tally) -> Self {
+        Self { io, tally, yields: false, between_frames: true }
+    }
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Calm<IO> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let Self { io, tally, yields, between_frames } = &mut *self;
+        if std::mem::take(yields) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        ready!(Pin::new(&mut *io).poll_read(cx, buf))?;
+        match tally.count(io.walked(), Instant::now) {
+            Ok(over) => *yields = over,
+            Err(flood) => {
+                if *between_frames {
+                    // It is told why, if there is room.
+                    let _ = Pin::new(io).poll_write(cx, &GOAWAY);
+                }
+                let peer = &tally.peer;
+                tally.floods.warn(format_args!("a connection of {peer} is closed: {flood}"));
+                return Poll::Ready(Err(io::Error::other(flood.to_string())));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> Calm<IO> {
+    fn written(&mut self, wanted: usize, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(written)) = written {
+            self.tally.earn(BY_WRITE);
+            self.between_frames = *written == wanted;
+        }
+    }
+}
+
+impl<IO: AsyncWrite + Unpin> AsyncWrite for Calm<IO> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.written(buf.len(), &written);
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.written(bufs.iter().map(|buf| buf.len()).sum(), &written);
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+impl fmt::Display for Flood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "it sent more frames that carry nothing (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, RST_STREAM) than its calls need: over {OF_CONNECTION} in {INTERVAL:?}, or over {OF_USER} of all connections of its user"
+        )
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn empty(frames: u32) -> Walked {
+        Walked { requests: 0, empty: frames }
+    }
+
+    fn peer(uid: u32) -> Peer {
+        Peer::Process { uid, gid: uid, pid: None }
+    }
+
+    #[test]
+    fn a_connection_may_send_so_many_frames_in_a_second() {
+        let mut tally = Accounts::default().tally(&peer(1));
+        let now = tally.own.begun;
+        for second in 0..3 {
+            let at = now + second * INTERVAL;
+            for _ in 0..OF_CONNECTION / 100 {
+                tally.count(empty(100), || at).expect("allowed");
+            }
+        }
+        tally.count(empty(100), || now + 2 * INTERVAL).expect_err("too many");
+    }
+
+    #[test]
+    fn what_calls_need_is_free() {
+        let mut tally = Accounts::default().tally(&peer(1));
+        let now = tally.own.begun;
+        for _ in 0..100_000 {
+            tally.count(Walked { requests: 1, empty: 1 }, || now).expect("a request of its own");
+            tally.earn(BY_WRITE);
+            tally.count(empty(3), || now).expect("it was sent something");
+        }
+        tally.earned = 0;
+        assert!(!tally.count(empty(GRAIN - 1), || now).expect("few"));
+        assert!(tally.count(empty(1), || now).expect("some"), "others have their turn");
+    }
+
+    #[test]
+    fn many_connections_of_a_user_share_a_limit_and_hurt_no_quiet_one() {
+        let accounts = Accounts::default();
+        let mut loud: Vec<_> = (0..100).map(|_| accounts.tally(&peer(1))).collect();
+        let now = loud[0].own.begun;
+        let mut closed = 0;
+        for _ in 0..10 {
+            for tally in &mut loud {
+                closed += u32::from(tally.count(empty(GRAIN), || now).is_err());
+            }
+        }
+        assert!(closed > 0, "each is within its own limit, all are not");
+        assert!(accounts.tally(&peer(1)).waits() > Duration::ZERO);
+        assert_eq!(accounts.tally(&peer(2)).waits(), Duration::ZERO);
+        let mut quiet = accounts.tally(&peer(1));
+        quiet.count(empty(GRAIN), || now).expect("it does no harm");
+        accounts.tally(&peer(2)).count(empty(GRAIN), || now).expect("nor does another user");
+    }
+}
