@@ -85,9 +85,6 @@ impl DirtyArbiter {
             Some(stop) => Asks::Host(Some(stop)),
             None => Asks::by_signals()?,
         };
-        if self.owns_process {
-            tokio::spawn(resources::give_back());
-        }
         let alone = matches!(self.upstream, Upstream::Nobody);
         let graceful_timeout = self.config.graceful_timeout;
         if let Upstream::Main { lifeline, .. } = &self.upstream {
@@ -103,6 +100,13 @@ impl DirtyArbiter {
         let read = pending::noted(self.reload, self.config.clone());
         let read = folders::noted(read, &self.config);
         let edge = Edge::new(self.listener, &self.config, &pool, read.clone())?;
+        if self.owns_process {
+            let held = edge.held();
+            tokio::spawn(resources::give_back(move || {
+                let held = held.clone();
+                async move { held.much_was_freed().await }
+            }));
+        }
         let (stop, stopped) = oneshot::channel::<()>();
         let link = upstream::start(self.upstream, &pool)?;
         let (admitted, stopped) =

@@ -36,10 +36,11 @@ fn open_enough(config: &Config) {
     }
 }
 
-/// Keeps an arbiter small that has once passed large messages.
-pub async fn give_back() {
+/// Keeps an arbiter small that has once passed large messages: what was freed goes back
+/// after a while, or `sooner`.
+pub async fn give_back<F: Future<Output = ()>>(sooner: impl Fn() -> F) {
     loop {
-        tokio::time::sleep(KEEP_MEMORY).await;
+        let _ = tokio::time::timeout(KEEP_MEMORY, sooner()).await;
         allocator::give_back_freed();
     }
 }

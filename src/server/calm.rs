@@ -41,6 +41,8 @@ const BY_REQUEST: u32 = 4;
 const BY_WRITE: u32 = 4;
 /// The most that it can have earned.
 const MOST_EARNED: u32 = 10_000;
+/// The time between two connections of a user who floods.
+const PACE: Duration = Duration::from_millis(2);
 /// So many are charged at once, and end the turn of a connection.
 const GRAIN: u32 = 64;
 
@@ -52,11 +54,13 @@ const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff, 0, 
 struct Account {
     begun: Instant,
     charged: u32,
+    /// How many connections have begun to wait in it.
+    waiting: u32,
 }
 
 impl Account {
     fn new(now: Instant) -> Self {
-        Self { begun: now, charged: 0 }
+        Self { begun: now, charged: 0, waiting: 0 }
     }
 
     /// Returns what was charged in this interval, with this.
@@ -127,9 +131,16 @@ pub struct Tally {
 struct Flood;
 
 impl Tally {
-    /// How long the connection has to wait because its user floods on others.
-    pub fn waits(&self) -> Duration {
-        locked(&self.of_user).left(Instant::now(), OF_USER)
+    /// Whether the connection's user floods on others.
+    pub fn floods(&self) -> bool {
+        locked(&self.of_user).left(Instant::now(), OF_USER) > Duration::ZERO
+    }
+
+    /// How long the connection has to wait for that: one after the other has its turn.
+    pub fn turn(&self) -> Duration {
+        let mut account = locked(&self.of_user);
+        account.waiting += 1;
+        account.left(Instant::now(), OF_USER) + account.waiting * PACE
     }
 
     fn earn(&mut self, frames: u32) {
@@ -313,8 +324,9 @@ mod tests {
             }
         }
         assert!(closed > 0, "each is within its own limit, all are not");
-        assert!(accounts.tally(&peer(1)).waits() > Duration::ZERO);
-        assert_eq!(accounts.tally(&peer(2)).waits(), Duration::ZERO);
+        let waiting = [0; 2].map(|_| accounts.tally(&peer(1)));
+        assert!(waiting[0].floods() && waiting[0].turn() + PACE / 2 < waiting[1].turn());
+        assert!(!accounts.tally(&peer(2)).floods());
         let mut quiet = accounts.tally(&peer(1));
         quiet.count(empty(GRAIN), || now).expect("it does no harm");
         accounts.tally(&peer(2)).count(empty(GRAIN), || now).expect("nor does another user");

@@ -19,7 +19,7 @@ use tokio::{
 use super::{
     access::Caller,
     admission::{Admission, Refusal},
-    calm::Accounts,
+    calm::{Accounts, Tally},
     counter::Counted,
     http1::Notice,
     http2,
@@ -102,9 +102,13 @@ pub async fn run(
                 .warnings
                 .refused
                 .warn(format_args!("refusing a connection of {peer}: {refusal}"));
+            let tally = shared.accounts.tally(&peer);
+            if tally.floods() {
+                return; // whoever floods is told nothing
+            }
             if let Some(_counted) = shared.admission.enter_refused() {
                 // A client that does not read why has had the time to.
-                let _ = timeout(REFUSAL, refuse(stream, &refusal, shared.limits)).await;
+                let _ = timeout(REFUSAL, refuse(stream, &refusal, tally, shared.limits)).await;
             }
         }
     }
@@ -129,7 +133,9 @@ async fn serve<S>(
         Protocol::Http2 => {
             let router = Arc::clone(&shared.router);
             let tally = shared.accounts.tally(peer);
-            sleep(tally.waits()).await;
+            if tally.floods() {
+                sleep(tally.turn()).await;
+            }
             let served = http2::serve(
                 stream,
                 bytes,
@@ -158,14 +164,14 @@ async fn serve<S>(
     }
 }
 
-async fn refuse<S>(mut stream: S, refusal: &Refusal, limits: Limits)
+async fn refuse<S>(mut stream: S, refusal: &Refusal, tally: Tally, limits: Limits)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let Ok(Opening { protocol, bytes }) = preface::read(&mut stream).await else { return };
     // It is refused already; how its connection ends does not matter.
     match protocol {
-        Protocol::Http2 => drop(http2::refuse(stream, bytes, refusal, limits).await),
+        Protocol::Http2 => drop(http2::refuse(stream, bytes, refusal, tally, limits).await),
         Protocol::Http1 => drop(Notice::refused(refusal).send(&bytes, stream).await),
         Protocol::Unknown => {}
     }

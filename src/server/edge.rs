@@ -33,6 +33,7 @@ pub struct Edge<L = UnixSocket> {
     listener: L,
     shared: Arc<Shared>,
     draining: watch::Sender<bool>,
+    held: Held,
 }
 
 impl Edge {
@@ -70,7 +71,7 @@ impl<L: Listener> Edge<L> {
         let open = admission.open().clone();
         let admin = AdminService::new(pool.clone(), open, held.clone(), reload, name);
         let others = services::beside_the_arbiter(admin, health_service)?;
-        let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits, held);
+        let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits, held.clone());
         let router = Arc::new(Router::new(arbiter, others, drains));
         let response_timeout = config.limits.response_timeout;
         if !response_timeout.is_zero() {
@@ -83,7 +84,12 @@ impl<L: Listener> Edge<L> {
             limits: config.limits,
             warnings: Warnings::default(),
         });
-        Ok(Self { listener, shared, draining })
+        Ok(Self { listener, shared, draining, held })
+    }
+
+    /// What it holds for callers.
+    pub fn held(&self) -> Held {
+        self.held.clone()
     }
 
     /// Takes connections once `admitted` resolves, and serves until `stop` does;

@@ -112,11 +112,15 @@ impl ArbiterService {
         caller: &Caller,
     ) -> Result<(Box<CallRequest>, CallFacts), Status> {
         let (head, body) = request.into_parts();
+        self.held.has_room(caller.peer.principal()).map_err(status::no_room_for_request)?;
+        let head_size: usize =
+            head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
         let metadata = MetadataMap::from_headers(head.headers);
         let times = Times::of(&metadata, self.request_timeout)?;
         // A small one costs nothing.
         let mut reservation = None;
-        let room = |bytes| {
+        let mut room = |bytes| {
+            let bytes = head_size + bytes;
             if bytes <= SMALL {
                 return Ok(());
             }
@@ -124,6 +128,7 @@ impl ArbiterService {
             let reservation = reservation.get_or_insert_with(nothing);
             reservation.grow_to(bytes).map_err(status::no_room_for_request)
         };
+        room(0)?;
         let message = times.whole(grpc::read(body, self.max_message_size, room)).await?;
         let message = match reservation {
             Some(reservation) => reservation.around(message),

@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::guarded::{SMALL, guarded};
 use crate::call::Principal;
@@ -24,12 +25,24 @@ pub struct Held(Arc<Account>);
 struct Account {
     limit: u64,
     state: Mutex<State>,
+    freed: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     total: u64,
-    of_users: HashMap<Principal, u64>,
+    of_users: HashMap<Principal, OfUser>,
+    /// What was given back since the allocator last was asked to do so.
+    freed: u64,
+}
+
+/// What is held for a user.
+#[derive(Debug, Default, Clone, Copy)]
+struct OfUser {
+    bytes: u64,
+    /// A result of its found no room: until it gives something back, further ones
+    /// would not either.
+    is_full: bool,
 }
 
 /// There is no room.
@@ -52,7 +65,7 @@ pub struct Reservation {
 impl Held {
     /// Nothing yet, of at most `limit` bytes.
     pub fn new(limit: u64) -> Self {
-        Self(Arc::new(Account { limit, state: Mutex::default() }))
+        Self(Arc::new(Account { limit, state: Mutex::default(), freed: Notify::new() }))
     }
 
     /// The number of bytes that are held.
@@ -63,6 +76,24 @@ impl Held {
     /// The most that may be held.
     pub fn limit(&self) -> u64 {
         self.0.limit
+    }
+
+    /// Whether a user's calls can have results: one of them found no room, and nothing
+    /// has been given back since.
+    ///
+    /// # Errors
+    /// There is no room.
+    pub fn has_room(&self, of: Principal) -> Result<(), NoRoom> {
+        match self.state().of_users.get(&of) {
+            Some(user) if user.is_full => Err(NoRoom::ForUser(share(self.0.limit))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Resolves when what was given back, and may be kept by the allocator, is as much
+    /// as there is room beside what is held.
+    pub async fn much_was_freed(&self) {
+        self.0.freed.notified().await;
     }
 
     /// Nothing yet, for a user.
@@ -80,13 +111,23 @@ impl Held {
             return Ok(message);
         }
         let mut reservation = self.nothing(of);
-        reservation.grow_to(message.len())?;
+        if let Err(no_room) = reservation.grow_to(message.len()) {
+            if let Some(user) = self.state().of_users.get_mut(&of) {
+                user.is_full = true;
+            }
+            return Err(no_room);
+        }
         Ok(reservation.around(message))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What one user may have of `limit`.
+fn share(limit: u64) -> u64 {
+    limit - limit / 4
 }
 
 impl Reservation {
@@ -97,18 +138,18 @@ impl Reservation {
     pub fn grow_to(&mut self, bytes: usize) -> Result<(), NoRoom> {
         let more = (bytes as u64).saturating_sub(self.bytes);
         let limit = self.held.0.limit;
-        let share = limit - limit / 4;
         let mut state = self.held.state();
-        let own = state.of_users.get(&self.of).copied().unwrap_or(0);
-        if own + more > share {
-            return Err(NoRoom::ForUser(share));
+        let mut own = state.of_users.get(&self.of).copied().unwrap_or_default();
+        if own.bytes + more > share(limit) {
+            return Err(NoRoom::ForUser(share(limit)));
         }
         if state.total + more > limit {
             return Err(NoRoom::ForAnybody(limit));
         }
         if more > 0 {
             state.total += more;
-            state.of_users.insert(self.of, own + more);
+            own.bytes += more;
+            state.of_users.insert(self.of, own);
             drop(state);
             self.bytes += more;
         }
@@ -131,10 +172,15 @@ impl Drop for Reservation {
         }
         let mut state = self.held.state();
         state.total -= self.bytes;
-        let own = state.of_users.get(&self.of).copied().unwrap_or(0);
-        match own.saturating_sub(self.bytes) {
+        let own = state.of_users.get(&self.of).copied().unwrap_or_default();
+        match own.bytes.saturating_sub(self.bytes) {
             0 => drop(state.of_users.remove(&self.of)),
-            left => drop(state.of_users.insert(self.of, left)),
+            bytes => drop(state.of_users.insert(self.of, OfUser { bytes, is_full: false })),
+        }
+        state.freed += self.bytes;
+        if state.total + state.freed > self.held.0.limit {
+            state.freed = 0;
+            self.held.0.freed.notify_one();
         }
     }
 }
@@ -166,6 +212,17 @@ mod tests {
         drop((of_a, of_b));
         assert_eq!(held.bytes(), 0);
         assert!(held.state().of_users.is_empty());
+    }
+
+    #[test]
+    fn a_user_whose_result_found_no_room_has_none_until_it_gives_something_back() {
+        let held = Held::new(8 * MIB as u64);
+        let kept = [0; 2].map(|_| held.hold(A, message(2 * MIB)).expect("room"));
+        held.hold(A, message(3 * MIB)).expect_err("no room for that");
+        held.has_room(A).expect_err("nor for another");
+        held.has_room(B).expect("that is A's matter");
+        drop(kept);
+        held.has_room(A).expect("some was given back");
     }
 
     #[test]

@@ -94,12 +94,13 @@ pub async fn refuse<S>(
     stream: S,
     opening: BytesMut,
     refusal: &Refusal,
+    tally: Tally,
     limits: Limits,
 ) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let io = TokioIo::new(AuthorityRepair::new(stream, opening));
+    let io = TokioIo::new(Calm::new(AuthorityRepair::new(stream, opening), tally));
     let status = status::of_refusal(refusal);
     let service = service_fn(move |_: Request<Incoming>| {
         std::future::ready(Ok::<_, Infallible>(answer::refused(status.clone())))

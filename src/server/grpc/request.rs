@@ -14,6 +14,9 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// How much of what a head announces is believed before it has come.
 const BELIEVED: usize = 1024 * 1024;
+/// By how much a buffer grows that is too small. What it leaves behind is little beside
+/// what it has then; what is not written to yet takes address space, and no memory.
+const GROWTH: usize = 32;
 
 /// Reads the one message of a request, of at most `limit` bytes. A body that
 /// announces more is refused before any of it is buffered. `room` is asked, with
@@ -77,6 +80,10 @@ impl Partial {
             return Err(status::invalid_request(
                 "the request has bytes beyond its one message; send one message".to_owned(),
             ));
+        }
+        if self.gathered.capacity() - self.gathered.len() < data.len() {
+            let wanted = (GROWTH * (come + data.len())).min(self.length.unwrap_or_default());
+            self.gathered.reserve(wanted.saturating_sub(self.gathered.len()));
         }
         self.gathered.put(data);
         Ok(())
