@@ -17,9 +17,8 @@ use tokio::{
 };
 
 use crate::{
-    patience::AT_ONCE,
     pool::{Entry, EntryKind},
-    process::{children::Adoption, pidfd},
+    process::children::Adoption,
 };
 
 /// The adoption, of the task that follows the workers and of the end after it.
@@ -44,7 +43,15 @@ pub fn follow(adoption: Shared, mut events: broadcast::Receiver<Entry>) -> io::R
     let mut child_ended = signal(SignalKind::child())?;
     tokio::spawn(async move {
         loop {
+            let due = of(&adoption).due();
+            let overdue = async {
+                match due {
+                    Some(at) => tokio::time::sleep_until(at.into()).await,
+                    None => std::future::pending().await,
+                }
+            };
             let left_something = tokio::select! {
+                () = overdue => true,
                 // One that ends leaves its children to this process.
                 _ = child_ended.recv() => of(&adoption).reap(),
                 event = events.recv() => match event.map(|event| event.kind) {
@@ -56,7 +63,7 @@ pub fn follow(adoption: Shared, mut events: broadcast::Receiver<Entry>) -> io::R
                 },
             };
             if left_something {
-                of(&adoption).sweep(&[], false);
+                of(&adoption).sweep(&[], false, Instant::now());
             }
         }
     });
@@ -65,15 +72,5 @@ pub fn follow(adoption: Shared, mut events: broadcast::Receiver<Entry>) -> io::R
 
 /// Ends and reaps whatever is left, when the workers are gone.
 pub fn end(adoption: &Shared) {
-    let until = Instant::now() + AT_ONCE;
-    loop {
-        let killed = of(adoption).sweep(&[], true);
-        for pidfd in killed.iter().filter_map(|pid| pidfd::open(*pid).ok()) {
-            pidfd::wait(&pidfd, until.saturating_duration_since(Instant::now()));
-        }
-        of(adoption).reap();
-        if killed.is_empty() || Instant::now() >= until {
-            return;
-        }
-    }
+    of(adoption).end_all(&[]);
 }

@@ -144,7 +144,7 @@ impl Reactor {
 
     /// Waits for what comes first.
     fn wait(&mut self) -> io::Result<Vec<Event>> {
-        let timeout = match self.machine.due() {
+        let timeout = match self.machine.due().min(self.adoption.due().into()) {
             // Rounded up, so that the last wait does not spin.
             Deadline::At(due) => {
                 let left = due.saturating_duration_since(Instant::now());
@@ -192,6 +192,9 @@ impl Reactor {
         if self.own.predecessor.as_ref().is_some_and(Predecessor::is_gone) {
             self.own.predecessor = None;
             events.push(Event::PredecessorGone);
+        }
+        if Deadline::from(self.adoption.due()).is_over(Instant::now()) {
+            self.sweep(false);
         }
         if self.machine.due().is_over(Instant::now()) {
             events.push(Event::Alarm);
@@ -276,10 +279,10 @@ impl Reactor {
         Ok(())
     }
 
-    fn sweep(&self, all: bool) {
+    fn sweep(&mut self, all: bool) {
         let known: Vec<i32> =
             [&self.arbiter, &self.successor].into_iter().flatten().map(|child| child.pid).collect();
-        self.adoption.sweep(&known, all);
+        self.adoption.sweep(&known, all, Instant::now());
     }
 
     /// Leaves word for `dirtyd upgrade`, in one step.
@@ -329,6 +332,8 @@ impl Reactor {
     }
 
     fn leave(&mut self) {
+        let known: Vec<i32> = self.successor.iter().map(|child| child.pid).collect();
+        self.adoption.end_all(&known);
         let succeeded = self.machine.is_succeeded();
         self.own.socket.close(succeeded || self.own.predecessor.is_some());
         if !succeeded && self.own.predecessor.is_none() {

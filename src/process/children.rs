@@ -7,11 +7,13 @@
 //! reaped one by one.
 
 use std::{
-    collections::BTreeSet,
-    fs, io,
+    collections::{BTreeMap, BTreeSet},
+    io,
     ops::{Deref, DerefMut},
     process::{Child, Command},
     sync::{Mutex, MutexGuard, PoisonError},
+    thread,
+    time::{Duration, Instant},
 };
 
 use nix::{
@@ -24,7 +26,13 @@ use nix::{
     unistd::{Pid, getpid},
 };
 
-use super::{signals, stat::Stat};
+use super::{marked, signals, stat::Stat};
+
+/// How long the processes that a worker left behind may take to end: they have shared
+/// memory and temporary files to remove.
+pub const HELPERS_END: Duration = Duration::from_secs(2);
+/// How long those that are killed may take to be gone.
+const GONE: Duration = Duration::from_secs(2);
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +124,8 @@ pub struct Adoption {
     /// Children from before: they belong to who ran here until it became this
     /// program, as `exec dirtyd` of a shell that has started others.
     strangers: BTreeSet<i32>,
+    /// Those that were told to end, and when they are killed.
+    ending: BTreeMap<i32, Instant>,
 }
 
 impl Adoption {
@@ -124,7 +134,7 @@ impl Adoption {
         let strangers = of_this_process().map(|stat| stat.pid).collect();
         // Every kernel since 3.4 can.
         let _ = prctl::set_child_subreaper(true);
-        Self { strangers }
+        Self { strangers, ending: BTreeMap::new() }
     }
 
     /// Reaps the adopted that have ended, and no [`OwnChild`]. Returns whether
@@ -145,36 +155,70 @@ impl Adoption {
     /// A child was reaped by [`reap`]; its id may mean another one from now on.
     pub fn reaped(&mut self, pid: i32) {
         self.strangers.remove(&pid);
+        self.ending.remove(&pid);
     }
 
-    /// Kills the adopted: all of them, or those whose group has no leader. One
-    /// whose group has a leader belongs to a worker that is at work. Those of
-    /// `known` are own children without being [`OwnChild`]ren. Returns the ids of
-    /// those that were killed.
-    pub fn sweep(&self, known: &[i32], all: bool) -> Vec<i32> {
+    /// Tells the adopted to end: all of them, or those whose worker is gone; and kills
+    /// those that were told so long ago. Those of `known` are own children without being
+    /// [`OwnChild`]ren. Returns whether any are left.
+    pub fn sweep(&mut self, known: &[i32], all: bool, now: Instant) -> bool {
         // Held to the end: what is started meanwhile would look like a stray.
         let own = own();
         let spared =
             |pid: &i32| known.contains(pid) || own.contains(pid) || self.strangers.contains(pid);
-        let strays = of_this_process()
-            .filter(|stat| stat.state != 'Z' && !spared(&stat.pid))
-            .filter(|stat| all || !has_leader(stat));
-        let kill = |stray: Stat| {
-            tracing::warn!(
-                "process {} (`{}`) was left behind by a worker or a dirty arbiter that ended; it is killed",
-                stray.pid,
-                stray.name
-            );
-            // A child's id is not reused before it is reaped.
-            signals::send(stray.pid, Signal::SIGKILL);
-            stray.pid
+        let processes: Vec<Stat> = super::stat::all().filter(|stat| stat.state != 'Z').collect();
+        let me = getpid().as_raw();
+        let strays: Vec<&Stat> =
+            (processes.iter()).filter(|stat| stat.parent == me && !spared(&stat.pid)).collect();
+        if strays.is_empty() {
+            return false;
+        }
+        let is_worker = |stat: &&Stat| own.contains(&stat.pid) || known.contains(&stat.parent);
+        let workers: Vec<&Stat> = processes.iter().filter(is_worker).collect();
+        let at_work: Vec<Vec<u8>> =
+            workers.iter().filter_map(|stat| marked::worker_of(stat.pid)).collect();
+        let belongs = |stray: &Stat| match marked::worker_of(stray.pid) {
+            Some(worker) => at_work.contains(&worker),
+            // It has thrown its environment away; it may still be in a worker's group.
+            None => workers.iter().any(|worker| worker.pid == stray.group),
         };
-        strays.map(kill).collect()
+        for stray in strays.into_iter().filter(|stray| all || !belongs(stray)) {
+            // A child's id is not reused before it is reaped.
+            let send = |signal| signals::send(stray.pid, signal);
+            match self.ending.get(&stray.pid) {
+                Some(by) if *by <= now => send(Signal::SIGKILL),
+                Some(_) => {}
+                None => {
+                    tracing::warn!(
+                        "process {} (`{}`) was left behind by a worker or a dirty arbiter that ended; it has {HELPERS_END:?} to end, too",
+                        stray.pid,
+                        stray.name
+                    );
+                    send(Signal::SIGTERM);
+                    // A stopped one takes no signal but this one.
+                    send(Signal::SIGCONT);
+                    self.ending.insert(stray.pid, now + HELPERS_END);
+                }
+            }
+        }
+        true
     }
-}
 
-fn has_leader(stray: &Stat) -> bool {
-    stray.group != stray.pid && fs::exists(format!("/proc/{}", stray.group)).unwrap_or(false)
+    /// When to [`sweep`](Self::sweep) again, because somebody who was told to end may
+    /// not have.
+    pub fn due(&self) -> Option<Instant> {
+        self.ending.values().min().copied()
+    }
+
+    /// Sweeps them all, and waits for their end, and reaps them.
+    pub fn end_all(&mut self, known: &[i32]) {
+        let limit = Instant::now() + HELPERS_END + GONE;
+        while self.sweep(known, true, Instant::now()) && Instant::now() < limit {
+            thread::sleep(Duration::from_millis(5));
+            self.reap();
+        }
+        self.reap();
+    }
 }
 
 /// The children of this process. It reads all of /proc: kernels without

@@ -8,6 +8,7 @@ use std::{
     fs, io, iter,
     os::{fd::OwnedFd, unix::fs::MetadataExt as _},
     path::Path,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -17,6 +18,24 @@ use nix::{
 };
 
 use super::{pidfd, stat::Stat};
+
+/// The variable that names the worker to which a process belongs.
+pub const WORKER: &str = "DIRTYD_WORKER";
+
+/// A name for a worker that is about to start, of no other one's.
+pub fn new_worker() -> String {
+    static STARTED: AtomicU64 = AtomicU64::new(0);
+    format!("{}.{}", getpid(), STARTED.fetch_add(1, Ordering::Relaxed))
+}
+
+/// To which worker a process belongs, as its environment says; `None` if it does not
+/// say.
+pub fn worker_of(pid: i32) -> Option<Vec<u8>> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let is_value =
+        |entry: &[u8]| Some(entry.strip_prefix(WORKER.as_bytes())?.strip_prefix(b"=")?.to_owned());
+    environment.split(|byte| *byte == 0).find_map(is_value)
+}
 
 /// A process that was found.
 #[derive(Debug)]

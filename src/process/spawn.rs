@@ -6,13 +6,12 @@ use std::{
     io,
     os::{
         fd::{AsRawFd as _, OwnedFd},
-        unix::{
-            net::UnixStream,
-            process::{CommandExt as _, ExitStatusExt as _},
-        },
+        unix::{net::UnixStream, process::CommandExt as _},
     },
     path::Path,
     process::{Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
 };
 
 use dirtyd_client::system::enlarge;
@@ -22,6 +21,7 @@ use nix::{
     sys::{
         prctl,
         signal::{SigSet, SigmaskHow, Signal, kill, killpg, sigprocmask},
+        wait::{Id, WaitPidFlag, WaitStatus, waitid},
     },
     unistd::{Pid, getpid, getppid},
 };
@@ -30,7 +30,10 @@ use tokio::{
     net::unix::pipe,
 };
 
-use super::{children::OwnChild, descriptors, pidfd};
+use super::{
+    children::{HELPERS_END, OwnChild},
+    descriptors, marked, pidfd, stat,
+};
 
 /// The descriptor of a worker's socket, in the worker: the first after the
 /// three that every program has. Runtimes that look through the descriptors
@@ -69,7 +72,7 @@ impl WorkerProcess {
     /// the terminal reaches only the arbiter, and a kill takes what the worker
     /// forked too), with stdin from /dev/null, stdout and stderr piped, and one
     /// further descriptor: its end of a socketpair, always number 3, as
-    /// `DIRTYD_WORKER_FD` says. Nothing else is inherited, not even what this
+    /// `DIRTYD_WORKER_FD` says. Its environment marks it, and what it will fork. Nothing else is inherited, not even what this
     /// process was itself started with.
     ///
     /// Should this process die, the kernel kills the worker, even a stopped one.
@@ -89,6 +92,7 @@ impl WorkerProcess {
             .env("DIRTYD_WORKER_FD", WORKER_FD.to_string())
             .current_dir(spec.chdir)
             .env("PWD", spec.chdir)
+            .env(marked::WORKER, marked::new_worker())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -131,33 +135,79 @@ impl WorkerProcess {
         }
     }
 
-    /// Kills it and what it forked.
-    pub fn kill_group(&self) {
-        // ESRCH only says that they are gone already.
-        let _ = killpg(Pid::from_raw(self.pid()), Signal::SIGKILL);
+    /// Kills it. What it forked has the time to clean up:
+    /// [`ended`](Self::ended).
+    pub fn kill(&self) {
         self.signal(Signal::SIGKILL as i32);
     }
 
-    /// Reaps it, once it has [`exited`](Self::exited), with what it left behind
-    /// in its process group. Returns the exit code, or the signal as the error.
-    pub fn reap(mut self) -> Result<i32, i32> {
-        // As long as it is not reaped, its group's id cannot be reused.
-        self.kill_group();
-        match self.child.wait() {
-            Ok(status) => match status.code() {
-                Some(code) => Ok(code),
-                None => Err(status.signal().unwrap_or(0)),
-            },
-            Err(_) => Ok(-1),
-        }
+    /// How it ended, once it has [`exited`](Self::exited): the exit code, or the signal
+    /// as the error. With it comes what it left behind in its process group.
+    pub fn ended(self) -> (Result<i32, i32>, Helpers) {
+        // It stays a zombie, so that its group's id is not reused.
+        let status = waitid(
+            Id::Pid(Pid::from_raw(self.pid())),
+            WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT,
+        );
+        let ended = match status {
+            Ok(WaitStatus::Exited(_, code)) => Ok(code),
+            Ok(WaitStatus::Signaled(_, signal, _)) => Err(signal as i32),
+            Ok(_) | Err(_) => Ok(-1),
+        };
+        (ended, Helpers { worker: self, had_their_time: false })
+    }
+
+    fn signal_group(&self, signal: Signal) {
+        // ESRCH only says that they are gone already.
+        let _ = killpg(Pid::from_raw(self.pid()), signal);
     }
 }
 
 impl Drop for WorkerProcess {
     fn drop(&mut self) {
-        if let Ok(None) = self.child.try_wait() {
-            self.kill_group();
-            let _ = self.child.try_wait();
+        // Until it is reaped, its ids are not reused.
+        self.signal_group(Signal::SIGKILL);
+        self.kill();
+        let _ = self.child.try_wait();
+    }
+}
+
+/// What a worker that has ended left behind in its process group: processes that
+/// remove shared memory and temporary files once it is gone. They are told to end, and
+/// killed if they do not in time.
+#[derive(Debug)]
+pub struct Helpers {
+    worker: WorkerProcess,
+    had_their_time: bool,
+}
+
+impl Helpers {
+    /// Ends them, and reaps the worker.
+    pub async fn end(mut self) {
+        self.worker.signal_group(Signal::SIGTERM);
+        // A stopped one takes no signal but this one.
+        self.worker.signal_group(Signal::SIGCONT);
+        tokio::time::sleep(HELPERS_END).await;
+        self.had_their_time = true;
+    }
+
+    fn are_left(&self) -> bool {
+        let group = self.worker.pid();
+        stat::all().any(|stat| stat.group == group && stat.state != 'Z')
+    }
+}
+
+impl Drop for Helpers {
+    /// Before their time is over, only where this process ends: all of them together
+    /// have a moment.
+    fn drop(&mut self) {
+        static LAST_MOMENT: OnceLock<Instant> = OnceLock::new();
+        if self.had_their_time {
+            return;
+        }
+        let until = *LAST_MOMENT.get_or_init(|| Instant::now() + HELPERS_END / 2);
+        while Instant::now() < until && self.are_left() {
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 }
@@ -266,7 +316,7 @@ mod tests {
         let mut said = String::new();
         socket.read_to_string(&mut said).expect("the worker's words");
         assert_eq!(said, "3\n0\n1\n2\n3\n", "the variable, then the descriptors");
-        assert_eq!(worker.reap(), Ok(0));
+        assert_eq!(worker.ended().0, Ok(0));
     }
 
     #[tokio::test]

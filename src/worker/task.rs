@@ -83,7 +83,9 @@ impl Task {
             self.machine.on(event, Instant::now(), &mut self.actions);
             self.carry_out(Some(&process)).await;
         }
-        let ended = match process.reap() {
+        let (ended, helpers) = process.ended();
+        tokio::spawn(helpers.end());
+        let ended = match ended {
             Ok(code) => EndedBy::Exit(code),
             Err(signal) => EndedBy::Signal(signal),
         };
@@ -155,7 +157,7 @@ impl Task {
                     self.log(Level::Warn, &format!("{why}; the stacks of {worker} follow"));
                     process.inspect(|process| process.signal(signal));
                 }
-                Action::Kill => drop(process.inspect(|process| process.kill_group())),
+                Action::Kill => drop(process.inspect(|process| process.kill())),
                 Action::Log(level, text) => self.log(level, &text),
             }
         }

@@ -76,6 +76,18 @@ impl Family {
         marked(&format!("DIRTYD_SOCKET={}", self.socket().display()))
     }
 
+    /// Of two workers, the one that has started a process, and then the other.
+    pub async fn starter_first(&self, started: i32) -> [i32; 2] {
+        let mark = |pid: i32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            let entries = environment.split(|byte| *byte == 0).map(<[u8]>::to_owned);
+            entries.into_iter().find(|entry| entry.starts_with(b"DIRTYD_WORKER="))
+        };
+        let mut workers = crate::support::pids(&self.status().await);
+        workers.sort_by_key(|worker| mark(*worker) != mark(started));
+        workers.try_into().expect("two workers")
+    }
+
     /// Waits until these processes are gone.
     pub async fn gone(&self, pids: &[i32]) {
         eventually(LIMIT, &format!("{pids:?} are gone"), async || {

@@ -7,7 +7,7 @@ use dirtyd_client::args;
 
 use crate::{
     family::{Family, LIFE},
-    support::{LIMIT, pids},
+    support::{LIMIT, eventually, pids},
 };
 
 /// Calls that are served before it is taken: it is always that of a tree that
@@ -53,7 +53,12 @@ impl Footprint {
     /// is connected.
     pub async fn at_rest(family: &Family) -> Self {
         serve(family).await;
-        Self::of(family).await
+        // Those that have ended are reaped when what they left behind had its time.
+        let reaped = async || {
+            let now = Self::of(family).await;
+            now.held.iter().all(|held| held.zombies == 0).then_some(now)
+        };
+        eventually(LIMIT, "the ended are reaped", reaped).await
     }
 
     /// Waits until it is back to what it was, and compares the memory.

@@ -50,6 +50,44 @@ async fn what_a_worker_forked_ends_with_the_dirty_arbiter() {
     }
 }
 
+/// A browser, an office suite or a database that an app has started.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_daemon_that_a_worker_started_ends_with_that_worker_and_not_before() {
+    for single in [false, true] {
+        let config = "workers = 2\n[[app]]\npath = \"life:Life\"\n";
+        let family = if single { Family::single(config).await } else { Family::with(config).await };
+        let client = family.connect();
+        let started = client.execute(LIFE, "daemon", args![]).await.expect("started");
+        let daemon = started.as_int().expect("a pid") as i32;
+        let [own, other] = family.starter_first(daemon).await;
+        signal(other, Signal::SIGKILL);
+        family.gone(&[other]).await;
+        family
+            .until("the other worker is replaced", |status| {
+                status.workers.len() == 2 && !pids(status).contains(&other)
+            })
+            .await;
+        // Its end is noticed, and what it left is looked for.
+        family.logged("was ended by SIGKILL").await;
+        client.execute(LIFE, "pid", args![]).await.expect("served");
+        assert!(is_alive(daemon), "single: {single}; {}", family.log());
+        signal(own, Signal::SIGKILL);
+        family.gone(&[own, daemon]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn what_a_killed_worker_shared_is_removed() {
+    let family = Family::with("[[app]]\npath = \"life:Life\"\n").await;
+    let name = family.call("share").await.expect("made");
+    let shared = format!("/dev/shm/{}", name.as_str().expect("its name"));
+    let shared = std::path::Path::new(&shared);
+    assert!(shared.exists());
+    signal(pids(&family.status().await)[0], Signal::SIGKILL);
+    let removed = async || (!shared.exists()).then_some(());
+    eventually(LIMIT, "the shared memory is removed", removed).await;
+}
+
 /// A process that a worker forked stays as long as the worker does, even if
 /// another worker ends.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]

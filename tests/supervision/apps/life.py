@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import time
+from multiprocessing import shared_memory
 from pathlib import Path
 
 
@@ -45,6 +46,19 @@ class Life(App):
         """Leave a process behind whose parent is gone; it stays in the group of the worker."""
         script = "sleep 1000 > /dev/null 2>&1 & echo $!"
         return int(subprocess.check_output(["sh", "-c", script]))
+
+    def daemon(self):
+        """Start a process as a daemon starts: in a session of its own, without its parent."""
+        script = "setsid sleep 1000 > /dev/null 2>&1 & echo $!"
+        starter = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE)
+        pid = int(starter.stdout.readline())
+        starter.wait()
+        return pid
+
+    def share(self):
+        """Make shared memory, which a process of multiprocessing removes after this one."""
+        self.shared = shared_memory.SharedMemory(create=True, size=4096)
+        return self.shared.name
 
     def flood(self, lines):
         for number in range(lines):
