@@ -151,3 +151,20 @@ async fn a_watch_of_an_unknown_service_waits_until_it_is_known() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_above_the_limit_is_told_in_words_and_costs_no_connection() {
+    let daemon = Daemon::start(APP).await;
+    let client = daemon.client();
+    client.execute("lab:Lab", "pid", dirtyd_client::args![]).await.expect("served");
+    for size in [20 << 10, 70 << 10] {
+        let body = Full::new(framed(&touch("ran")));
+        let request = post().header("x-large", "x".repeat(size)).body(body).expect("a request");
+        let answer = raw(&daemon.socket(), request).await;
+        let message = answer.headers()["grpc-message"].to_str().expect("text");
+        assert_eq!(answer.headers()["grpc-status"], "8", "{message}");
+        assert!(message.contains("max_header_size"), "{message}");
+        assert!(answer.headers().contains_key("grpc-status-details-bin"));
+    }
+    assert!(!daemon.path("ran").exists());
+}

@@ -40,6 +40,7 @@ pub struct ArbiterService {
     pool: PoolHandle,
     window: Window,
     max_message_size: usize,
+    max_header_size: usize,
     request_timeout: Duration,
     held: Held,
 }
@@ -49,8 +50,9 @@ impl ArbiterService {
     /// ahead of its reader by up to `window`.
     /// What it holds for callers is counted in `held`.
     pub fn new(pool: PoolHandle, window: Window, limits: Limits, held: Held) -> Self {
-        let Limits { max_message_size, request_timeout, .. } = limits;
-        Self { pool, window, max_message_size, request_timeout, held }
+        let Limits { max_message_size, max_header_size, request_timeout, .. } = limits;
+        let max_header_size = max_header_size as usize;
+        Self { pool, window, max_message_size, max_header_size, request_timeout, held }
     }
 
     /// The number of calls that the pool has.
@@ -115,6 +117,9 @@ impl ArbiterService {
         self.held.has_room(caller.peer.principal()).map_err(status::no_room_for_request)?;
         let head_size: usize =
             head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if head_size > self.max_header_size {
+            return Err(status::head_too_large(head_size, self.max_header_size));
+        }
         let metadata = MetadataMap::from_headers(head.headers);
         let times = Times::of(&metadata, self.request_timeout)?;
         // A small one costs nothing.

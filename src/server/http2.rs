@@ -32,6 +32,11 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// HTTP/2's default of 16 KiB, a payload of 1 MiB takes 64 writes and reads.
 const FRAME: u32 = 256 * 1024;
 
+/// How many bytes beyond `max_header_size` a head is read, in order to be refused in
+/// words: what is larger still, h2 answers with 431, and far beyond, by closing the
+/// connection.
+const READ_TO_REFUSE: u32 = 64 * 1024;
+
 /// How long a connection that nobody used may take to end.
 const IDLE_END: Duration = Duration::from_secs(10);
 
@@ -116,7 +121,7 @@ fn builder(limits: Limits) -> http2::Builder<TokioExecutor> {
         // Callers may cancel all their calls at once; the default of 20 would
         // take such a burst for an attack and drop the connection.
         .max_pending_accept_reset_streams(limits.max_concurrent_streams as usize)
-        .max_header_list_size(limits.max_header_size)
+        .max_header_list_size(limits.max_header_size.saturating_add(READ_TO_REFUSE))
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_frame_size(FRAME)

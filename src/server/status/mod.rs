@@ -10,8 +10,8 @@ mod room;
 pub use facts::CallFacts;
 pub use of_call::of_call;
 pub use of_edge::{
-    compressed, draining, invalid_request, no_room_for_request, no_room_for_result, not_grpc,
-    of_denied, of_refusal, request_too_large, request_too_slow,
+    compressed, draining, head_too_large, invalid_request, no_room_for_request, no_room_for_result,
+    not_grpc, of_denied, of_refusal, request_too_large, request_too_slow,
 };
 pub use of_operator::{of_config, of_reload, of_scale};
 

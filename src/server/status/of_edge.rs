@@ -24,6 +24,14 @@ pub fn request_too_large(size: u64, limit: usize) -> Status {
     of_call(CallError::MessageTooLarge { message }, None, &CallFacts::default())
 }
 
+/// A request whose head, its metadata, is above the limit, both in bytes.
+pub fn head_too_large(size: usize, limit: usize) -> Status {
+    let message = format!(
+        "the metadata of the request has {size} bytes, the limit is {limit}; send less, or raise max_header_size"
+    );
+    of_call(CallError::MessageTooLarge { message }, None, &CallFacts::default())
+}
+
 /// A request that is not gRPC.
 pub fn not_grpc(why: &NotGrpc) -> Status {
     let code = match why {
