@@ -8,9 +8,11 @@ use crate::{
     process::{allocator, descriptors},
 };
 
-/// The descriptors of a worker: its socket, pidfd and two pipes, once more while
-/// it is replaced; and those of everything else.
-const PER_WORKER: u64 = 8;
+/// The descriptors of a connection, and of a worker: its socket, once more while a
+/// write waits, a worker's pidfd and two pipes; all of a worker once more while it is
+/// replaced. Then those of everything else.
+const PER_CONNECTION: u64 = 2;
+const PER_WORKER: u64 = 10;
 const SPARE: u64 = 64;
 /// How long freed memory may be kept. Where large messages pass all the time,
 /// to fault the pages in again this often costs nothing.
@@ -28,7 +30,7 @@ fn open_enough(config: &Config) {
     let Ok(limit) = descriptors::raise_limit() else { return };
     let workers: u64 = config.pools.iter().map(|pool| u64::from(pool.workers)).sum();
     let connections = config.limits.max_connections as u64;
-    let wanted = connections + workers * PER_WORKER + SPARE;
+    let wanted = connections * PER_CONNECTION + workers * PER_WORKER + SPARE;
     if limit < wanted {
         tracing::warn!(
             "max_connections ({connections}) and {workers} workers may take {wanted} descriptors, but only {limit} can be open: then no connection is accepted and no worker started; raise `ulimit -n` (LimitNOFILE), or lower max_connections"

@@ -25,7 +25,7 @@ mod output;
 mod task;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -135,6 +135,8 @@ pub struct WorkerHandle {
     /// The process.
     pub worker: WorkerRef,
     control: mpsc::Sender<Control>,
+    /// The place in the channel that is kept for a Kill, so that it is never lost.
+    kill: Mutex<Option<mpsc::OwnedPermit<Control>>>,
 }
 
 impl WorkerHandle {
@@ -156,11 +158,12 @@ impl WorkerHandle {
         // which comes in halves. The pool never waits: if it finds the channel full,
         // the task is stuck.
         let (control, receiver) = mpsc::channel(8 * pool.threads.get() as usize + 16);
+        let kill = Mutex::new(control.clone().try_reserve_owned().ok());
         let socket = Socket::new(socket)?;
         let machine = Machine::new(spec, worker, Instant::now());
         let task = task::Task::new(machine, socket, receiver, reports, last_words);
         tokio::spawn(task.run(process));
-        Ok(WorkerHandle { worker, control })
+        Ok(WorkerHandle { worker, control, kill })
     }
 
     /// Gives the task a call. Returns it, untouched, if the worker is gone already.
@@ -175,6 +178,13 @@ impl WorkerHandle {
     /// Tells the task something. A worker that is gone does not need to hear it.
     pub fn tell(&self, control: Control) {
         if let Err(mpsc::error::TrySendError::Full(control)) = self.control.try_send(control) {
+            let kill = || self.kill.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if matches!(control, Control::Kill(_))
+                && let Some(place) = kill()
+            {
+                place.send(control);
+                return;
+            }
             tracing::error!(
                 worker = self.worker.id,
                 pid = self.worker.pid,
@@ -182,5 +192,26 @@ impl WorkerHandle {
                 "the worker's task does not listen; please report this"
             );
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kill_is_heard_even_if_the_channel_is_full() {
+        let (control, mut heard) = mpsc::channel(3);
+        let kill = Mutex::new(control.clone().try_reserve_owned().ok());
+        let handle = WorkerHandle { worker: WorkerRef { id: 1, pid: 1 }, control, kill };
+        for _ in 0..3 {
+            handle.tell(Control::Drain);
+        }
+        handle.tell(Control::Kill("it has to go".to_owned()));
+        let mut all = Vec::new();
+        while let Ok(control) = heard.try_recv() {
+            all.push(matches!(control, Control::Kill(_)));
+        }
+        assert_eq!(all, [false, false, true]);
     }
 }

@@ -19,7 +19,7 @@ keys! {
     /// Streams.
     pub struct Streams {
         /// how many chunks a stream may run ahead of its reader
-        stream_window: u32 = 32, upgrade().at_least(1);
+        stream_window: u32 = 32, upgrade().at_least(1).at_most(65_536, "");
         /// the same in bytes; one chunk may exceed it
         stream_window_bytes: Size = Size(MIB),
             upgrade().at_least(Size(1)).at_most(Size(MIB * MIB), "");

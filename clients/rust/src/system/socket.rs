@@ -14,10 +14,14 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf, unix::AsyncFd},
+    time::{Sleep, sleep},
+};
 
 /// Both directions of a socket.
 #[derive(Debug)]
@@ -36,8 +40,37 @@ pub struct SocketReader {
 #[derive(Debug)]
 pub struct SocketWriter {
     socket: Arc<UnixStream>,
-    /// A second descriptor of the socket, there only while a write waits.
-    room: Option<AsyncFd<Arc<UnixStream>>>,
+    /// There only while a write waits.
+    room: Option<Room>,
+}
+
+/// How a write waits for room.
+#[derive(Debug)]
+enum Room {
+    /// The reactor tells, by a second descriptor of the socket.
+    Told(AsyncFd<Arc<UnixStream>>),
+    /// There is no descriptor left for that: the write is tried again.
+    TriedAgain(Pin<Box<Sleep>>),
+}
+
+/// How soon a write is tried again.
+const AGAIN: Duration = Duration::from_millis(1);
+
+impl Room {
+    fn of(second: io::Result<UnixStream>) -> io::Result<Self> {
+        match second {
+            Ok(second) => register(Arc::new(second), Interest::WRITABLE).map(Self::Told),
+            // A connection, or a worker, must not end because others have many.
+            Err(_) => Ok(Self::TriedAgain(Box::pin(sleep(AGAIN)))),
+        }
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Told(second) => second.poll_write_ready(cx).map_ok(drop),
+            Self::TriedAgain(time) => time.as_mut().poll(cx).map(Ok),
+        }
+    }
 }
 
 thread_local! {
@@ -99,13 +132,13 @@ impl SocketWriter {
     /// Waits for room, after [`try_write`](Self::try_write) found none.
     ///
     /// # Errors
-    /// There is no descriptor for the wait.
+    /// The reactor is gone.
     pub fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let room = match &mut self.room {
             Some(room) => room,
-            none => none.insert(register(Arc::new(self.socket.try_clone()?), Interest::WRITABLE)?),
+            none => none.insert(Room::of(self.socket.try_clone())?),
         };
-        drop(ready!(room.poll_write_ready(cx))?);
+        ready!(room.poll(cx))?;
         self.room = None;
         Poll::Ready(Ok(()))
     }
@@ -223,7 +256,7 @@ impl AsyncWrite for Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{future::poll_fn, io::Read as _, time::Duration};
+    use std::{future::poll_fn, io::Read as _};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     #[tokio::test]
@@ -242,6 +275,20 @@ mod tests {
             assert!(received == sent, "the bytes arrive as they left");
         };
         tokio::join!(side(ours), side(theirs));
+    }
+
+    #[tokio::test]
+    async fn without_a_descriptor_to_wait_with_a_write_is_tried_again() {
+        let (ours, mut theirs) = UnixStream::pair().expect("socketpair");
+        let mut ours = Socket::new(ours).expect("socket");
+        let message = vec![0; 64 * 1024];
+        while ours.write.try_write(&[IoSlice::new(&message)]).is_ok() {}
+        let none_left = io::Error::from_raw_os_error(24); // EMFILE
+        ours.write.room = Some(Room::of(Err(none_left)).expect("another way"));
+        theirs.set_nonblocking(true).expect("nonblocking");
+        while theirs.read(&mut [0; 64 * 1024]).is_ok() {}
+        let written = tokio::time::timeout(Duration::from_secs(10), ours.write_all(&message)).await;
+        written.expect("in time").expect("written");
     }
 
     #[tokio::test]
