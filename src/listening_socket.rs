@@ -199,9 +199,8 @@ fn check_stale(path: &Path) -> io::Result<()> {
     ))
 }
 
-/// Gives the file that was just made its group, if it is to have one, and its whole
-/// mode. Nothing is followed: what stands there instead by now must be a socket of
-/// this user.
+/// Sets the group, if there is one, and the whole mode of the file that was just made.
+/// Links are not followed: what stands there by now must be a socket of this user.
 fn finish(path: &Path, gid: Option<u32>, mode: u32) -> io::Result<()> {
     let named = |error| io::Error::other(format!("its mode or group: {error}"));
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;

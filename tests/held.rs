@@ -1,31 +1,19 @@
 //! What the arbiter holds for callers has a limit, is seen, and is given back.
 
 use bytes::Bytes;
-use dirtyd_client::{
-    Value,
-    proto::v1::{ExecuteRequest, StatusResponse},
-};
+use dirtyd_client::{Value, proto::v1::StatusResponse};
 use http::Response;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::UnixStream;
 
-use crate::support::{Daemon, framed, post};
+use crate::support::{Daemon, of_lab, post};
 
 /// One user may have 1.5 MiB.
 const CONFIG: &str =
     "max_message_size = \"1MiB\"\nmax_held_bytes = \"2MiB\"\n[[app]]\npath = \"lab:Lab\"";
 const PART: usize = 700 << 10;
-
-fn message(action: &str, arg: Value) -> Bytes {
-    framed(&ExecuteRequest {
-        app: "lab:Lab".to_owned(),
-        action: action.to_owned(),
-        args: vec![arg.into_proto()],
-        ..ExecuteRequest::default()
-    })
-}
 
 /// Sends a request on a connection of its own.
 async fn send<B>(daemon: &Daemon, body: B) -> tokio::task::JoinHandle<Response<Incoming>>
@@ -56,7 +44,7 @@ fn reason(answer: &Response<Incoming>) -> String {
 async fn requests_that_do_not_end_are_held_up_to_a_limit() {
     let daemon = Daemon::start(CONFIG).await;
     let unfinished = || {
-        let whole = message("echo", Value::from("x".repeat(1 << 19)));
+        let whole = of_lab("echo", Value::from("x".repeat(1 << 19)));
         // As many bytes as are announced are on their way, but for the last.
         let part = whole.slice(..whole.len() - 1);
         let first =
@@ -86,7 +74,7 @@ async fn requests_that_do_not_end_are_held_up_to_a_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn results_that_nobody_reads_are_held_up_to_a_limit() {
     let daemon = Daemon::start(CONFIG).await;
-    let blob = || Full::new(message("blob", Value::from(PART as i64)));
+    let blob = || Full::new(of_lab("blob", Value::from(PART as i64)));
     let mut unread = Vec::new();
     for count in 1..=2 {
         unread.push(send(&daemon, blob()).await.await.expect("no panic"));
@@ -104,7 +92,7 @@ async fn results_that_nobody_reads_are_held_up_to_a_limit() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_result_that_nobody_reads_is_not_held_for_ever() {
     let daemon = Daemon::start(&format!("response_timeout = \"300ms\"\n{CONFIG}")).await;
-    let blob = Full::new(message("blob", Value::from(PART as i64)));
+    let blob = Full::new(of_lab("blob", Value::from(PART as i64)));
     let unread = send(&daemon, blob).await.await.expect("no panic");
     daemon.logged("it took nothing of a result").await;
     daemon.until("its bytes are given back", |status| held(status) == 0).await;
@@ -115,9 +103,9 @@ async fn a_result_that_nobody_reads_is_not_held_for_ever() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_waits_neither_for_readers_who_take_nothing_nor_for_half_a_request() {
     let mut daemon = Daemon::start(&format!("graceful_timeout = \"1h\"\n{CONFIG}")).await;
-    let blob = Full::new(message("blob", Value::from(PART as i64)));
+    let blob = Full::new(of_lab("blob", Value::from(PART as i64)));
     let _unread = send(&daemon, blob).await.await.expect("no panic");
-    let part = message("echo", Value::from("x".repeat(1 << 19))).slice(..1 << 19);
+    let part = of_lab("echo", Value::from("x".repeat(1 << 19))).slice(..1 << 19);
     let first = futures_util::stream::iter([Ok::<_, std::io::Error>(http_body::Frame::data(part))]);
     let half = futures_util::StreamExt::chain(first, futures_util::stream::pending());
     let _half = send(&daemon, StreamBody::new(half).boxed_unsync()).await;

@@ -159,8 +159,8 @@ impl Raw {
         Self::from_file_in(Path::new(""), path)
     }
 
-    /// Reads a TOML file whose path starts at `folder`, as all relative paths in it
-    /// then do; messages name it by `path`.
+    /// Reads a TOML file whose path starts at `folder`; messages name it by `path`. Where
+    /// the relative paths in it start, [`found_from`](Self::found_from) says.
     ///
     /// # Errors
     /// As [`from_file`](Self::from_file).

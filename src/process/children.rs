@@ -158,9 +158,9 @@ impl Adoption {
         self.ending.remove(&pid);
     }
 
-    /// Tells the adopted to end: all of them, or those whose worker is gone; and kills
-    /// those that were told so long ago. Those of `known` are own children without being
-    /// [`OwnChild`]ren. Returns whether any are left.
+    /// Sends TERM to the adopted, to all of them or to those whose worker is gone, and
+    /// SIGKILL to those that got TERM [`HELPERS_END`] ago. Those of `known` are own
+    /// children without being [`OwnChild`]ren. Returns whether any are left.
     pub fn sweep(&mut self, known: &[i32], all: bool, now: Instant) -> bool {
         // Held to the end: what is started meanwhile would look like a stray.
         let own = own();

@@ -1,13 +1,11 @@
 //! Who may have a connection, and how many there may be, in all and of one user.
 
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
+use std::{collections::HashMap, sync::Mutex};
 
 use super::{
     access::{Access, Caller},
     counter::{Counted, Counter},
+    locked::locked,
 };
 use crate::{
     call::{Peer, Principal},
@@ -129,7 +127,7 @@ impl Admission {
     }
 
     fn enter_user(&self, principal: Principal, limit: usize) -> Option<Counted> {
-        let mut of_users = self.of_users.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut of_users = locked(&self.of_users);
         // Whose connections have ended is forgotten when others come.
         of_users.retain(|user, open| *user == principal || open.count() > 0);
         of_users.entry(principal).or_default().enter(limit)

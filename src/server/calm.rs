@@ -12,7 +12,7 @@ use std::{
     fmt,
     io::{self, IoSlice},
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, Weak},
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
     authority::{AuthorityRepair, Walked},
+    locked::locked,
     seldom::Seldom,
 };
 use crate::call::{Peer, Principal};
@@ -267,10 +268,6 @@ impl fmt::Display for Flood {
             "it sent more frames that carry nothing (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, RST_STREAM) than its calls need: over {OF_CONNECTION} in {INTERVAL:?}, or over {OF_USER} of all connections of its user"
         )
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -8,13 +8,16 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::guarded::{SMALL, guarded};
+use super::{
+    guarded::{SMALL, guarded},
+    locked::locked,
+};
 use crate::call::Principal;
 
 /// All that is held.
@@ -121,7 +124,7 @@ impl Held {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.0.state)
     }
 }
 

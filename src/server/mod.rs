@@ -30,6 +30,7 @@ mod http2;
 mod lifetime;
 mod linger;
 mod listener;
+mod locked;
 mod outstanding;
 mod preface;
 mod reload;

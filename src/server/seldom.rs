@@ -3,9 +3,11 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
+
+use super::locked::locked;
 
 /// How long the count of a kind of warning goes on.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -79,7 +81,7 @@ impl Seldom {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Count> {
-        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.count)
     }
 }
 

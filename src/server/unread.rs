@@ -5,7 +5,7 @@
 use std::{
     pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Mutex, Weak,
         atomic::{AtomicU64, Ordering},
     },
     task::{Context, Poll},
@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame};
 use tonic::Status;
 
-use super::{grpc::UnaryBody, lifetime::Served};
+use super::{grpc::UnaryBody, lifetime::Served, locked::locked};
 
 /// The most that leaves at once, in bytes.
 const PIECE: usize = 256 * 1024;
@@ -79,7 +79,7 @@ impl Unread {
     }
 }
 
-/// Gives up what is not read within `patience`, until the edge is gone.
+/// Closes the connections of what is not read within `patience`, until the edge is gone.
 pub async fn watch(unread: Weak<Unread>, patience: Duration) {
     loop {
         tokio::time::sleep(patience / LOOKS).await;
@@ -111,10 +111,6 @@ impl Body for LargeBody {
         let piece = rest.split_to(rest.len().min(PIECE));
         Poll::Ready(Some(Ok(Frame::data(piece))))
     }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use bytes::Bytes;
-use dirtyd_client::{Client, Value, args, proto::v1::ExecuteRequest};
+use dirtyd_client::{Client, Value, args};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::client::conn::http2::{self, SendRequest};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -13,7 +13,7 @@ use tokio::{
     net::UnixStream,
 };
 
-use crate::support::{Daemon, framed, post};
+use crate::support::{Daemon, of_lab, post};
 
 /// An attack.
 #[derive(Debug)]
@@ -134,14 +134,14 @@ pub async fn run(name: &str, socket: &Path, divisor: usize) {
             drop(UnixStream::connect(&socket).await);
         }),
         "unfinished" => spread(many(30), socket, |socket, _| async move {
-            let whole = message("echo", Value::from("x".repeat(LARGE)));
+            let whole = of_lab("echo", Value::from("x".repeat(LARGE)));
             let part = whole.slice(..whole.len() - 1);
             let first = futures_util::stream::iter([Ok(http_body::Frame::data(part))]);
             let body = futures_util::StreamExt::chain(first, futures_util::stream::pending());
             hold(&socket, StreamBody::new(body).boxed_unsync(), 1 << 20).await;
         }),
         "unread" => spread(many(30), socket, |socket, _| async move {
-            let blob = message("blob", Value::from(LARGE as i64));
+            let blob = of_lab("blob", Value::from(LARGE as i64));
             hold(&socket, Full::new(blob).map_err(|error| match error {}).boxed_unsync(), 1).await;
         }),
         "heads" => spread(many(10), socket, |socket, _| async move {
@@ -222,15 +222,6 @@ async fn hold(socket: &Path, body: UnsyncBoxBody<Bytes, std::io::Error>, window:
     {
         tokio::time::sleep(Duration::from_secs(3600)).await;
     }
-}
-
-fn message(action: &str, arg: Value) -> Bytes {
-    framed(&ExecuteRequest {
-        app: "lab:Lab".to_owned(),
-        action: action.to_owned(),
-        args: vec![arg.into_proto()],
-        ..ExecuteRequest::default()
-    })
 }
 
 /// Has the workers of the pool of faults do their worst, again and again.

@@ -48,6 +48,16 @@ pub fn framed(message: &ExecuteRequest) -> Bytes {
     body.into()
 }
 
+/// An Execute of `lab:Lab` with one argument, as gRPC writes it into a body.
+pub fn of_lab(action: &str, arg: Value) -> Bytes {
+    framed(&ExecuteRequest {
+        app: "lab:Lab".to_owned(),
+        action: action.to_owned(),
+        args: vec![arg.into_proto()],
+        ..ExecuteRequest::default()
+    })
+}
+
 /// The head of an Execute as every gRPC client sends it.
 pub fn post() -> http::request::Builder {
     Request::post("http://localhost/dirty.v1.Arbiter/Execute")

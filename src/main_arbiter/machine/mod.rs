@@ -169,9 +169,8 @@ impl Machine {
             return Vec::new();
         }
         self.stopping = Some(Stopping::begin(false, self.timeouts.drained_by(now)).giving_way());
-        let mut actions = vec![Action::Notify(Notice::Stopping)];
-        actions.extend(self.end_dirty(Signal::SIGTERM));
-        actions
+        // The service goes on, so systemd hears nothing of it.
+        self.end_dirty(Signal::SIGTERM)
     }
 
     /// If this one was giving way, and the successor was not told to end, then this
@@ -223,7 +222,7 @@ impl Machine {
         actions
     }
 
-    /// Tells the dirty arbiter to end; this process ends after it.
+    /// Returns what ends the dirty arbiter; this process ends after it.
     fn end_dirty(&self, signal: Signal) -> Vec<Action> {
         if !self.life.is_up() {
             return vec![Action::Exit(0)];
