@@ -25,15 +25,21 @@ pub enum Report {
     WorkerDied,
     /// It is alive; the answer to a ping.
     Alive,
+    /// A call was ended because it went on for too long in a drain.
+    CutOff,
+    /// It was told to end.
+    Stopping,
 }
 
 impl Report {
-    const ALL: [(Self, u8); 5] = [
+    const ALL: [(Self, u8); 7] = [
         (Self::Ready, b'R'),
         (Self::Degraded, b'D'),
         (Self::Reloaded, b'L'),
         (Self::WorkerDied, b'W'),
         (Self::Alive, b'A'),
+        (Self::CutOff, b'C'),
+        (Self::Stopping, b'T'),
     ];
 
     /// Its byte.
@@ -54,6 +60,9 @@ pub enum Word {
     Ping,
     /// Take connections.
     Admit,
+    /// To a dirty arbiter: another one serves, so finish, without killing a call, and
+    /// end. To a new main arbiter: the old one does so.
+    GiveWay,
 }
 
 impl Word {
@@ -61,12 +70,14 @@ impl Word {
         match self {
             Self::Ping => b'P',
             Self::Admit => b'S',
+            Self::GiveWay => b'G',
         }
     }
 
-    /// Whether it is among the bytes that came.
-    pub fn is_in(self, bytes: &[u8]) -> bool {
-        bytes.contains(&self.byte())
+    /// Those among the bytes that came, each once.
+    pub fn all_in(bytes: &[u8]) -> Vec<Self> {
+        let all = [Self::Ping, Self::Admit, Self::GiveWay];
+        all.into_iter().filter(|word| bytes.contains(&word.byte())).collect()
     }
 }
 
@@ -131,11 +142,11 @@ mod tests {
         dirty.write_all(b"?").expect("room");
         assert_eq!(main.reports(), Some(vec![]), "a later version's report is skipped");
         main.say(Word::Ping);
-        main.say(Word::Admit);
+        main.say(Word::GiveWay);
         let mut said = [0; 2];
         dirty.read_exact(&mut said).expect("two words");
-        assert!(Word::Ping.is_in(&said) && Word::Admit.is_in(&said));
-        assert!(!Word::Admit.is_in(&said[..1]));
+        assert_eq!(Word::all_in(&said), [Word::Ping, Word::GiveWay]);
+        assert_eq!(Word::all_in(&said[..1]), [Word::Ping]);
         drop(dirty);
         assert_eq!(main.reports(), None);
     }

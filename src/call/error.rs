@@ -211,6 +211,12 @@ pub enum CallError {
     /// The arbiter ends; the call had not started.
     #[error("the arbiter is draining and did not start the call; it is safe to retry")]
     Draining,
+    /// Its worker was to leave, and it went on for too long.
+    #[error("{message}")]
+    CutOff {
+        /// Which, in which worker, and after which time.
+        message: String,
+    },
     /// The caller left.
     #[error("the caller cancelled the call")]
     Cancelled,

@@ -6,6 +6,7 @@ mod config_flags;
 mod connect;
 mod events;
 pub(crate) mod json;
+mod leaving;
 mod reload;
 mod scale;
 mod serve;
@@ -49,6 +50,11 @@ enum Command {
     Upgrade(upgrade::Upgrade),
     /// Check a configuration and show what it means.
     Check(check::Check),
+}
+
+/// A number of things, with their name in the plural if there is not one of them.
+fn count(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// A message as a terminal should get it, whoever wrote a part of it.

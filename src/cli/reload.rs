@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use dirtyd_client::{
-    Error,
-    proto::v1::{ReloadRequest, admin_client::AdminClient},
-};
+use dirtyd_client::proto::v1::ReloadRequest;
 
-use super::connect::{Target, block_on, explain};
+use super::{
+    connect::{Target, block_on},
+    count,
+    leaving::{Leaving, Wait},
+};
 
 /// `dirtyd reload`.
 #[derive(Debug, clap::Args)]
@@ -15,6 +16,8 @@ pub struct Reload {
     /// The only pool to reload; the others stay as they run [default: all pools]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pool: String,
+    #[command(flatten)]
+    wait: Wait,
     #[command(flatten)]
     target: Target,
 }
@@ -26,13 +29,11 @@ impl Reload {
     /// Why the old workers stay.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
-            let client = self.target.client();
-            let mut admin = AdminClient::new(client.channel());
-            let done = admin.reload(ReloadRequest { pool: self.pool }).await.map_err(|status| {
-                anyhow::anyhow!("{}", explain(&Error::of(status, client.socket())))
-            })?;
-            println!("reloaded: {} workers replaced", done.into_inner().replaced_workers);
-            Ok(ExitCode::SUCCESS)
+            let mut leaving = Leaving::watch(self.target.client(), self.wait).await?;
+            let done = leaving.admin().reload(ReloadRequest { pool: self.pool }).await;
+            let done = done.map_err(|status| leaving.failed(status))?.into_inner();
+            println!("reloaded: {} replaced", count(done.replaced_workers.into(), "worker"));
+            leaving.end().await
         })
     }
 }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use dirtyd_client::{
-    Error,
-    proto::v1::{ScaleRequest, admin_client::AdminClient},
-};
+use dirtyd_client::proto::v1::ScaleRequest;
 
-use super::connect::{Target, block_on, explain};
+use super::{
+    connect::{Target, block_on},
+    count,
+    leaving::{Leaving, Wait},
+};
 
 /// `dirtyd scale`.
 #[derive(Debug, clap::Args)]
@@ -17,6 +18,8 @@ pub struct Scale {
     /// The pool [default: the default pool]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pool: String,
+    #[command(flatten)]
+    wait: Wait,
     #[command(flatten)]
     target: Target,
 }
@@ -28,15 +31,13 @@ impl Scale {
     /// Why the pool keeps its size.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
-            let client = self.target.client();
-            let mut admin = AdminClient::new(client.channel());
+            let mut leaving = Leaving::watch(self.target.client(), self.wait).await?;
             let request = ScaleRequest { pool: self.pool, workers: self.workers };
-            let done = admin.scale(request).await.map_err(|status| {
-                anyhow::anyhow!("{}", explain(&Error::of(status, client.socket())))
-            })?;
-            let done = done.into_inner();
-            println!("scaled: from {} to {} workers", done.previous_workers, done.workers);
-            Ok(ExitCode::SUCCESS)
+            let done = leaving.admin().scale(request).await;
+            let done = done.map_err(|status| leaving.failed(status))?.into_inner();
+            let (before, now) = (done.previous_workers, count(done.workers.into(), "worker"));
+            println!("scaled: from {before} to {now}");
+            leaving.end().await
         })
     }
 }

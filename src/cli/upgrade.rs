@@ -18,7 +18,7 @@ use nix::{
     unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid},
 };
 
-use super::config_flags::ConfigFlags;
+use super::{config_flags::ConfigFlags, count};
 use crate::{
     main_arbiter::{Names, UPGRADE_AND_END},
     patience::NAME_TAKEN,
@@ -44,10 +44,14 @@ pub struct Upgrade {
     /// Its name [default: dirtyd]
     #[arg(long, value_name = "NAME")]
     proc_name: Option<String>,
+    /// Wait until the old process has finished its calls and ended; exit with 1 if a call was
+    /// cut off
+    #[arg(long)]
+    wait: bool,
 }
 
 impl Upgrade {
-    /// Upgrades, and waits until only the new binary is left.
+    /// Upgrades, and waits until the new binary serves; or until only that is left.
     ///
     /// # Errors
     /// dirtyd does not run, or the new binary is no good: then the old one stays.
@@ -56,7 +60,7 @@ impl Upgrade {
         act_as_owner(&names)?;
         main_arbiter(&names)?;
         let _turn = turn(&names)?;
-        let old = main_arbiter(&names)?;
+        let old = in_charge(&names)?;
         match fs::remove_file(names.upgrade()) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
@@ -65,15 +69,27 @@ impl Upgrade {
         ask()?;
         println!("the new binary starts beside process {}", old.pid);
         if let Some(Serves { new, old_ends }) = outcome(&names.upgrade(), &old)? {
-            println!("process {new} serves; process {} finishes its calls and ends", old.pid);
+            let then = if self.wait { "" } else { " (--wait waits for that)" };
+            println!(
+                "upgraded: process {new} serves; process {} finishes its calls and ends{then}",
+                old.pid
+            );
             if !old_ends {
                 // Another USR2 was waiting, so that the value of this one was lost.
                 ask()?;
             }
+            if !self.wait {
+                return Ok(ExitCode::SUCCESS);
+            }
             ended(&old, new)?;
         }
         let new = named(&names, &old)?;
-        println!("upgraded: process {new} took over from process {}", old.pid);
+        println!("process {} has ended; process {new} has taken over", old.pid);
+        if let Some(Word::Ended { cut_off: n @ 1.. }) = Word::left_in(&names.upgrade())? {
+            let were = if n == 1 { "was" } else { "were" };
+            eprintln!("{} of it {were} cut off; the log says which", count(n, "call"));
+            return Ok(ExitCode::FAILURE);
+        }
         Ok(ExitCode::SUCCESS)
     }
 
@@ -144,7 +160,46 @@ fn main_arbiter(names: &Names) -> anyhow::Result<Holder> {
     })
 }
 
-/// What the old main arbiter says once the new one serves.
+/// The main arbiter that is to be replaced, once the upgrade before this one is over:
+/// there is one old process at a time.
+fn in_charge(names: &Names) -> anyhow::Result<Holder> {
+    let mut told = false;
+    loop {
+        let old = main_arbiter(names)?;
+        loop {
+            // What is no word is removed before the upgrade begins.
+            match Word::left_in(&names.upgrade()) {
+                Ok(Some(Word::Ready(Serves { old_ends: true, .. }))) => {}
+                _ => return Ok(old),
+            }
+            if !std::mem::replace(&mut told, true) {
+                println!(
+                    "the upgrade before this one goes on: process {} still finishes its calls; this one begins when it has ended",
+                    old.pid
+                );
+            }
+            if pidfd::wait(&old.pidfd, LOOK) {
+                named(names, &old)?;
+                break;
+            }
+        }
+    }
+}
+
+/// What the old main arbiter says of an upgrade.
+enum Word {
+    /// The new one serves.
+    Ready(Serves),
+    /// The old one has ended.
+    Ended {
+        /// The number of calls that were ended with it.
+        cut_off: u64,
+    },
+    /// There is no new one, and why.
+    Failed(String),
+}
+
+/// What it says once the new one serves.
 struct Serves {
     /// The new one's process id.
     new: i32,
@@ -152,24 +207,38 @@ struct Serves {
     old_ends: bool,
 }
 
+impl Word {
+    /// The word that was left last, if there is one.
+    fn left_in(path: &Path) -> anyhow::Result<Option<Self>> {
+        let named = || path.display().to_string();
+        let Some(text) = private_file::read(path).with_context(named)? else { return Ok(None) };
+        let (word, rest) = text.trim_end().split_once(' ').unwrap_or((&text, ""));
+        let wrong = || format!("{}: {text}", path.display());
+        Ok(Some(match word {
+            "ready" => {
+                let (new, then) = rest.split_once(' ').unwrap_or((rest, ""));
+                let new = new.parse().with_context(wrong)?;
+                Self::Ready(Serves { new, old_ends: then == "ends" })
+            }
+            "ended" => Self::Ended { cut_off: rest.parse().with_context(wrong)? },
+            _ => Self::Failed(rest.to_owned()),
+        }))
+    }
+}
+
 /// What the old main arbiter says of the new one. `None` if the old one has ended,
 /// whatever it said.
 fn outcome(path: &Path, old: &Holder) -> anyhow::Result<Option<Serves>> {
     loop {
         let ended = pidfd::wait(&old.pidfd, LOOK);
-        if let Some(text) = private_file::read(path).with_context(|| path.display().to_string())? {
-            let (verdict, rest) = text.trim_end().split_once(' ').unwrap_or((&text, ""));
-            anyhow::ensure!(
-                verdict == "ready",
-                "the upgrade failed, process {} stays in charge: {rest}",
-                old.pid
-            );
-            let (new, then) = rest.split_once(' ').unwrap_or((rest, ""));
-            let new = new.parse().with_context(|| format!("{}: {text}", path.display()))?;
-            return Ok(Some(Serves { new, old_ends: then == "ends" }));
-        }
-        if ended {
-            return Ok(None);
+        match Word::left_in(path)? {
+            Some(Word::Ready(serves)) => return Ok(Some(serves)),
+            Some(Word::Failed(why)) => {
+                anyhow::bail!("the upgrade failed, process {} stays in charge: {why}", old.pid)
+            }
+            Some(Word::Ended { .. }) => return Ok(None),
+            None if ended => return Ok(None),
+            None => {}
         }
     }
 }

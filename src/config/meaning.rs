@@ -25,8 +25,10 @@ pub struct Config {
     pub runtime_dir: PathBuf,
     /// The name of this instance; PID files derive from it.
     pub proc_name: String,
-    /// How long a drain may take before what still runs is killed.
+    /// How long calls and streams may go on after TERM before they are killed.
     pub graceful_timeout: Duration,
+    /// How long a stream may go on in a worker that is replaced or not needed.
+    pub drain_timeout: Duration,
     /// How long arbiter and workers look for the next message before they sleep;
     /// zero for not at all.
     pub busy_wait: Duration,
@@ -133,6 +135,7 @@ impl Config {
             runtime_dir: instance.runtime_dir.clone().unwrap_or_default(),
             proc_name: instance.proc_name(),
             graceful_timeout: instance.graceful_timeout().0,
+            drain_timeout: instance.drain_timeout().0,
             busy_wait: instance.busy_wait().0,
             limits: raw.edge.meaning(),
             window: raw.streams.meaning(),

@@ -12,7 +12,7 @@ mod resources;
 mod signals;
 mod upstream;
 
-use std::{io, os::unix::net::UnixListener, sync::Arc, time::Instant};
+use std::{io, os::unix::net::UnixListener, pin::pin, sync::Arc, time::Instant};
 
 use dirtyd_client::busy_wait;
 use tokio::{
@@ -113,40 +113,81 @@ impl DirtyArbiter {
             (async { drop(link.admitted.await) }, async { drop(stopped.await) });
         let edge_task = tokio::spawn(edge.serve(admitted, stopped));
         let reloads = reload_when_asked(pool.clone(), read, link.reports);
-        let mut lost = link.lost;
+        let (mut lost, mut gives_way) = (link.lost, link.gives_way);
         announce(&self.config);
         let why = loop {
             let asked = tokio::select! {
                 asked = asks.next() => asked,
-                Ok(()) = &mut lost => break "the main arbiter is gone",
+                Ok(()) = &mut lost => break Why::Told("the main arbiter is gone"),
+                Ok(()) = &mut gives_way => break Why::GivesWay,
                 ended = &mut pool_task => {
                     // The pool only ends by itself when it panicked.
                     return Err(io::Error::other(format!("the pool ended: {ended:?}")));
                 }
             };
             match asked {
-                Asked::Drain(signal) => break signal,
+                Asked::Drain(signal) => break Why::Told(signal),
                 Asked::Quit => return Ok(()),
                 Asked::Reload => reloads.notify_one(),
                 Asked::ReopenLog => self.log.iter().for_each(Log::reopen),
                 Asked::Scale(by) => scale(&pool, by),
             }
         };
+        let mut end = pin!(drained(edge_task, &pool, pool_task, &hooks, link.task));
+        let mut stop = Some(stop);
+        // The pool first: whoever watches its events hears of it before they end.
+        let why = match why {
+            Why::Told(why) => why,
+            Why::GivesWay => {
+                pool.give_way().await;
+                drop(stop.take());
+                match first_of(&mut end, &mut asks, &mut lost).await {
+                    Some(why) => why,
+                    None => return Ok(()),
+                }
+            }
+        };
         tracing::info!("{why}: draining for up to {graceful_timeout:?}");
         let begun = Instant::now();
-        // The pool first: whoever watches its events hears of it before they end.
         pool.drain(begun + graceful_timeout).await;
-        let _ = stop.send(());
+        drop(stop);
         let limit = begun + patience::dirty_arbiter_drains(graceful_timeout);
         tokio::select! {
-            () = drained(edge_task, &pool, pool_task, &hooks) =>
-                tracing::info!("drained; the arbiter ends"),
+            () = end => {}
             () = told_again(&mut asks, alone) =>
                 tracing::info!("told again: the arbiter ends at once"),
             () = tokio::time::sleep_until(limit.into()) =>
                 tracing::warn!("graceful_timeout passed; the arbiter ends"),
         }
         Ok(())
+    }
+}
+
+/// Why the arbiter ends.
+enum Why {
+    /// Somebody told it, or is gone.
+    Told(&'static str),
+    /// Another one serves.
+    GivesWay,
+}
+
+/// Waits for the end of an arbiter that gives way. `None` if that has come, or is to
+/// come at once; else why it has no more time than any other.
+async fn first_of(
+    end: &mut (impl Future<Output = ()> + Unpin),
+    asks: &mut Asks,
+    lost: &mut oneshot::Receiver<()>,
+) -> Option<&'static str> {
+    loop {
+        tokio::select! {
+            () = &mut *end => return None,
+            Ok(()) = &mut *lost => return Some("the main arbiter is gone"),
+            asked = asks.next() => match asked {
+                Asked::Drain(signal) => return Some(signal),
+                Asked::Quit => return None,
+                Asked::Reload | Asked::ReopenLog | Asked::Scale(_) => {}
+            },
+        }
     }
 }
 
@@ -160,17 +201,21 @@ fn announce(config: &Config) {
     );
 }
 
-/// Resolves when the edge, the pool and the hooks have ended, in this order.
+/// Resolves when the edge, the pool, the hooks and the reports have ended, in this
+/// order.
 async fn drained(
     edge: JoinHandle<()>,
     pool: &PoolHandle,
     pool_task: JoinHandle<()>,
     hooks: &hooks::Runner,
+    reports: JoinHandle<()>,
 ) {
     let _ = edge.await;
     pool.edge_closed().await;
     let _ = pool_task.await;
     hooks.finish().await;
+    let _ = reports.await;
+    tracing::info!("drained; the arbiter ends");
 }
 
 /// Resolves when somebody wants the end of a drain: by QUIT, or by INT, at a terminal,

@@ -10,6 +10,7 @@ use tokio::{
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::{broadcast, mpsc, oneshot, watch},
+    task::JoinHandle,
 };
 
 use crate::{
@@ -39,6 +40,10 @@ pub struct Link {
     pub lost: oneshot::Receiver<()>,
     /// Resolves when connections may be taken.
     pub admitted: oneshot::Receiver<()>,
+    /// Resolves when the main arbiter gives way to another one that serves.
+    pub gives_way: oneshot::Receiver<()>,
+    /// Ends when everything is reported, once the pool has ended.
+    pub task: JoinHandle<()>,
 }
 
 /// Starts the task that reports.
@@ -49,6 +54,7 @@ pub fn start(upstream: Upstream, pool: &PoolHandle) -> io::Result<Link> {
     let (reports, receiver) = mpsc::channel(16);
     let (gone, lost) = oneshot::channel();
     let (admit, may_admit) = oneshot::channel();
+    let (leave, gives_way) = oneshot::channel();
     let (read, sink, admitted) = match upstream {
         Upstream::Main { lifeline, admitted } => {
             lifeline.set_nonblocking(true)?;
@@ -65,14 +71,15 @@ pub fn start(upstream: Upstream, pool: &PoolHandle) -> io::Result<Link> {
         sink,
         gone,
         admit,
+        leave: Some(leave),
         reports: receiver,
         events: pool.events(),
         health: pool.health(),
         pool: pool.clone(),
         booted: false,
     };
-    tokio::spawn(task.run(read));
-    Ok(Link { reports, lost, admitted: may_admit })
+    let task = tokio::spawn(task.run(read));
+    Ok(Link { reports, lost, admitted: may_admit, gives_way, task })
 }
 
 struct Task {
@@ -80,6 +87,7 @@ struct Task {
     /// Dropped unsent without a main arbiter, when the pool has ended.
     gone: oneshot::Sender<()>,
     admit: Option<oneshot::Sender<()>>,
+    leave: Option<oneshot::Sender<()>>,
     reports: mpsc::Receiver<Report>,
     events: broadcast::Receiver<Entry>,
     health: watch::Receiver<Health>,
@@ -100,11 +108,8 @@ impl Task {
                         return;
                     }
                     Ok(n) => {
-                        if Word::Admit.is_in(&words[..n]) {
-                            self.admit.take().map(|admit| admit.send(()));
-                        }
-                        if Word::Ping.is_in(&words[..n]) {
-                            self.sink.tell(Report::Alive).await;
+                        for word in Word::all_in(&words[..n]) {
+                            self.hear(word).await;
                         }
                     }
                 },
@@ -116,13 +121,31 @@ impl Task {
                         self.tell_health_once_booted().await;
                     }
                     Ok(EntryKind::WorkerReady) => self.tell_health_once_booted().await,
+                    Ok(EntryKind::CallCutOff) => self.sink.tell(Report::CutOff).await,
                     Ok(_) => {}
                     Err(broadcast::error::RecvError::Closed) => return,
                 },
                 changed = self.health.changed() => match changed {
                     Ok(()) => self.tell_health().await,
-                    Err(_) => return,
+                    Err(_) => return self.tell_the_rest().await,
                 },
+            }
+        }
+    }
+
+    async fn hear(&mut self, word: Word) {
+        match word {
+            Word::Ping => self.sink.tell(Report::Alive).await,
+            Word::Admit => drop(self.admit.take().map(|admit| admit.send(()))),
+            Word::GiveWay => drop(self.leave.take().map(|leave| leave.send(()))),
+        }
+    }
+
+    /// The pool has ended: what it said last.
+    async fn tell_the_rest(mut self) {
+        while let Ok(event) = self.events.try_recv() {
+            if event.kind == EntryKind::CallCutOff {
+                self.sink.tell(Report::CutOff).await;
             }
         }
     }

@@ -190,15 +190,15 @@ pub struct Predecessor {
 }
 
 impl Predecessor {
-    /// Whether it has let this one take connections since the last look.
-    pub fn has_admitted(&mut self) -> bool {
+    /// What it has said since the last look, each word once.
+    pub fn words(&mut self) -> Vec<Word> {
         let mut bytes = [0; 16];
         match self.lifeline.read(&mut bytes) {
-            Ok(n) if n > 0 => return Word::Admit.is_in(&bytes[..n]),
+            Ok(n) if n > 0 => return Word::all_in(&bytes[..n]),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Ok(_) | Err(_) => self.is_gone = true,
         }
-        false
+        Vec::new()
     }
 
     /// Whether it was gone at the last look.

@@ -93,6 +93,8 @@ pub struct Reactor {
     successor: Option<Child>,
     /// The dirty arbiter's PID file still has the name of the upgrade.
     renames_dirty: bool,
+    /// When the word of the last upgrade is forgotten.
+    forgets_upgrade_at: Deadline,
     adoption: Adoption,
 }
 
@@ -116,9 +118,17 @@ impl Reactor {
             env!("CARGO_PKG_VERSION"),
             config.proc_name
         );
-        let (arbiter, successor) = (None, None);
-        let (renames_dirty, adoption) = (false, Adoption::begin());
-        Self { log, signals, own, machine, arbiter, successor, renames_dirty, adoption }
+        Self {
+            log,
+            signals,
+            own,
+            machine,
+            arbiter: None,
+            successor: None,
+            renames_dirty: false,
+            forgets_upgrade_at: Deadline::Never,
+            adoption: Adoption::begin(),
+        }
     }
 
     /// Runs until the machine says so. Returns the exit code.
@@ -182,12 +192,21 @@ impl Reactor {
             }
         }
         if reap {
+            let mut buried = Vec::new();
             while let Some((pid, exit)) = children::reap() {
-                events.push(self.buried(pid, exit));
+                buried.push(self.buried(pid, exit));
             }
+            // Whoever is about to give way should know first that nobody is left to
+            // give way to.
+            buried.sort_by_key(|event| !matches!(event, Event::SuccessorExited(_)));
+            events.append(&mut buried);
         }
-        if self.own.predecessor.as_mut().is_some_and(Predecessor::has_admitted) {
-            events.push(Event::Admitted);
+        for word in self.own.predecessor.as_mut().map(Predecessor::words).unwrap_or_default() {
+            match word {
+                Word::Admit => events.push(Event::Admitted),
+                Word::GiveWay => events.push(Event::PredecessorLeaves),
+                Word::Ping => {}
+            }
         }
         if self.own.predecessor.as_ref().is_some_and(Predecessor::is_gone) {
             self.own.predecessor = None;
@@ -228,9 +247,14 @@ impl Reactor {
             Action::Ping => {
                 say(&self.arbiter, Word::Ping);
                 self.rename_dirty();
+                if self.forgets_upgrade_at.is_over(Instant::now()) {
+                    self.forget_upgrade();
+                }
             }
             Action::Admit => say(&self.arbiter, Word::Admit),
+            Action::GiveWay => say(&self.arbiter, Word::GiveWay),
             Action::AdmitSuccessor => say(&self.successor, Word::Admit),
+            Action::TellSuccessor => say(&self.successor, Word::GiveWay),
             Action::Sweep { all } => self.sweep(all),
             Action::Log(remark) => log(&remark),
             Action::ReopenLog => self.log.reopen(),
@@ -244,6 +268,9 @@ impl Reactor {
             }
             Action::SignalSuccessor(signal) => send(&self.successor, signal),
             Action::Upgraded(result) => self.tell_upgrade(result.map_err(|why| why.to_string())),
+            Action::SuccessorLost(exit) => {
+                self.leave_word(&format!("failed the new main arbiter {exit}\n"));
+            }
             Action::TellPredecessor(report) => self.tell_predecessor(report),
             Action::TakeName => self.take_name(),
             Action::Notify(notice) => {
@@ -295,14 +322,26 @@ impl Reactor {
             (Ok(()), None) => "failed the new main arbiter ended\n".to_owned(),
             (Err(why), _) => format!("failed {why}\n"),
         };
+        self.leave_word(&text);
+    }
+
+    fn forget_upgrade(&mut self) {
+        self.forgets_upgrade_at = Deadline::Never;
+        let _ = fs::remove_file(self.own.names.upgrade());
+    }
+
+    fn leave_word(&self, text: &str) {
         let (path, part) = (self.own.names.upgrade(), self.own.names.successor().upgrade());
-        if let Err(error) = private_file::replace(&path, &part, &text) {
+        if let Err(error) = private_file::replace(&path, &part, text) {
             tracing::warn!("cannot write {}: {error}", path.display());
         }
     }
 
     fn tell_predecessor(&mut self, report: Report) {
-        if let Err(error) = self.own.file.publish() {
+        // That it serves: from then on it can be found.
+        if report != Report::Stopping
+            && let Err(error) = self.own.file.publish()
+        {
             tracing::warn!("cannot write the PID file: {error}");
         }
         if let Some(predecessor) = &mut self.own.predecessor {
@@ -316,7 +355,8 @@ impl Reactor {
         if let Err(error) = renamed {
             tracing::error!("cannot take the name {}: {error}", self.own.names.main().display());
         }
-        let _ = fs::remove_file(self.own.names.upgrade());
+        // Until then `dirtyd upgrade` may read how the old one has ended.
+        self.forgets_upgrade_at = Deadline::after(Instant::now(), patience::NAME_TAKEN);
         self.renames_dirty = true;
         self.rename_dirty();
     }
@@ -335,6 +375,9 @@ impl Reactor {
         let known: Vec<i32> = self.successor.iter().map(|child| child.pid).collect();
         self.adoption.end_all(&known);
         let succeeded = self.machine.is_succeeded();
+        if self.machine.gives_way() {
+            self.leave_word(&format!("ended {}\n", self.machine.cut_off()));
+        }
         self.own.socket.close(succeeded || self.own.predecessor.is_some());
         if !succeeded && self.own.predecessor.is_none() {
             let _ = fs::remove_file(self.own.names.upgrade());

@@ -62,6 +62,8 @@ enum Ask {
     },
     /// Drain until the instant, then kill.
     Drain(Instant),
+    /// Drain, because another arbiter serves.
+    GiveWay,
     /// No connection is left: no call can come any more.
     EdgeClosed,
 }
@@ -177,6 +179,12 @@ impl PoolHandle {
     /// Lets the pool finish until `deadline`; then what is left is killed.
     pub async fn drain(&self, deadline: Instant) {
         let _ = self.asks.send(Ask::Drain(deadline)).await;
+    }
+
+    /// Lets the pool finish because another arbiter serves: calls have their own
+    /// timeouts, and streams `drain_timeout`.
+    pub async fn give_way(&self) {
+        let _ = self.asks.send(Ask::GiveWay).await;
     }
 
     /// Tells the pool that no call can come any more.

@@ -152,6 +152,7 @@ impl Task {
                 }
             }
             Ask::Drain(deadline) => self.on(Event::Drain(deadline)),
+            Ask::GiveWay => self.on(Event::GiveWay),
             Ask::EdgeClosed => self.on(Event::EdgeClosed),
         }
     }

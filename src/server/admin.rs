@@ -150,6 +150,7 @@ fn event_kind(kind: EntryKind) -> v1::EventKind {
         EntryKind::AppFailed => v1::EventKind::AppFailed,
         EntryKind::AppRecovered => v1::EventKind::AppRecovered,
         EntryKind::CallTimedOut => v1::EventKind::CallTimedOut,
+        EntryKind::CallCutOff => v1::EventKind::CallCutOff,
         EntryKind::ReloadStarted => v1::EventKind::ReloadStarted,
         EntryKind::ReloadFinished => v1::EventKind::ReloadFinished,
         EntryKind::ReloadFailed => v1::EventKind::ReloadFailed,

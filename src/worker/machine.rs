@@ -182,6 +182,7 @@ impl Machine {
             Control::Cancel(id) => self.calls.cancel(id, turn),
             Control::Credit(id, credit) => self.calls.credit(id, credit, turn),
             Control::Drain => self.on_drain(turn),
+            Control::EndStreams(at) => self.calls.end_streams(at, turn),
             Control::Kill(why) => self.kill(why, turn),
         }
     }

@@ -72,6 +72,8 @@ pub enum Control {
     Credit(CallId, Credit),
     /// Finish what runs, then exit.
     Drain,
+    /// End the streams that still go on at the instant.
+    EndStreams(Instant),
     /// End now.
     Kill(String),
 }
@@ -89,6 +91,8 @@ pub enum Report {
     Finished(End),
     /// A call ran into its timeout; one line for the journal.
     TimedOut(CallId, String),
+    /// A call was ended because the worker is to leave; one line for the journal.
+    CutOff(CallId, String),
     /// A frame came for a call that has no caller any more, and was dropped.
     LateFrame,
     /// The process is gone. Nothing follows.

@@ -110,7 +110,7 @@ async fn each_release_is_served(flags: &[&str]) {
     signal(worker, Signal::SIGKILL);
     deployed.serves("3").await;
     deployed.switch("3", "4");
-    deployed.succeeds(&["upgrade"]);
+    deployed.succeeds(&["upgrade", "--wait"]);
     deployed.serves("4").await;
 }
 

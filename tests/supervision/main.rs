@@ -7,6 +7,7 @@ mod support;
 
 mod chaos;
 mod death;
+mod deploy_table;
 mod deploys;
 mod descriptors;
 mod family;

@@ -65,7 +65,7 @@ async fn only_the_pool_that_is_named_takes_its_new_settings() {
     let [default, moody] = ["default", "moody"].map(|pool| workers(&before, pool));
     family.configure(&two(2, "workers = 2"));
 
-    let one = "reloaded: 1 workers replaced\n";
+    let one = "reloaded: 1 worker replaced\n";
     let [same, new] = reloaded(&family, "moody", one).await;
     assert_eq!(same, default, "the other pool stays as it runs");
     assert_eq!(new.iter().map(|(_, threads)| *threads).collect::<Vec<_>>(), [2, 2]);

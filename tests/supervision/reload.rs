@@ -113,7 +113,7 @@ async fn new_code_is_loaded() {
         let reload = family.run(&["reload"]).await;
         assert_eq!(
             (reload.code, reload.stdout.as_str()),
-            (Some(0), "reloaded: 1 workers replaced\n")
+            (Some(0), "reloaded: 1 worker replaced\n")
         );
     }
 }

@@ -28,7 +28,7 @@ const MOMENTS: [u64; 14] = [
 ];
 
 fn upgrade(family: &Family) -> Child {
-    let mut command = family.command(&["upgrade"]);
+    let mut command = family.command(&["upgrade", "--wait"]);
     command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("dirtyd runs")
 }
 
@@ -72,7 +72,7 @@ async fn killed_at_every_moment(victims: fn(&Family, i32) -> Vec<i32>) {
         process::wait(&mut command, LIMIT).expect("the command ends, too");
         // Whoever is in charge has the name, and can be upgraded.
         let upgraded = async || {
-            let upgrade = family.run(&["upgrade"]).await;
+            let upgrade = family.run(&["upgrade", "--wait"]).await;
             (upgrade.code == Some(0)).then_some(())
         };
         eventually(LIMIT, "it can be upgraded", upgraded).await;

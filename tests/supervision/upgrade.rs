@@ -65,10 +65,10 @@ async fn usr2_and_term_three_times_under_load_fail_no_call() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn the_command_upgrades_and_says_who_took_over() {
     let mut family = Family::start().await;
-    let upgrade = family.run(&["upgrade", "--config", "dirtyd.toml"]).await;
+    let upgrade = family.run(&["upgrade", "--wait", "--config", "dirtyd.toml"]).await;
     assert_eq!(upgrade.code, Some(0), "{}\n{}", upgrade.stderr, family.log());
     let main = family.named("dirtyd.pid").await;
-    let told = format!("upgraded: process {main} took over from process {}\n", family.pid());
+    let told = format!("process {} has ended; process {main} has taken over\n", family.pid());
     assert!(upgrade.stdout.ends_with(&told), "{}", upgrade.stdout);
     assert!(family.ended().await.success());
     family.call("pid").await.expect("served");
@@ -81,7 +81,7 @@ async fn what_was_planted_where_an_upgrade_leaves_word_is_never_written_to() {
     symlink(family.path("precious"), family.path("dirtyd.2.upgrade")).expect("planted");
     nix::unistd::mkfifo(&family.path("dirtyd.upgrade"), nix::sys::stat::Mode::S_IRWXU)
         .expect("planted");
-    let upgrade = family.run(&["upgrade"]).await;
+    let upgrade = family.run(&["upgrade", "--wait"]).await;
     assert_eq!(upgrade.code, Some(0), "{}\n{}", upgrade.stderr, family.log());
     assert!(family.ended().await.success());
     assert_eq!(fs::read_to_string(family.path("precious")).expect("it"), "precious");
@@ -99,7 +99,7 @@ async fn a_new_binary_that_fails_leaves_the_old_one_in_charge() {
     refused(&family, "it cannot serve every app, as the old one can").await;
     // Once that is mended, it works.
     fs::remove_file(family.path("mood")).expect("file");
-    let upgrade = family.run(&["upgrade"]).await;
+    let upgrade = family.run(&["upgrade", "--wait"]).await;
     assert_eq!(upgrade.code, Some(0), "{}", upgrade.stderr);
     let mut family = family;
     family.ended().await;
@@ -147,7 +147,7 @@ fn dirtyd_says(program: &Path, socket: &Path, command: &str) -> Option<Output> {
 async fn refused(family: &Family, why: &str) {
     // No caller may meet the new one, not even on a connection of its own.
     let upgrade = tokio::select! {
-        upgrade = family.run(&["upgrade"]) => upgrade,
+        upgrade = family.run(&["upgrade", "--wait"]) => upgrade,
         never = served(family) => match never {},
     };
     assert_eq!(upgrade.code, Some(1), "{}", upgrade.stdout);

@@ -41,9 +41,12 @@ keys! {
         /// the name of this instance; its files are named after it
         proc_name: String = "dirtyd".to_owned(),
             restart().check(|name: &String| plain_name(name)).outside(Outside::CommonFlag);
-        /// how long a drain may take before what still runs is killed
+        /// how long calls and streams may go on after TERM before they are killed
         graceful_timeout: Seconds = Seconds::of(30),
             upgrade().alias("dirty_graceful_timeout").outside(Outside::CommonFlag);
+        /// how long a stream may go on in a worker that a reload, an upgrade or a recycling
+        /// replaces, or that leaves because its pool is smaller; a call has its own timeout
+        drain_timeout: Seconds = Seconds::of(300), reload();
         /// how long arbiter and workers look for the next message before they sleep, if the
         /// last wait was shorter; `0` for not at all, where a container's CPU time is limited
         busy_wait: Seconds = BUSY_WAIT,

@@ -3,7 +3,7 @@
 use nix::sys::signal::Signal;
 
 use super::{remark::Remark, upgrade_remark::UpgradeFailure};
-use crate::lifeline::Report;
+use crate::{lifeline::Report, process::children::Exit};
 
 /// What to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Action {
     Ping,
     /// Let the dirty arbiter take connections.
     Admit,
+    /// Have the dirty arbiter finish, without killing a call, and end.
+    GiveWay,
     /// Kill processes that belong to nobody; all of them, or those whose group
     /// has no leader.
     Sweep { all: bool },
@@ -31,8 +33,12 @@ pub enum Action {
     SignalSuccessor(Signal),
     /// Let the new main arbiter take connections.
     AdmitSuccessor,
+    /// Tell the new main arbiter that this one ends when its calls have.
+    TellSuccessor,
     /// Tell whoever asked for the upgrade that the successor serves, or why not.
     Upgraded(Result<(), UpgradeFailure>),
+    /// Take that back: the successor has ended.
+    SuccessorLost(Exit),
     /// Report to the old main arbiter.
     TellPredecessor(Report),
     /// Take the plain name.

@@ -27,6 +27,8 @@ pub enum Event {
     /// The old main arbiter, which started this one for an upgrade, lets it take
     /// connections.
     Admitted,
+    /// That old main arbiter ends when its calls have.
+    PredecessorLeaves,
     /// That old main arbiter is gone.
     PredecessorGone,
     /// An adopted process ended; its children are ours now.

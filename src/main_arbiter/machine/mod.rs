@@ -49,6 +49,8 @@ pub struct Machine {
     upgrade: Upgrade,
     standing: Standing,
     reloading: bool,
+    /// Calls that were ended because they went on for too long.
+    cut_off: u32,
 }
 
 impl Machine {
@@ -61,6 +63,7 @@ impl Machine {
             upgrade: Upgrade::none(timeouts),
             standing,
             reloading: false,
+            cut_off: 0,
         }
     }
 
@@ -73,6 +76,11 @@ impl Machine {
     /// Whether this process ends because that successor serves.
     pub fn gives_way(&self) -> bool {
         self.upgrade.takes_over()
+    }
+
+    /// How many calls were ended for that since it gave way.
+    pub fn cut_off(&self) -> u32 {
+        self.cut_off
     }
 
     /// Whether the dirty arbiter may take connections as soon as it is up.
@@ -98,6 +106,7 @@ impl Machine {
             Event::SuccessorExited(exit) => self.on_successor_exit(exit, now),
             Event::SuccessorNotStarted(why) => self.upgrade.on_not_started(why),
             Event::Admitted => self.on_admitted(),
+            Event::PredecessorLeaves => self.on_predecessor_leaves(),
             Event::PredecessorGone => self.on_predecessor_gone(),
             Event::StrayEnded => vec![Action::Sweep { all: false }],
             Event::Alarm => self.on_alarm(now),
@@ -110,12 +119,16 @@ impl Machine {
                 let remark = Remark::Draining(signal, self.timeouts.graceful);
                 self.stop(false, remark, now)
             }
-            Signal::SIGTERM | Signal::SIGINT if self.is_only_told_this(signal) => {
-                vec![Action::Log(Remark::DrainsAlready(signal))]
+            Signal::SIGTERM | Signal::SIGINT if self.hastens(now) => {
+                let remark = Remark::Draining(signal, self.timeouts.graceful);
+                let mut actions = vec![Action::Log(remark)];
+                actions.extend(self.end_dirty(Signal::SIGTERM));
+                actions
             }
-            Signal::SIGTERM | Signal::SIGINT | Signal::SIGQUIT => {
-                self.stop(true, Remark::EndingAtOnce(signal), now)
-            }
+            // It may come from several who do not know of each other; a second INT is
+            // somebody's who waits at a terminal.
+            Signal::SIGTERM => vec![Action::Log(Remark::DrainsAlready(signal))],
+            Signal::SIGINT | Signal::SIGQUIT => self.stop(true, Remark::EndingAtOnce(signal), now),
             _ if self.stopping.is_some() => Vec::new(),
             Signal::SIGHUP => self.reload(),
             Signal::SIGUSR1 => {
@@ -129,14 +142,10 @@ impl Machine {
         }
     }
 
-    /// Whether a signal to drain changes nothing about the drain that runs. TERM may
-    /// come from several who do not know of each other; a second INT is somebody's
-    /// who waits at a terminal.
-    fn is_only_told_this(&mut self, signal: Signal) -> bool {
-        let Some(stopping) = &mut self.stopping else { return false };
-        let is_news = stopping.gives_way();
-        stopping.is_asked_for();
-        signal == Signal::SIGTERM || is_news
+    /// If this process gives way, then it now has `graceful_timeout` for that.
+    fn hastens(&mut self, now: Instant) -> bool {
+        let kill_at = self.timeouts.drained_by(now);
+        self.stopping.as_mut().is_some_and(|stopping| stopping.is_asked_for(kill_at))
     }
 
     fn upgrade(&mut self, then_end: bool, now: Instant) -> Vec<Action> {
@@ -151,26 +160,35 @@ impl Machine {
             return Vec::new();
         }
         let mut actions = self.upgrade(true, now);
-        actions.extend(self.give_way(now));
+        actions.extend(self.give_way());
         actions
     }
 
     fn on_successor_report(&mut self, report: Report, now: Instant) -> Vec<Action> {
+        if report == Report::Stopping && self.hastens(now) {
+            let mut actions = vec![Action::Log(Remark::SuccessorStops(self.timeouts.graceful))];
+            actions.extend(self.end_dirty(Signal::SIGTERM));
+            return actions;
+        }
         let Some(health) = health(report) else { return Vec::new() };
         let mut actions = self.upgrade.on_health(health, self.life.health(), now);
-        actions.extend(self.give_way(now));
+        actions.extend(self.give_way());
         actions
     }
 
     /// Ends this process once the successor serves, if that was asked for. The socket
     /// stays open: should the successor die meanwhile, callers wait for this one.
-    fn give_way(&mut self, now: Instant) -> Vec<Action> {
+    fn give_way(&mut self) -> Vec<Action> {
         if !self.upgrade.takes_over() || self.stopping.is_some() {
             return Vec::new();
         }
-        self.stopping = Some(Stopping::begin(false, self.timeouts.drained_by(now)).giving_way());
+        self.stopping = Some(Stopping::give_way());
+        self.cut_off = 0;
         // The service goes on, so systemd hears nothing of it.
-        self.end_dirty(Signal::SIGTERM)
+        if !self.life.is_up() {
+            return vec![Action::Exit(0)];
+        }
+        vec![Action::GiveWay, Action::Signal(Signal::SIGCONT), Action::TellSuccessor]
     }
 
     /// If this one was giving way, and the successor was not told to end, then this
@@ -182,6 +200,10 @@ impl Machine {
             self.life.matters_again();
             actions
                 .extend([Action::Log(Remark::Returning(exit)), Action::Notify(Notice::Restarting)]);
+            // Callers wait until the next one can start.
+            if self.life.is_up() {
+                actions.extend(self.end_dirty(Signal::SIGTERM));
+            }
         }
         actions
     }
@@ -216,6 +238,9 @@ impl Machine {
                 self.stopping = Some(Stopping::begin(at_once, kill_at));
                 actions.extend([Action::Notify(Notice::Stopping), Action::CloseSocket]);
                 actions.extend(self.upgrade.on_stop(now));
+                if self.standing.has_predecessor() {
+                    actions.push(Action::TellPredecessor(Report::Stopping));
+                }
             }
         }
         actions.extend(self.end_dirty(if at_once { Signal::SIGQUIT } else { Signal::SIGTERM }));
@@ -247,6 +272,11 @@ impl Machine {
             }
             Report::WorkerDied => vec![Action::Sweep { all: false }],
             Report::Alive => self.tell_watchdog(),
+            Report::CutOff => {
+                self.cut_off += 1;
+                Vec::new()
+            }
+            Report::Stopping => Vec::new(),
         }
     }
 
@@ -285,9 +315,14 @@ impl Machine {
     fn on_exit(&mut self, exit: Exit, now: Instant) -> Vec<Action> {
         let Some(ended) = self.life.ended(now) else { return Vec::new() };
         let mut actions = vec![Action::Sweep { all: true }];
-        if let Some(stopping) = &self.stopping {
+        if let Some(stopping) = &mut self.stopping {
             let code = stopping.exit_code(exit);
-            actions.extend([Action::Log(Remark::Ended(exit)), Action::Exit(code)]);
+            actions.push(Action::Log(Remark::Ended(exit)));
+            // A service manager kills what is left of the service with this process.
+            match self.standing {
+                Standing::After if stopping.may_wait() => stopping.wait_to_exit(code),
+                _ => actions.push(Action::Exit(code)),
+            }
             return actions;
         }
         if !self.is_admitted() && !ended.was_ready {
@@ -326,13 +361,20 @@ impl Machine {
             Beat::No => {}
             Beat::NobodyToAsk => actions.extend(self.tell_watchdog()),
             // One that drains is killed for that, and not before its time.
-            Beat::Silent if self.stopping.is_none() => actions.extend([
-                Action::Log(Remark::Silent(patience::SILENCE)),
-                Action::Signal(Signal::SIGKILL),
-            ]),
+            Beat::Silent if self.stopping.as_ref().is_none_or(Stopping::gives_way) => actions
+                .extend([
+                    Action::Log(Remark::Silent(patience::SILENCE)),
+                    Action::Signal(Signal::SIGKILL),
+                ]),
             Beat::Ask | Beat::Silent => actions.push(Action::Ping),
         }
-        if self.stopping.as_mut().is_some_and(|stopping| stopping.kill_if_due(now)) {
+        if let Some(stopping) = &mut self.stopping
+            && stopping.kill_if_due(now)
+        {
+            if let Some(code) = stopping.waiting_to_exit() {
+                actions.push(Action::Exit(code));
+                return actions;
+            }
             actions.extend([Action::Log(Remark::Overdue), Action::Signal(Signal::SIGKILL)]);
         }
         actions.extend(self.upgrade.on_alarm(now));
@@ -345,8 +387,13 @@ impl Machine {
                 self.standing = Standing::Beside;
                 self.admit()
             }
-            Standing::Beside | Standing::Alone => Vec::new(),
+            Standing::Beside | Standing::After | Standing::Alone => Vec::new(),
         }
+    }
+
+    fn on_predecessor_leaves(&mut self) -> Vec<Action> {
+        let before = std::mem::replace(&mut self.standing, Standing::After);
+        if before == Standing::Waiting { self.admit() } else { Vec::new() }
     }
 
     /// Lets a dirty arbiter that was started too early for it take connections.
@@ -359,9 +406,13 @@ impl Machine {
         let mut actions = match before {
             Standing::Alone => return Vec::new(),
             Standing::Waiting => self.admit(),
-            Standing::Beside => Vec::new(),
+            Standing::Beside | Standing::After => Vec::new(),
         };
         actions.extend([Action::Log(Remark::TakingOver), Action::TakeName]);
+        if let Some(code) = self.stopping.as_ref().and_then(Stopping::waiting_to_exit) {
+            actions.push(Action::Exit(code));
+            return actions;
+        }
         if self.life.health().is_some() && self.stopping.is_none() {
             actions.push(Action::Notify(self.notice()));
         }
@@ -374,7 +425,11 @@ fn health(report: Report) -> Option<Health> {
     match report {
         Report::Ready => Some(Health::Whole),
         Report::Degraded => Some(Health::Degraded),
-        Report::Reloaded | Report::WorkerDied | Report::Alive => None,
+        Report::Reloaded
+        | Report::WorkerDied
+        | Report::Alive
+        | Report::CutOff
+        | Report::Stopping => None,
     }
 }
 

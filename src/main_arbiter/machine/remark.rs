@@ -25,6 +25,8 @@ pub enum Remark {
     Draining(Signal, Duration),
     /// A signal asked for the drain that runs.
     DrainsAlready(Signal),
+    /// The successor was told to end, so this one has this long to finish.
+    SuccessorStops(Duration),
     /// The successor that this one gave way to is gone.
     Returning(Exit),
     /// A signal ended the drain, or came instead of one.
@@ -57,6 +59,7 @@ impl Remark {
         match self {
             Self::Draining(..)
             | Self::DrainsAlready(_)
+            | Self::SuccessorStops(_)
             | Self::EndingAtOnce(_)
             | Self::Ended(_)
             | Self::Reloading
@@ -83,9 +86,13 @@ impl fmt::Display for Remark {
             Self::DrainsAlready(signal) => {
                 write!(f, "{signal}: the drain goes on; SIGQUIT, or SIGINT again, ends at once")
             }
+            Self::SuccessorStops(limit) => write!(
+                f,
+                "the new main arbiter was told to end: the dirty arbiter of this one drains for up to {limit:?}, too"
+            ),
             Self::Returning(exit) => write!(
                 f,
-                "the new main arbiter {exit} before this one had ended: this one stays; the next dirty arbiter starts when this one's has finished its calls"
+                "the new main arbiter {exit} before this one had ended: this one stays; its dirty arbiter drains for up to graceful_timeout, then the next one starts"
             ),
             Self::EndingAtOnce(signal) => write!(f, "{signal}: ending at once, without a drain"),
             Self::Ended(exit) => write!(f, "the dirty arbiter {exit}; this process ends"),

@@ -1,8 +1,8 @@
 //! Where this main arbiter stands in an upgrade that it came from.
 //!
 //! ```text
-//!   waiting --Admitted--> beside --PredecessorGone--> alone
-//!      \---------------- PredecessorGone --------------^
+//!   waiting --Admitted--> beside --PredecessorLeaves--> after --PredecessorGone--> alone
+//!      \---------------------- PredecessorGone ---------------------------------^
 //! ```
 
 /// What this one is to the main arbiter that started it.
@@ -14,6 +14,8 @@ pub enum Standing {
     Waiting,
     /// Both serve; the older one has the names.
     Beside,
+    /// The older one still has the names, and finishes its calls.
+    After,
 }
 
 impl Standing {

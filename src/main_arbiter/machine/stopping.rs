@@ -18,17 +18,21 @@ pub(super) struct Stopping {
     killed: bool,
     /// No signal asked for it: a successor serves instead.
     gives_way: bool,
+    /// The dirty arbiter has ended, and this process ends with this code when its
+    /// predecessor has, too.
+    waits_to_exit: Option<u8>,
 }
 
 impl Stopping {
     /// The dirty arbiter drains, or ends at once, until `kill_at`.
     pub(super) fn begin(at_once: bool, kill_at: Deadline) -> Self {
-        Self { at_once, kill_at, killed: false, gives_way: false }
+        Self { at_once, kill_at, killed: false, gives_way: false, waits_to_exit: None }
     }
 
-    /// The same, not asked for by a signal: a successor serves instead.
-    pub(super) fn giving_way(self) -> Self {
-        Self { gives_way: true, ..self }
+    /// The dirty arbiter finishes its calls, however long they take, because a
+    /// successor serves instead.
+    pub(super) fn give_way() -> Self {
+        Self { gives_way: true, ..Self::begin(false, Deadline::Never) }
     }
 
     /// Whether this process ends only because a successor serves.
@@ -37,9 +41,28 @@ impl Stopping {
     }
 
     /// A signal asks for it, too: whatever becomes of the successor, this process
-    /// ends.
-    pub(super) fn is_asked_for(&mut self) {
-        self.gives_way = false;
+    /// ends, and the dirty arbiter has until `kill_at`. Returns whether that is news.
+    pub(super) fn is_asked_for(&mut self, kill_at: Deadline) -> bool {
+        let is_news = std::mem::take(&mut self.gives_way);
+        if is_news {
+            self.kill_at = kill_at;
+        }
+        is_news
+    }
+
+    /// Whether there is time to wait for the predecessor.
+    pub(super) fn may_wait(&self) -> bool {
+        !self.at_once && !self.killed
+    }
+
+    /// The dirty arbiter has ended; the predecessor has not, and has as long as it.
+    pub(super) fn wait_to_exit(&mut self, code: u8) {
+        self.waits_to_exit = Some(code);
+    }
+
+    /// The code to exit with, if this process only waits for its predecessor.
+    pub(super) fn waiting_to_exit(&self) -> Option<u8> {
+        self.waits_to_exit
     }
 
     /// It has until `kill_at` at most; who is told again and again gets no more

@@ -140,6 +140,7 @@ impl Upgrade {
                 self.then_end = false;
                 vec![
                     log(UpgradeRemark::SuccessorDied(exit)),
+                    Action::SuccessorLost(exit),
                     Action::Notify(Notice::SuccessorIsMain(false)),
                     Action::Sweep { all: false },
                 ]

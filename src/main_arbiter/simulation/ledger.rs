@@ -22,6 +22,8 @@ pub(super) struct Ledger {
     told_to_end: u32,
     /// It was told so only because a successor serves.
     gives_way: bool,
+    /// It is in charge again, and has a dirty arbiter that is to end.
+    has_returned: bool,
     /// Somebody wants it to end once a successor serves.
     is_to_end_then: bool,
     /// Before this time it has no reason to kill a dirty arbiter that drains.
@@ -48,7 +50,7 @@ impl Ledger {
 
     /// What it gave way to is gone: it is in charge again.
     fn returns(&mut self) {
-        (self.told_to_end, self.gives_way) = (0, false);
+        (self.told_to_end, self.gives_way, self.has_returned) = (0, false, true);
         (self.kill_from, self.end_by) = (None, None);
     }
 
@@ -67,13 +69,17 @@ impl Ledger {
         now: Duration,
     ) {
         let is_news = std::mem::take(&mut self.gives_way);
-        let again = self.told_to_end > 0;
-        if again && (signal == Signal::SIGTERM || signal == Signal::SIGINT && is_news) {
+        let again = self.told_to_end > 0 && !is_news;
+        if again && signal == Signal::SIGTERM {
             return;
         }
         let quit = signal == Signal::SIGQUIT;
         let drains = !again && !quit;
-        self.told_to_end += if quit { 2 } else { 1 };
+        self.told_to_end = match (is_news, quit) {
+            (true, false) => 1,
+            (_, true) => self.told_to_end + 2,
+            (false, false) => self.told_to_end + 1,
+        };
         let patience = if drains { patience::dirty_arbiter_is_killed(graceful) } else { AT_ONCE };
         let sooner =
             |known: Option<Duration>, at| Some(known.map_or(at, |known: Duration| known.min(at)));
@@ -149,7 +155,11 @@ impl World {
             Event::SuccessorReport(report @ (Report::Ready | Report::Degraded)) => {
                 ledger.successor_health = Some(*report);
             }
-            Event::DirtyExited(_) => ledger.health = None,
+            Event::SuccessorReport(Report::Stopping) if ledger.gives_way => {
+                ledger.is_told_to_end(Signal::SIGTERM, graceful, slack, now);
+                self.expect_end(main);
+            }
+            Event::DirtyExited(_) => (ledger.health, ledger.has_returned) = (None, false),
             Event::SuccessorExited(exit) => {
                 ledger.successor_serves = false;
                 if ledger.gives_way && *exit != Exit::Code(0) {
@@ -162,12 +172,9 @@ impl World {
 
     /// A successor serves; the end of the old one begins, if that was asked for.
     fn gives_way(&mut self, main: MainId) {
-        let (now, slack, graceful) = (self.now, self.slack(), self.plan.timeouts.graceful);
         let ledger = &mut self.mains[main].ledger;
         if std::mem::take(&mut ledger.is_to_end_then) && !ledger.is_stopping() {
-            ledger.is_told_to_end(Signal::SIGTERM, graceful, slack, now);
-            ledger.gives_way = true;
-            self.expect_end(main);
+            (ledger.told_to_end, ledger.gives_way) = (1, true);
         }
     }
 
@@ -271,7 +278,11 @@ impl World {
         let process = &self.mains[main];
         let told = process.ledger.told_to_end;
         match signal {
-            Signal::SIGTERM if told == 0 => Some("nobody drains who was not told to"),
+            Signal::SIGTERM
+                if (told == 0 || process.ledger.gives_way) && !process.ledger.has_returned =>
+            {
+                Some("nobody drains who was not told to")
+            }
             Signal::SIGQUIT if told < 2 => Some("one TERM never ends at once"),
             Signal::SIGKILL => {
                 let dirty = &self.dirties[process.dirty?];
@@ -280,7 +291,9 @@ impl World {
                     dirty.mute_since.is_some_and(|at| self.now - at + self.slack() >= SILENCE);
                 // Its answer is on the way.
                 let just_well = self.now - dirty.well_since <= self.slack();
-                let is_wrong = !overdue && (process.is_stopping() || !silent && !just_well);
+                let is_wrong = !overdue
+                    && (process.is_stopping() && !process.ledger.gives_way
+                        || !silent && !just_well);
                 is_wrong.then_some("only who is overdue or silent is killed")
             }
             _ => None,

@@ -47,6 +47,7 @@ pub(super) struct MainProcess {
     pub(super) wakes_at: Option<Duration>,
     /// Its predecessor's word is on the way.
     pub(super) was_admitted: bool,
+    pub(super) was_left: bool,
     reports: Vec<Report>,
     pub(super) successor_reports: Vec<Report>,
     signals: Vec<Signal>,
@@ -78,6 +79,7 @@ impl MainProcess {
             parent,
             wakes_at: None,
             was_admitted: false,
+            was_left: false,
             reports: Vec::new(),
             successor_reports: Vec::new(),
             signals: Vec::new(),
@@ -107,6 +109,7 @@ impl MainProcess {
             signal => Event::Signal(signal),
         }));
         draw.shuffle(&mut self.dead);
+        self.dead.sort_by_key(|dead| !matches!(dead, Dead::Successor(_)));
         for dead in self.dead.drain(..) {
             events.push(match dead {
                 Dead::Dirty(exit) => {
@@ -122,6 +125,9 @@ impl MainProcess {
         }
         if std::mem::take(&mut self.was_admitted) {
             events.push(Event::Admitted);
+        }
+        if std::mem::take(&mut self.was_left) {
+            events.push(Event::PredecessorLeaves);
         }
         if self.predecessor.is_some() && !predecessor_lives {
             self.predecessor = None;

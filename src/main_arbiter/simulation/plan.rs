@@ -91,6 +91,7 @@ impl Plan {
         }
         let rest = timeouts.upgrade
             + patience::successor_is_killed(timeouts.graceful)
+            + 4 * patience::dirty_arbiter_drains(timeouts.graceful)
             + SILENCE
             + seconds(30);
         let fails = draw.one_of(&[2, 3, 8, 30]);

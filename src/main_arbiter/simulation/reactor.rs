@@ -75,6 +75,13 @@ impl World {
             Action::Admit => {
                 dirty.into_iter().for_each(|dirty| self.dirties[dirty].is_admitted = true);
             }
+            Action::GiveWay => dirty.into_iter().for_each(|dirty| self.finish_dirty(dirty)),
+            Action::TellSuccessor => {
+                if let Some(new) = successor {
+                    self.mains[new].was_left = true;
+                    self.poke(new);
+                }
+            }
             Action::CloseSocket => process.socket_is_open = false,
             Action::StartSuccessor => return self.start_successor(main),
             Action::SignalSuccessor(signal) => {
@@ -103,7 +110,11 @@ impl World {
             }
             Action::TakeName => process.is_named = true,
             Action::Notify(notice) => self.notify(main, notice),
-            Action::Sweep { .. } | Action::Log(_) | Action::ReopenLog | Action::Exit(_) => {}
+            Action::SuccessorLost(_)
+            | Action::Sweep { .. }
+            | Action::Log(_)
+            | Action::ReopenLog
+            | Action::Exit(_) => {}
         }
         None
     }

@@ -73,14 +73,16 @@ impl Machine {
         self.recycle_after_call(worker, app, turn);
     }
 
-    pub(super) fn on_timed_out(
-        &mut self,
+    /// What became of a call in a worker is an event.
+    pub(super) fn note_call(
+        &self,
+        kind: EntryKind,
         worker: WorkerId,
         id: CallId,
         message: String,
         turn: &mut Turn<'_>,
     ) {
-        let mut note = Note::event(EntryKind::CallTimedOut, message);
+        let mut note = Note::event(kind, message);
         note.worker = self.fleet.worker(worker).map(|row| row.process);
         let app = self.dispatch.app_of(id).and_then(|app| self.fleet.find_app(app));
         note.app = app.map(|app| app.path().to_owned());

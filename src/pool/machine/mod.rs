@@ -85,6 +85,9 @@ pub enum Event {
     },
     /// The arbiter ends; calls have until the instant.
     Drain(Instant),
+    /// The arbiter ends, because another one serves: calls have their own timeouts,
+    /// and streams `drain_timeout`.
+    GiveWay,
     /// No connection is left: no call can come any more.
     EdgeClosed,
     /// What was due has come.
@@ -99,7 +102,13 @@ impl Event {
             self,
             Self::Submit(..)
                 | Self::Caller(..)
-                | Self::Worker(_, Report::Finished(_) | Report::TimedOut(..) | Report::LateFrame)
+                | Self::Worker(
+                    _,
+                    Report::Finished(_)
+                        | Report::TimedOut(..)
+                        | Report::CutOff(..)
+                        | Report::LateFrame
+                )
         )
     }
 }
@@ -138,6 +147,8 @@ pub struct Shared {
     pub busy_wait: std::time::Duration,
     /// How long a worker may take to leave.
     pub graceful_timeout: std::time::Duration,
+    /// How long streams may go on in a worker that is to leave.
+    pub drain_timeout: std::time::Duration,
     /// In which order a reload replaces workers.
     pub reload: crate::config::ReloadMode,
 }
@@ -150,6 +161,7 @@ impl Shared {
             max_message_size: config.limits.max_message_size,
             busy_wait: config.busy_wait,
             graceful_timeout: config.graceful_timeout,
+            drain_timeout: config.drain_timeout,
             reload: config.reload,
         }
     }
@@ -228,6 +240,7 @@ impl Machine {
                 self.begin_reload(&config, Scope::of(pool), &mut turn);
             }
             Event::Drain(deadline) => self.begin_drain(deadline, &mut turn),
+            Event::GiveWay => self.begin_giving_way(&mut turn),
             Event::EdgeClosed => self.on_edge_closed(),
             Event::Alarm => self.on_alarm(&mut turn),
         }

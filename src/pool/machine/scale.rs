@@ -69,6 +69,6 @@ impl Machine {
         for worker in leaving {
             self.send_away(worker, why, turn);
         }
-        self.skip_lost_seat(turn);
+        self.skip_lost_seats(turn);
     }
 }

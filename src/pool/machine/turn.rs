@@ -71,6 +71,8 @@ pub enum EntryKind {
     AppRecovered,
     /// A call ran into its timeout.
     CallTimedOut,
+    /// A call was ended because its worker was to leave.
+    CallCutOff,
     /// A reload began.
     ReloadStarted,
     /// A reload replaced every worker.
@@ -86,7 +88,7 @@ pub enum EntryKind {
 impl EntryKind {
     /// Whether an operator should look.
     fn is_bad(self) -> bool {
-        matches!(self, Self::AppFailed | Self::CallTimedOut | Self::ReloadFailed)
+        matches!(self, Self::AppFailed | Self::CallTimedOut | Self::CallCutOff | Self::ReloadFailed)
     }
 }
 

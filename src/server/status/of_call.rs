@@ -60,6 +60,8 @@ fn code_and_reason(error: &CallError) -> (Code, &'static str) {
         CallError::NoWorkers { .. } => (Code::Unavailable, "NO_WORKERS"),
         CallError::WorkerCrashed { .. } => (Code::Aborted, "WORKER_CRASHED"),
         CallError::Draining => (Code::Unavailable, "DRAINING"),
+        // It had started: nobody is to take it for one that did not.
+        CallError::CutOff { .. } => (Code::Aborted, "DRAINING"),
         CallError::Cancelled => (Code::Cancelled, "CANCELLED"),
         CallError::Lost => (Code::Internal, "INTERNAL"),
     }

@@ -1,6 +1,6 @@
 //! The calls in the slots of a worker: each has one end, whatever comes.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -38,6 +38,8 @@ pub struct Calls {
     worker: WorkerRef,
     window: Window,
     kill_grace: Duration,
+    /// When streams are to end, because the worker is to leave.
+    streams_end: Deadline,
     /// The number of requests that were sent, counted since the worker's start.
     sent: u64,
     /// The number of those that the socket took in full.
@@ -47,7 +49,8 @@ pub struct Calls {
 impl Calls {
     /// No calls, in a worker whose streams start with the credit `window`.
     pub fn new(worker: WorkerRef, window: Window, kill_grace: Duration) -> Self {
-        Self { slots: Vec::new(), worker, window, kill_grace, sent: 0, written: 0 }
+        let streams_end = Deadline::Never;
+        Self { slots: Vec::new(), worker, window, kill_grace, streams_end, sent: 0, written: 0 }
     }
 
     /// Whether no call is here.
@@ -60,11 +63,22 @@ impl Calls {
     pub fn start(&mut self, call: Call, turn: &mut Turn<'_>) {
         let id = call.id;
         let number = turn.is_open().then_some(self.sent + 1);
-        self.slots.push(Slot::new(call, number, self.window, self.kill_grace, turn.now));
+        let mut slot = Slot::new(call, number, self.window, self.kill_grace, turn.now);
+        slot.ends_as_stream(self.streams_end);
+        self.slots.push(slot);
         turn.arm(self.slots.last().map_or(Deadline::Never, Slot::due));
         if let Some(number) = number {
             self.sent = number;
             turn.act(Action::SendRequest(id));
+        }
+    }
+
+    /// Streams end at the instant, those included that are still to start.
+    pub fn end_streams(&mut self, at: Instant, turn: &mut Turn<'_>) {
+        self.streams_end = self.streams_end.min(at.into());
+        for slot in &mut self.slots {
+            slot.ends_as_stream(self.streams_end);
+            turn.arm(slot.due());
         }
     }
 

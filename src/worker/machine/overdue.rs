@@ -48,6 +48,24 @@ pub fn carry_out(
             turn.send_cancel(id, CancelReason::CallerGone);
             turn.report(Report::TimedOut(id, message));
         }
+        Step::CutOff => {
+            let ran = turn.now.saturating_duration_since(slot.started());
+            let message = format!(
+                "{action} streamed for {ran:.1?}, and {worker} is to leave (drain_timeout); the stream is ended, it may have had effects"
+            );
+            if let Some(reply) = slot.take_reply(turn.now) {
+                let cut_off = CallError::CutOff { message: message.clone() };
+                turn.act(Action::Answer(reply, Err(cut_off)));
+                turn.report(Report::CutOff(id, message));
+            }
+            turn.send_cancel(id, CancelReason::CallerGone);
+        }
+        Step::Raise if slot.is_cut_off() => {
+            turn.send_cancel(id, CancelReason::Timeout);
+            turn.warn(format!(
+                "{action} did not end within {kill_grace:?} after its stream was ended, because {worker} is to leave: raising in it; if it does not end within {kill_grace:?} the worker is killed"
+            ));
+        }
         Step::Raise => {
             let message = format!("{action} ran for its whole timeout of {timeout:?}");
             answer(slot, format!("{message}; it is interrupted"), turn);
@@ -61,6 +79,9 @@ pub fn carry_out(
             ));
         }
         Step::DumpStacks => turn.dump_stacks(format!("{action} did not end when interrupted")),
+        Step::Kill if slot.is_cut_off() => {
+            return Some(format!("{action} did not end after its stream was"));
+        }
         Step::Kill => return Some(format!("{action} did not end {timeout:?} after it started")),
     }
     None

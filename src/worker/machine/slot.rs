@@ -35,6 +35,8 @@ pub enum Step {
     Timeout,
     /// Answer the caller: it read nothing for the whole timeout.
     ReaderStalled,
+    /// Answer the caller: the worker is to leave, and the stream has had its time.
+    CutOff,
     /// Raise in the action (and answer the caller, if it still waits).
     Raise,
     /// Log the worker's stacks.
@@ -90,6 +92,18 @@ pub struct Slot {
     quiet_since: Instant,
     ladder: Ladder,
     flow: Option<Flow>,
+    kill_grace: Duration,
+    /// When it ends as a stream whose worker is to leave.
+    cut_off: CutOff,
+}
+
+/// The end that a stream has because its worker is to leave.
+#[derive(Debug, Clone, Copy)]
+enum CutOff {
+    /// None before this.
+    At(Deadline),
+    /// It was asked to end then. The ladder begins when `kill_grace` is over.
+    Asked(Instant),
 }
 
 impl Slot {
@@ -124,7 +138,26 @@ impl Slot {
             quiet_since: now,
             ladder: Ladder::new(kill_grace),
             flow: is_stream.then(|| Flow::new(window)),
+            kill_grace,
+            cut_off: CutOff::At(Deadline::Never),
         }
+    }
+
+    /// It ends at `at`, if it is a stream and goes on until then.
+    pub fn ends_as_stream(&mut self, at: Deadline) {
+        if let (CutOff::At(end), true) = (&mut self.cut_off, self.flow.is_some()) {
+            *end = at.min(*end);
+        }
+    }
+
+    /// When it was put into its slot.
+    pub fn started(&self) -> Instant {
+        self.started
+    }
+
+    /// Whether it was ended as a stream whose worker is to leave.
+    pub fn is_cut_off(&self) -> bool {
+        matches!(self.cut_off, CutOff::Asked(_))
     }
 
     /// Shows the Request of the call, without its payload, and the payload.
@@ -265,7 +298,7 @@ impl Slot {
     /// When [`step`](Self::step) has something to do.
     pub fn due(&self) -> Deadline {
         let answer = if self.is_awaited() { self.answer_by } else { Deadline::Never };
-        answer.min(match self.stalls_at() {
+        answer.min(self.cut_off_at()).min(match self.stalls_at() {
             Some(stalled) if self.ladder.is_running() => stalled,
             _ => self.ladder.due(self.work_due()),
         })
@@ -277,6 +310,10 @@ impl Slot {
             let callers = self.request.caller_deadline == self.answer_by;
             self.answer_by = Deadline::Never;
             return Some(if callers { Step::CallerDeadline } else { Step::Timeout });
+        }
+        if self.cut_off_at().is_over(now) {
+            self.cut_off = CutOff::Asked(now);
+            return Some(Step::CutOff);
         }
         if self.ladder.is_running() && self.waits_for_reader() {
             return self.stall_step(now);
@@ -291,7 +328,19 @@ impl Slot {
 
     /// When the work has used up its time.
     fn work_due(&self) -> Deadline {
-        Deadline::after(self.quiet_since, self.timeout)
+        let work = Deadline::after(self.quiet_since, self.timeout);
+        match self.cut_off {
+            CutOff::At(_) => work,
+            CutOff::Asked(at) => work.min(Deadline::after(at, self.kill_grace)),
+        }
+    }
+
+    /// When it is asked to end as a stream, unless it climbs the ladder anyway.
+    fn cut_off_at(&self) -> Deadline {
+        match self.cut_off {
+            CutOff::At(at) if self.ladder.is_running() => at,
+            CutOff::At(_) | CutOff::Asked(_) => Deadline::Never,
+        }
     }
 
     fn waits_for_reader(&self) -> bool {

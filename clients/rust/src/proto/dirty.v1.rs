@@ -559,6 +559,9 @@ pub enum EventKind {
     Draining = 12,
     /// The caller read too slowly; the message says how many events it missed.
     EventsLost = 13,
+    /// A call was ended because its worker was to leave: a stream that went on for
+    /// longer than drain_timeout, or what still ran when graceful_timeout had passed.
+    CallCutOff = 14,
 }
 impl EventKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -581,6 +584,7 @@ impl EventKind {
             Self::Scaled => "EVENT_KIND_SCALED",
             Self::Draining => "EVENT_KIND_DRAINING",
             Self::EventsLost => "EVENT_KIND_EVENTS_LOST",
+            Self::CallCutOff => "EVENT_KIND_CALL_CUT_OFF",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -600,6 +604,7 @@ impl EventKind {
             "EVENT_KIND_SCALED" => Some(Self::Scaled),
             "EVENT_KIND_DRAINING" => Some(Self::Draining),
             "EVENT_KIND_EVENTS_LOST" => Some(Self::EventsLost),
+            "EVENT_KIND_CALL_CUT_OFF" => Some(Self::CallCutOff),
             _ => None,
         }
     }

@@ -175,6 +175,12 @@ impl Dispatch {
         }
     }
 
+    /// The calls in a worker that somebody waits for.
+    pub fn awaited_in(&self, worker: WorkerId) -> Vec<CallId> {
+        let here = |place: &Place| matches!(place, Place::Slot { worker: of, left: false, .. } if *of == worker);
+        self.places.iter().filter(|(_, place)| here(place)).map(|(id, _)| *id).collect()
+    }
+
     /// How many apps, calls and callers that left early it knows.
     #[cfg(any(test, feature = "internals"))]
     pub fn rows(&self) -> (usize, usize, usize) {

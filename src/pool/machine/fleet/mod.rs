@@ -235,6 +235,14 @@ impl Fleet {
         self.workers().filter(|worker| holds(worker)).map(Worker::id).collect()
     }
 
+    /// The workers that have left a seat and finish their calls.
+    pub fn leaves(&self, seat: SeatId) -> impl Iterator<Item = &Worker> {
+        let holder = self.seat(seat).and_then(Seat::occupant);
+        let leaves =
+            move |worker: &&Worker| worker.stage == Stage::Draining && Some(worker.id()) != holder;
+        self.workers.values().filter(move |worker| worker.seat == seat).filter(leaves)
+    }
+
     /// Takes the row of a worker out.
     pub fn remove_worker(&mut self, id: WorkerId) -> Option<Worker> {
         self.workers.remove(&id)

@@ -201,8 +201,12 @@ impl Worker {
 
     /// Whether a call to the app may wait for this worker.
     pub fn gives_hope(&self, app: AppId) -> bool {
-        let loaded = self.apps.get(&app);
-        !self.is_leaving() && matches!(loaded, Some(Loaded::Pending | Loaded::Ready))
+        let gives = |loaded: &Loaded| match loaded {
+            Loaded::Pending | Loaded::Ready => true,
+            // It has got the app only now, and tries it for the first time.
+            Loaded::Failed { backoff, .. } => backoff.failures() == 0,
+        };
+        !self.is_leaving() && self.apps.get(&app).is_some_and(gives)
     }
 
     /// The apps that it can serve.

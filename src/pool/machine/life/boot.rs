@@ -221,12 +221,20 @@ impl Machine {
             self.dismiss_successor(id, "it failed to load what it is to serve", turn);
             return self.successor_failed(seat, &why, turn);
         }
-        self.take_seat(id);
-        self.open_worker(id, turn);
+        if !self.phase.is_proving(seat) {
+            self.seat_successor(seat, turn);
+        }
+        self.reload_step(seat, Ok(()), turn);
+    }
+
+    /// The successor of a seat, which has booted, takes it.
+    pub(in super::super) fn seat_successor(&mut self, id: SeatId, turn: &mut Turn<'_>) {
+        let Some(seat) = self.fleet.seat(id) else { return };
+        let (old, Some(successor)) = (seat.occupant(), seat.successor) else { return };
+        self.take_seat(successor, turn);
         if let Some(old) = old {
             self.send_away(old, "its successor is ready", turn);
         }
-        self.reload_step(seat, Ok(()), turn);
     }
 
     /// Why a booted worker is no success: an app that it failed to load.
@@ -239,14 +247,17 @@ impl Machine {
         Some(format!("app `{}` failed to load in the new worker: {why}", row.path()))
     }
 
-    /// A worker becomes the holder of its seat.
-    pub(super) fn take_seat(&mut self, id: WorkerId) {
+    /// A worker becomes the holder of its seat, and takes calls if it has booted.
+    pub(super) fn take_seat(&mut self, id: WorkerId, turn: &mut Turn<'_>) {
         let Some(worker) = self.fleet.worker_mut(id) else { return };
         worker.holds_its_seat();
-        let seat = worker.seat;
+        let (seat, has_booted) = (worker.seat, worker.has_booted());
         if let Some(seat) = self.fleet.seat_mut(seat) {
             seat.successor = None;
             seat.holder = Holder::Worker(id);
+        }
+        if has_booted {
+            self.open_worker(id, turn);
         }
     }
 

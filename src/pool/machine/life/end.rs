@@ -29,7 +29,11 @@ impl Machine {
         worker.stage = if can_close { Stage::Draining } else { Stage::Ending };
         self.dispatch.retire(id);
         match can_close {
-            true => turn.tell(id, Control::Drain),
+            true => {
+                turn.tell(id, Control::Drain);
+                turn.tell(id, Control::EndStreams(turn.now + self.shared.drain_timeout));
+                self.hasten_earlier(id, turn);
+            }
             false => turn.tell(id, Control::Kill(why.to_owned())),
         }
         if !is_there {
@@ -39,6 +43,15 @@ impl Machine {
         let pool = &self.fleet.pool(pool).config.name;
         let message = format!("{process} drains: {why}; it finishes {running} calls and exits");
         turn.note(Note::event(EntryKind::WorkerDraining, message).worker(process).pool(pool));
+    }
+
+    /// One worker at most leaves a seat at its leisure: the streams of those before it
+    /// end.
+    fn hasten_earlier(&self, id: WorkerId, turn: &mut Turn<'_>) {
+        let Some(seat) = self.fleet.worker(id).map(|worker| worker.seat) else { return };
+        for earlier in self.fleet.leaves(seat).filter(|earlier| earlier.id() != id) {
+            turn.tell(earlier.id(), Control::EndStreams(turn.now));
+        }
     }
 
     /// A worker ends now, whatever it does.
@@ -128,7 +141,7 @@ impl Machine {
             return;
         }
         if let Some(successor) = seat.successor {
-            return self.take_seat(successor);
+            return self.take_seat(successor, turn);
         }
         if let Some(app) = loading {
             let (retry_at, backoff) =
@@ -199,7 +212,7 @@ impl Machine {
         let id = worker.seat;
         let Some(seat) = self.fleet.seat_mut(id) else { return };
         if seat.occupant() != Some(worker.id()) {
-            return;
+            return self.on_seat_clear(id, turn);
         }
         seat.holder = Holder::Nobody;
         if self.phase.may_replace_workers() {

@@ -16,7 +16,7 @@ mod recycle;
 mod retry;
 mod start;
 
-use super::{Machine, ids::WorkerId, turn::Turn};
+use super::{EntryKind, Machine, ids::WorkerId, turn::Turn};
 use crate::worker::Report;
 
 impl Machine {
@@ -27,7 +27,12 @@ impl Machine {
             Report::Loaded(app, result) => self.on_loaded(id, &app, result, turn),
             Report::Booted => self.on_booted(id, turn),
             Report::Finished(end) => self.on_finished(id, end, turn),
-            Report::TimedOut(call, message) => self.on_timed_out(id, call, message, turn),
+            Report::TimedOut(call, message) => {
+                self.note_call(EntryKind::CallTimedOut, id, call, message, turn);
+            }
+            Report::CutOff(call, message) => {
+                self.note_call(EntryKind::CallCutOff, id, call, message, turn);
+            }
             Report::LateFrame => self.late_frames += 1,
             Report::Died(death) => self.on_died(id, death, turn),
         }

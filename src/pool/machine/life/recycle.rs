@@ -133,10 +133,14 @@ impl Machine {
         let retry_at = turn.now + RETRY;
         let Some(row) = self.fleet.seat(seat).filter(|row| row.successor.is_none()) else { return };
         let apps = row.apps.clone();
+        let is_clear = self.fleet.leaves(seat).next().is_none();
         if let Some(Stage::Serving { recycle_after, .. }) =
             self.fleet.worker_mut(id).map(|worker| &mut worker.stage)
         {
             *recycle_after = retry_at;
+        }
+        if !is_clear {
+            return; // the one that was replaced last has not left yet
         }
         let message = format!("{process} is replaced: {why}");
         turn.note(Note::line(Level::Info, message).worker(process));

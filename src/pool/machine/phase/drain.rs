@@ -1,5 +1,8 @@
 //! The end of the arbiter: what is queued and running is finished, within the
 //! time that there is; then the workers close and exit.
+//!
+//! There is `graceful_timeout` for it, unless another arbiter serves already (an
+//! upgrade): then calls have their own timeouts, and streams `drain_timeout`.
 
 use std::time::Instant;
 
@@ -7,12 +10,15 @@ use super::{
     super::{
         Machine,
         fleet::Worker,
-        ids::AppId,
+        ids::{AppId, WorkerId},
         turn::{Note, Turn},
     },
     Phase,
 };
-use crate::{call::CallError, clock::Deadline, patience::WORKERS_CLOSE, pool::machine::EntryKind};
+use crate::{
+    call::CallError, clock::Deadline, patience::WORKERS_CLOSE, pool::machine::EntryKind,
+    worker::Control,
+};
 
 /// Why a worker with calls is killed.
 const OVER: &str = "graceful_timeout passed";
@@ -20,7 +26,8 @@ const OVER: &str = "graceful_timeout passed";
 /// A drain in progress.
 #[derive(Debug)]
 pub struct Drain {
-    deadline: Instant,
+    /// When calls are killed; `Never` while another arbiter serves instead.
+    deadline: Deadline,
     step: Step,
 }
 
@@ -45,15 +52,43 @@ impl Drain {
 }
 
 impl Machine {
+    /// The arbiter ends, and what runs has until `deadline`.
     pub(in super::super) fn begin_drain(&mut self, deadline: Instant, turn: &mut Turn<'_>) {
-        if self.phase.drain().is_some() {
-            return;
+        if let Phase::Draining(drain) = &mut self.phase {
+            // It gave way, and is now to end.
+            let close = Deadline::after(turn.now, WORKERS_CLOSE);
+            let deadline = Deadline::At(deadline);
+            let by = if drain.refuses_calls() { deadline.max(close) } else { deadline };
+            drain.deadline = drain.deadline.min(by);
+            turn.arm(drain.deadline);
+        } else {
+            self.start_drain(deadline.into(), turn);
         }
-        self.abandon_reload("the arbiter is draining", turn);
-        self.phase = Phase::Draining(Drain { deadline, step: Step::Open });
         let left = Deadline::At(deadline).left(turn.now);
         let message = format!("draining: {} calls have {left:.1?} to end", self.dispatch.calls());
         turn.note(Note::event(EntryKind::Draining, message));
+    }
+
+    /// The arbiter ends because another one serves: no call is killed for it.
+    pub(in super::super) fn begin_giving_way(&mut self, turn: &mut Turn<'_>) {
+        if self.phase.drain().is_some() {
+            return;
+        }
+        self.start_drain(Deadline::Never, turn);
+        let limit = self.shared.drain_timeout;
+        for id in self.fleet.workers_that(|_| true) {
+            turn.tell(id, Control::EndStreams(turn.now + limit));
+        }
+        let message = format!(
+            "another arbiter serves: {} calls end within their timeouts, streams within {limit:?} (drain_timeout)",
+            self.dispatch.calls()
+        );
+        turn.note(Note::event(EntryKind::Draining, message));
+    }
+
+    fn start_drain(&mut self, deadline: Deadline, turn: &mut Turn<'_>) {
+        self.abandon_reload("the arbiter is draining", turn);
+        self.phase = Phase::Draining(Drain { deadline, step: Step::Open });
         turn.arm(deadline);
     }
 
@@ -72,7 +107,11 @@ impl Machine {
             return;
         }
         drain.step = Step::Goodbye;
-        drain.deadline = drain.deadline.max(turn.now + WORKERS_CLOSE);
+        let close = turn.now + WORKERS_CLOSE;
+        drain.deadline = match drain.deadline {
+            Deadline::At(at) => at.max(close).into(),
+            Deadline::Never => Deadline::after(close, self.shared.graceful_timeout),
+        };
         turn.arm(drain.deadline);
         for id in self.fleet.workers_that(|_| true) {
             self.send_away(id, "the arbiter ends", turn);
@@ -86,7 +125,7 @@ impl Machine {
         if drain.step == Step::Forced {
             return;
         }
-        if drain.deadline > turn.now {
+        if !drain.deadline.is_over(turn.now) {
             return turn.arm(drain.deadline);
         }
         if drain.step == Step::Goodbye {
@@ -97,7 +136,7 @@ impl Machine {
             return;
         }
         drain.step = Step::Goodbye;
-        drain.deadline = turn.now + WORKERS_CLOSE;
+        drain.deadline = Deadline::after(turn.now, WORKERS_CLOSE);
         turn.arm(drain.deadline);
         let apps: Vec<AppId> = self.fleet.apps().map(|(id, _)| id).collect();
         for app in apps {
@@ -106,9 +145,20 @@ impl Machine {
         for id in self.fleet.workers_that(|_| true) {
             let loading = self.fleet.worker(id).and_then(Worker::loading).is_some();
             match self.dispatch.load(id) > u32::from(loading) {
-                true => self.end_now(id, OVER, turn),
+                true => self.cut_off_all(id, turn),
                 false => self.send_away(id, "the arbiter ends", turn),
             }
         }
+    }
+
+    /// Ends a worker with its calls, and says which.
+    fn cut_off_all(&mut self, id: WorkerId, turn: &mut Turn<'_>) {
+        for call in self.dispatch.awaited_in(id) {
+            let Some(app) = self.dispatch.app_of(call) else { continue };
+            let Some(app) = self.fleet.find_app(app) else { continue };
+            let message = format!("call {call} to app `{}` is ended: {OVER}", app.path());
+            self.note_call(EntryKind::CallCutOff, id, call, message, turn);
+        }
+        self.end_now(id, OVER, turn);
     }
 }

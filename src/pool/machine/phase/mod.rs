@@ -77,6 +77,11 @@ impl Phase {
         matches!(self, Self::Reloading(reload) if reload.concerns(seat))
     }
 
+    /// Whether a reload has the new worker of this seat wait for those of other pools.
+    pub fn is_proving(&self, seat: SeatId) -> bool {
+        matches!(self, Self::Reloading(reload) if reload.is_proving(seat))
+    }
+
     /// The drain, if there is one.
     pub fn drain(&self) -> Option<&Drain> {
         match self {

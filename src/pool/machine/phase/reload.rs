@@ -6,7 +6,12 @@
 //! ```
 //!
 //! The first worker that does not become ready ends the reload: with nothing
-//! replaced yet, the old configuration is put back.
+//! replaced yet, the old configuration is put back. A surge first has one new worker
+//! of each pool ready, the new pools included; only then does the first old one
+//! leave.
+//!
+//! A seat whose last worker is still leaving waits for that: there are never three
+//! workers of one seat.
 //!
 //! It concerns all pools, or one that is named: then the others, and the settings
 //! that all share, stay as they run.
@@ -21,7 +26,7 @@ use super::{
         Action, Machine, Shared,
         fleet::{Claim, Share},
         ids::{AppId, PoolId, SeatId},
-        turn::{Note, Turn},
+        turn::{Level, Note, Turn},
     },
     Phase, Scope,
     rollback::Rollback,
@@ -36,8 +41,16 @@ use crate::{
 #[derive(Debug)]
 pub struct Reload {
     scope: Scope,
+    /// The seats whose new workers are to be ready before any old one leaves: the
+    /// first of each pool.
+    proving: BTreeSet<SeatId>,
+    /// Those of them whose new workers are.
+    proven: Vec<SeatId>,
+    /// The seats that come after them, and the one whose turn it is.
     waiting: VecDeque<SeatId>,
     current: Option<SeatId>,
+    /// Of those whose turn it is, the ones that wait for an earlier worker to leave.
+    held_up: BTreeSet<SeatId>,
     replaced: u32,
     /// The new sizes of pools that change theirs.
     sizes: Vec<(PoolId, usize)>,
@@ -49,7 +62,30 @@ pub struct Reload {
 impl Reload {
     /// Whether it is replacing the worker of a seat, or is going to.
     pub fn concerns(&self, seat: SeatId) -> bool {
-        self.current == Some(seat) || self.waiting.contains(&seat)
+        self.is_at(seat) || self.proven.contains(&seat) || self.waiting.contains(&seat)
+    }
+
+    /// Whether it is the turn of a seat.
+    fn is_at(&self, seat: SeatId) -> bool {
+        self.current == Some(seat) || self.proving.contains(&seat)
+    }
+
+    /// Whether the new worker of a seat is to wait for those of other pools.
+    pub fn is_proving(&self, seat: SeatId) -> bool {
+        self.proving.contains(&seat)
+    }
+
+    /// Takes the first waiting seat of each pool.
+    fn take_first_seats(&mut self) -> Vec<SeatId> {
+        let (mut first, mut rest) = (Vec::<SeatId>::new(), VecDeque::new());
+        for seat in self.waiting.drain(..) {
+            match first.last().is_some_and(|last| last.pool == seat.pool) {
+                true => rest.push_back(seat),
+                false => first.push(seat),
+            }
+        }
+        self.waiting = rest;
+        first
     }
 }
 
@@ -75,11 +111,31 @@ impl Machine {
         let message = format!("{scope}: replacing {} workers one by one", waiting.len());
         turn.note(scope.note(Note::event(EntryKind::ReloadStarted, message)));
         let added = rollback.added_pools.clone();
-        let (current, replaced) = (None, 0);
-        let reload = Reload { scope, waiting, current, replaced, sizes, leaving, rollback };
+        let mut reload = Reload {
+            scope,
+            proving: BTreeSet::new(),
+            proven: Vec::new(),
+            waiting,
+            current: None,
+            held_up: BTreeSet::new(),
+            replaced: 0,
+            sizes,
+            leaving,
+            rollback,
+        };
+        let mut first = Vec::new();
+        if self.shared.reload == ReloadMode::Surge {
+            first = reload.take_first_seats();
+            reload.proving.extend(&first);
+            let of_added = added.iter().filter_map(|pool| self.fleet.seats(*pool).next());
+            reload.proving.extend(of_added.map(|(seat, _)| seat));
+        }
         self.phase = Phase::Reloading(Box::new(reload));
         for pool in added {
             self.fill_seats(pool, turn);
+        }
+        for seat in first {
+            self.replace_in(seat, turn);
         }
         self.advance_reload(turn);
     }
@@ -196,8 +252,25 @@ impl Machine {
     /// Goes on with the next worker, or ends the reload.
     fn advance_reload(&mut self, turn: &mut Turn<'_>) {
         let Phase::Reloading(reload) = &mut self.phase else { return };
+        if !reload.proving.is_empty() {
+            return;
+        }
+        let proven = std::mem::take(&mut reload.proven);
+        let is_new = |seat: &&SeatId| reload.rollback.added_pools.contains(&seat.pool);
+        reload.replaced += (proven.len() - proven.iter().filter(is_new).count()) as u32;
+        for seat in proven {
+            self.seat_successor(seat, turn);
+        }
+        let Phase::Reloading(reload) = &mut self.phase else { return };
         reload.current = reload.waiting.pop_front();
-        let Some(id) = reload.current else { return self.finish_reload(turn) };
+        match reload.current {
+            Some(seat) => self.replace_in(seat, turn),
+            None => self.finish_reload(turn),
+        }
+    }
+
+    /// Replaces the worker of a seat whose turn it is.
+    fn replace_in(&mut self, id: SeatId, turn: &mut Turn<'_>) {
         let seat = self.fleet.seat_mut(id);
         let (old, successor) =
             seat.map_or((None, None), |seat| (seat.occupant(), seat.successor.take()));
@@ -205,19 +278,54 @@ impl Machine {
         if let Some(successor) = successor {
             self.end_now(successor, "a reload replaces it", turn);
         }
-        match (old, self.shared.reload) {
-            // The seat is gone or empty: nothing to replace.
-            (None, _) => self.advance_reload(turn),
-            (Some(_), ReloadMode::Surge) => self.replace_by_successor(id, turn),
-            (Some(old), ReloadMode::Swap) => self.send_away(old, "reload, old one first", turn),
+        // The seat is gone or empty: nothing to replace.
+        let Some(old) = old else { return self.pass_seat(id, turn) };
+        if let Some(earlier) = self.fleet.leaves(id).next() {
+            let (process, calls) = (earlier.process, self.dispatch.load(earlier.id()));
+            let message =
+                format!("the reload waits for {process}, which finishes {calls} calls and exits");
+            turn.note(Note::line(Level::Info, message).worker(process));
+            if let Phase::Reloading(reload) = &mut self.phase {
+                reload.held_up.insert(id);
+            }
+            return;
+        }
+        match self.shared.reload {
+            ReloadMode::Surge => self.replace_by_successor(id, turn),
+            ReloadMode::Swap => self.send_away(old, "reload, old one first", turn),
         }
     }
 
-    /// Goes on if the seat that the reload is at has left: its pool was scaled
-    /// down.
-    pub(in super::super) fn skip_lost_seat(&mut self, turn: &mut Turn<'_>) {
-        let Phase::Reloading(reload) = &self.phase else { return };
-        if reload.current.is_some_and(|seat| self.fleet.seat(seat).is_none()) {
+    /// An earlier worker of a seat is gone: a reload may have waited for that.
+    pub(in super::super) fn on_seat_clear(&mut self, id: SeatId, turn: &mut Turn<'_>) {
+        if self.fleet.leaves(id).next().is_some() {
+            return;
+        }
+        let Phase::Reloading(reload) = &mut self.phase else { return };
+        if reload.held_up.remove(&id) {
+            self.replace_in(id, turn);
+        }
+    }
+
+    /// A seat has nothing to replace.
+    fn pass_seat(&mut self, id: SeatId, turn: &mut Turn<'_>) {
+        let Phase::Reloading(reload) = &mut self.phase else { return };
+        if reload.proving.remove(&id) || reload.current == Some(id) {
+            self.advance_reload(turn);
+        }
+    }
+
+    /// Goes on if seats whose turn it is have left: their pool was scaled down.
+    pub(in super::super) fn skip_lost_seats(&mut self, turn: &mut Turn<'_>) {
+        let Phase::Reloading(reload) = &mut self.phase else { return };
+        let fleet = &self.fleet;
+        let is_there = |seat: &SeatId| fleet.seat(*seat).is_some();
+        let proved = reload.proving.len();
+        reload.proving.retain(is_there);
+        reload.proven.retain(is_there);
+        reload.held_up.retain(is_there);
+        let is_at_none = proved > 0 && reload.proving.is_empty();
+        if is_at_none || reload.current.is_some_and(|seat| !is_there(&seat)) {
             self.advance_reload(turn);
         }
     }
@@ -239,16 +347,17 @@ impl Machine {
         turn: &mut Turn<'_>,
     ) {
         let Phase::Reloading(reload) = &mut self.phase else { return };
-        if reload.current != Some(seat) {
+        if !reload.is_at(seat) || reload.held_up.contains(&seat) {
             return;
         }
-        match result {
-            Ok(()) => {
-                reload.replaced += 1;
-                self.advance_reload(turn);
-            }
-            Err(why) => self.fail_reload(&why, turn),
+        if let Err(why) = result {
+            return self.fail_reload(&why, turn);
         }
+        match reload.proving.remove(&seat) {
+            true => reload.proven.push(seat),
+            false => reload.replaced += 1,
+        }
+        self.advance_reload(turn);
     }
 
     /// Takes the reload out of the phase: it is over.
@@ -294,7 +403,12 @@ impl Machine {
 
     fn fail_reload(&mut self, why: &str, turn: &mut Turn<'_>) {
         let Some(reload) = self.end_reload() else { return };
-        let Reload { scope, replaced, rollback, .. } = *reload;
+        let Reload { scope, proving, proven, replaced, rollback, .. } = *reload;
+        for seat in proving.into_iter().chain(proven) {
+            if let Some(id) = self.fleet.seat(seat).and_then(|seat| seat.successor) {
+                self.dismiss_successor(id, "another new worker is no good", turn);
+            }
+        }
         let after = match replaced {
             0 => String::new(),
             n => format!(" after {n} workers were replaced"),

@@ -27,6 +27,8 @@ pub enum Step {
     Reload { release: Arc<Release>, pool: Option<usize> },
     /// An operator ends the arbiter.
     Drain { patience: Duration },
+    /// Another arbiter serves: this one ends when its calls have.
+    GiveWay,
     /// A worker process dies: the nth of those that live.
     Crash { nth: usize },
     /// The kernel has no process left for the next worker.
@@ -65,6 +67,8 @@ pub enum CallEnd {
     Hangs,
     /// With its worker.
     Crashes,
+    /// It streams for ever: until its caller leaves, or its worker is to.
+    Streams,
 }
 
 /// What an app does when it is loaded.
@@ -141,6 +145,7 @@ impl Step {
             10..15 => {
                 Self::Scale { pool: random.usize(0..POOLS.len() + 1), workers: random.u32(0..5) }
             }
+            15 if random.bool() => Self::GiveWay,
             15 => Self::Drain { patience: millis(random, 0..8000) },
             16..18 => Self::NoProcess,
             _ => Self::Freeze { pause: millis(random, 1..40_000) },
@@ -177,6 +182,7 @@ impl CallPlan {
                 0 => CallEnd::Crashes,
                 1 => CallEnd::Hangs,
                 2 => CallEnd::Raises,
+                3 | 4 => CallEnd::Streams,
                 _ => CallEnd::Returns,
             },
         }
@@ -194,6 +200,7 @@ impl Release {
         let mut config = base().clone();
         let modes = [ReloadMode::Surge, ReloadMode::Surge, ReloadMode::Swap];
         config.reload = modes[random.usize(0..modes.len())];
+        config.drain_timeout = millis(random, 500..6000);
         let pools = random.usize(1..=POOLS.len());
         config.pools = POOLS[..pools].iter().map(|name| pool(random, name)).collect();
         for app in APPS {

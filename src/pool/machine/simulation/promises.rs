@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     call::{Call, CallError, Principal},
+    clock::Deadline,
     worker::Control,
 };
 
@@ -42,7 +43,12 @@ pub fn always(world: &World<'_>) -> Kept {
     nobody_waits_beside_an_idle_slot(world)?;
     quotas_are_kept(world)?;
     seats_are_filled_or_explained(machine)?;
+    one_worker_of_a_seat_takes_its_time(world)?;
     for (id, worker) in &world.workers {
+        let leaves = worker.told_to_drain && !worker.is_dead() && worker.calls() > 0;
+        check(!leaves || worker.streams_end != Deadline::Never, "a drain ends", || {
+            format!("the streams of worker {id} may go on for ever")
+        })?;
         check(worker.calls() <= worker.threads, "slots are bounded", || {
             format!("worker {id} has {} calls in {} slots", worker.calls(), worker.threads)
         })?;
@@ -73,6 +79,25 @@ fn nobody_waits_beside_an_idle_slot(world: &World<'_>) -> Kept {
         check(machine.has_hope(app), "nobody waits for what cannot come", || {
             format!("app {} waits, and no worker is going to serve it", row.path())
         })?;
+    }
+    Ok(())
+}
+
+/// Of the workers that have left a seat, one at most may let its streams go on.
+fn one_worker_of_a_seat_takes_its_time(world: &World<'_>) -> Kept {
+    let machine = &world.machine;
+    for pool in machine.fleet.pool_ids() {
+        for (seat, _) in machine.fleet.seats(pool) {
+            let at_leisure = |id: &WorkerId| {
+                let worker = world.workers.get(id).filter(|worker| !worker.is_dead());
+                worker.is_some_and(|worker| !worker.streams_end.is_over(world.now))
+            };
+            let leaving = machine.fleet.leaves(seat).map(super::super::fleet::Worker::id);
+            let leaving: Vec<WorkerId> = leaving.filter(at_leisure).collect();
+            check(leaving.len() <= 1, "one generation drains at a time", || {
+                format!("{leaving:?} have left {seat}, and their streams go on")
+            })?;
+        }
     }
     Ok(())
 }

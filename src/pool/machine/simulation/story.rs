@@ -123,6 +123,7 @@ impl Teller {
                 format!("an operator reloads `{pool}` ({:?}): {}", config.reload, pools.join("; "))
             }
             Event::Drain(_) => "the arbiter is told to drain".to_owned(),
+            Event::GiveWay => "another arbiter serves instead".to_owned(),
             Event::EdgeClosed => "the last connection closes".to_owned(),
             Event::Alarm => "the alarm rings".to_owned(),
         };
@@ -157,6 +158,7 @@ fn said(report: &Report) -> String {
         Report::Booted => "it has booted".to_owned(),
         Report::Finished(end) => format!("call {} leaves its slot", end.call),
         Report::TimedOut(id, _) => format!("call {id} timed out"),
+        Report::CutOff(id, _) => format!("call {id} is cut off"),
         Report::LateFrame => "a frame for a call that has ended".to_owned(),
         Report::Died(death) => {
             let back: Vec<u64> = death.unstarted.iter().map(|call| call.id.0).collect();

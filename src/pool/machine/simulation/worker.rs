@@ -12,6 +12,7 @@ use fastrand::Rng;
 use super::plan::{APPS, CallEnd, CallPlan, Load, Release};
 use crate::{
     call::{AppFailure, Call, CallError, CallId, EndedBy, MOST_DEATHS, Reply, WorkerRef},
+    clock::Deadline,
     config::PoolConfig,
     worker::{Control, Death, End, Report},
 };
@@ -32,6 +33,8 @@ pub enum Deed {
     Answers(CallId),
     /// A call is abandoned for good: the last rung of the ladder.
     Kills(CallId),
+    /// A stream has had its time, because the worker is to leave.
+    CutsOff(CallId),
     /// It exits, or dies.
     Dies,
 }
@@ -64,6 +67,8 @@ pub struct Worker {
     pub is_known_to_have_booted: bool,
     slots: BTreeMap<CallId, Slot>,
     pub told_to_drain: bool,
+    /// When its streams are to end.
+    pub streams_end: Deadline,
     ended: Option<EndedBy>,
     random: Rng,
 }
@@ -94,6 +99,7 @@ impl Worker {
             is_known_to_have_booted: false,
             slots: BTreeMap::new(),
             told_to_drain: false,
+            streams_end: Deadline::Never,
             ended: None,
             random: Rng::with_seed(seed ^ process.id.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
         }
@@ -138,6 +144,12 @@ impl Worker {
                 self.told_to_drain = true;
                 self.leave_if_idle(wishes);
             }
+            Control::EndStreams(at) => {
+                self.streams_end = self.streams_end.min(at.into());
+                for id in self.slots.keys() {
+                    wishes.later(self.streams_end.left(wishes.now), Deed::CutsOff(*id));
+                }
+            }
             Control::Kill(why) => self.die(EndedBy::Killed(why), wishes),
         }
         None
@@ -167,6 +179,7 @@ impl Worker {
                 self.die(EndedBy::Killed("its call did not end".to_owned()), wishes);
             }
             Deed::Kills(_) => {}
+            Deed::CutsOff(id) => self.cut_off(id, wishes),
             Deed::Dies => self.bury(wishes),
         }
     }
@@ -249,11 +262,18 @@ impl Worker {
         match plan.end {
             CallEnd::Returns | CallEnd::Raises => wishes.later(pause, Deed::Ends(id)),
             CallEnd::Crashes => wishes.later(pause, Deed::Ends(id)),
-            CallEnd::Hangs => {}
+            CallEnd::Hangs | CallEnd::Streams => {}
         }
-        let left = call.answer_deadline().left(wishes.now).min(timeout);
-        wishes.later(left, Deed::Answers(id));
-        wishes.later(timeout + self.grace, Deed::Kills(id));
+        if plan.end == CallEnd::Streams {
+            if let Deadline::At(end) = self.streams_end {
+                let left = end.saturating_duration_since(wishes.now);
+                wishes.later(left, Deed::CutsOff(id));
+            }
+        } else {
+            let left = call.answer_deadline().left(wishes.now).min(timeout);
+            wishes.later(left, Deed::Answers(id));
+            wishes.later(timeout + self.grace, Deed::Kills(id));
+        }
         let (started, is_read) = (wishes.now, false);
         self.slots
             .insert(id, Slot { call: Some(call), reply_is_owed: true, plan, started, is_read });
@@ -301,6 +321,21 @@ impl Worker {
             answer(call.reply, served);
         }
         self.leave_if_idle(wishes);
+    }
+
+    fn cut_off(&mut self, id: CallId, wishes: &mut Wishes<'_>) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        if slot.plan.end != CallEnd::Streams || !self.streams_end.is_over(wishes.now) {
+            return;
+        }
+        if let Some(Call { reply, .. }) = slot.call.take()
+            && std::mem::take(&mut slot.reply_is_owed)
+        {
+            let message = "its worker is to leave".to_owned();
+            wishes.reports.push(Report::CutOff(id, message.clone()));
+            reply.fail(CallError::CutOff { message }, None);
+        }
+        self.end(id, wishes);
     }
 
     fn leave_if_idle(&mut self, wishes: &mut Wishes<'_>) {

@@ -12,7 +12,7 @@ use fastrand::Rng;
 use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
 use super::{
-    plan::{APPS, CallPlan, POOLS, Plan, Release, Step},
+    plan::{APPS, CallEnd, CallPlan, POOLS, Plan, Release, Step},
     promises::{self, Broken},
     story::{Stats, Teller},
     worker::{Deed, Wishes, Worker},
@@ -36,6 +36,9 @@ const AFTER: Duration = Duration::from_secs(10);
 const MENDED: Duration = Duration::from_secs(80);
 /// A drain must have ended so long after its deadline.
 const STRAGGLERS: Duration = Duration::from_secs(20);
+/// How long an arbiter may take that gives way: a call waits and runs for as long as
+/// its timeout, and a stream may start when the others have ended.
+const GIVES_WAY: Duration = Duration::from_secs(30);
 /// More alarms than that at one moment, with nothing else between them, are a loop.
 const MOST_ALARMS: u32 = 8;
 
@@ -98,6 +101,8 @@ pub struct World<'a> {
     came_back: usize,
     random: Rng,
     pub drained_by: Option<Instant>,
+    /// It drains because another one serves, without a limit.
+    gives_way: bool,
     alarms: u32,
     stats: Stats,
     pub teller: Option<Teller>,
@@ -127,6 +132,7 @@ impl<'a> World<'a> {
             came_back: 0,
             random: Rng::with_seed(!plan.seed),
             drained_by: None,
+            gives_way: false,
             alarms: 0,
             stats: Stats::default(),
             teller: None,
@@ -225,6 +231,7 @@ impl<'a> World<'a> {
                 self.on(Event::Reload { config: Box::new(release.config.clone()), pool })
             }
             Step::Drain { patience } => self.drain(*patience),
+            Step::GiveWay => self.give_way(),
             Step::Crash { nth } => {
                 let alive = self.workers.iter().filter(|(_, worker)| !worker.is_dead());
                 let alive: Vec<WorkerId> = alive.map(|(id, _)| *id).collect();
@@ -297,8 +304,14 @@ impl<'a> World<'a> {
         self.on(Event::Caller(id, FromCaller::Left))
     }
 
-    /// From here on everything loads, and nothing is done to it any more.
+    /// From here on everything loads, and nothing is done to it any more. Who reads a
+    /// stream for ever has had enough.
     fn mend(&mut self) -> Result<(), Broken> {
+        let reads = |caller: &Caller| caller.plan.end == CallEnd::Streams;
+        let readers = self.callers.iter().filter(|(_, caller)| reads(caller));
+        for id in readers.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.leave(id)?;
+        }
         self.tell_story(|| "every fault is mended".to_owned());
         self.mended = true;
         self.later(MENDED, Happening::Drain);
@@ -307,8 +320,19 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn drain(&mut self, patience: Duration) -> Result<(), Broken> {
+    fn give_way(&mut self) -> Result<(), Broken> {
         if self.drained_by.is_some() {
+            return Ok(());
+        }
+        self.gives_way = true;
+        self.drained_by = Some(self.now + GIVES_WAY);
+        let pause = Duration::from_millis(self.random.u64(0..3000));
+        self.later(pause, Happening::Edge);
+        self.on(Event::GiveWay)
+    }
+
+    fn drain(&mut self, patience: Duration) -> Result<(), Broken> {
+        if self.drained_by.is_some() && !std::mem::take(&mut self.gives_way) {
             return Ok(());
         }
         if self.mended {

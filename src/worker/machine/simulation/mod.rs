@@ -138,6 +138,7 @@ enum Op {
     Load(u8),
     Import,
     Drain,
+    EndStreams(u16),
     Kill,
     Frame(FrameOp),
     Written(u8),
@@ -202,6 +203,7 @@ impl Op {
             24..27 => Self::Credit(call),
             27..29 => Self::Load(random.u8(0..3)),
             29 => Self::Import,
+            30 if random.bool() => Self::EndStreams(random.u16(0..9000)),
             30 => Self::Drain,
             31 => Self::Kill,
             32..62 => Self::Frame(FrameOp::draw(random)),
@@ -328,6 +330,10 @@ impl Story {
             Op::Load(apps) => self.tell(Control::Load(vec![APP.to_owned(); apps.into()])),
             Op::Import => self.tell(Control::Import(vec![APP.to_owned()])),
             Op::Drain => self.tell(Control::Drain),
+            Op::EndStreams(after) => {
+                let at = self.rig.now + Duration::from_millis(after.into());
+                self.tell(Control::EndStreams(at));
+            }
             Op::Kill => self.tell(Control::Kill("the test says so".to_owned())),
             Op::Frame(frame) if self.rig.machine.reads() => self.frame(frame),
             Op::Frame(_) => {}

@@ -1,0 +1,100 @@
+//! Workers that leave: what they still do, and waiting for their end.
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use dirtyd_client::{
+    Client, Error,
+    proto::v1::{
+        EventKind, StatusRequest, StatusResponse, WatchEventsRequest, WatchEventsResponse,
+        WorkerState, WorkerStatus, admin_client::AdminClient,
+    },
+};
+use tonic::{Status, Streaming, transport::Channel};
+
+use super::{connect::explain, count};
+use crate::printable::lines;
+
+/// Whether a command waits for the workers that leave because of it.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Wait {
+    /// Wait until the workers that leave have finished their calls and exited; exit with 1 if a
+    /// call was cut off
+    #[arg(long)]
+    wait: bool,
+}
+
+/// Watches the workers that leave from now on.
+pub struct Leaving {
+    client: Client,
+    admin: AdminClient<Channel>,
+    /// What happens, if the command waits.
+    events: Option<Streaming<WatchEventsResponse>>,
+}
+
+impl Leaving {
+    /// Begins before the command does anything, so that no event is missed.
+    ///
+    /// # Errors
+    /// dirtyd is not there.
+    pub async fn watch(client: Client, wait: Wait) -> anyhow::Result<Self> {
+        let mut leaving = Self { admin: AdminClient::new(client.channel()), client, events: None };
+        if wait.wait {
+            let events = leaving.admin.watch_events(WatchEventsRequest {}).await;
+            leaving.events = Some(events.map_err(|status| leaving.failed(status))?.into_inner());
+        }
+        Ok(leaving)
+    }
+
+    /// The service by which the command acts.
+    pub fn admin(&mut self) -> &mut AdminClient<Channel> {
+        &mut self.admin
+    }
+
+    /// An error as a person reads it.
+    pub fn failed(&self, status: Status) -> anyhow::Error {
+        anyhow::anyhow!("{}", explain(&Error::of(status, self.client.socket())))
+    }
+
+    /// Says who leaves, and waits for their end if that was asked for. Returns what the
+    /// command exits with.
+    ///
+    /// # Errors
+    /// dirtyd went away.
+    pub async fn end(mut self) -> anyhow::Result<ExitCode> {
+        let mut leaving = self.who_leaves().await?;
+        for worker in leaving.values().filter(|worker| worker.in_flight > 0) {
+            let (id, pid, calls) = (worker.id, worker.pid, worker.in_flight.into());
+            println!("worker {id} (pid {pid}) still finishes {}", count(calls, "call"));
+        }
+        let Some(mut events) = self.events.take() else { return Ok(ExitCode::SUCCESS) };
+        let mut cut_off = 0;
+        while !leaving.is_empty() {
+            let event = events.message().await.map_err(|status| self.failed(status))?;
+            let Some(event) = event else { anyhow::bail!("the arbiter ended meanwhile") };
+            match event.kind() {
+                EventKind::WorkerDied if leaving.remove(&event.worker_id).is_some() => {
+                    println!("{}", lines(event.message.trim_end()));
+                }
+                EventKind::CallCutOff if leaving.contains_key(&event.worker_id) => {
+                    cut_off += 1;
+                    eprintln!("cut off: {}", lines(event.message.trim_end()));
+                }
+                // Some of them may have been ends.
+                EventKind::EventsLost => {
+                    let still = self.who_leaves().await?;
+                    leaving.retain(|id, _| still.contains_key(id));
+                }
+                _ => {}
+            }
+        }
+        Ok(if cut_off == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    async fn who_leaves(&mut self) -> anyhow::Result<BTreeMap<u64, WorkerStatus>> {
+        let status = self.admin.status(StatusRequest {}).await;
+        let StatusResponse { workers, .. } =
+            status.map_err(|status| self.failed(status))?.into_inner();
+        let leaves = workers.into_iter().filter(|w| w.state() == WorkerState::Draining);
+        Ok(leaves.map(|worker| (worker.id, worker)).collect())
+    }
+}
