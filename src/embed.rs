@@ -24,7 +24,11 @@
 //!
 //! `examples/rust/embedded.rs` is a whole program.
 
-use std::{future::Future, io};
+use std::{
+    future::Future,
+    io,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -56,9 +60,11 @@ pub fn serve(
     let config = load().map_err(io::Error::other)?;
     let mut socket = ListeningSocket::bind(&config)?;
     let listener = socket.give()?;
+    let socket = Arc::new(Mutex::new(socket));
     let arbiter = DirtyArbiter {
         config,
         listener,
+        file: Some(Arc::clone(&socket)),
         reload: ReloadConfig::new(load),
         log: None,
         hooks: Some(Box::new(hooks)),
@@ -67,7 +73,7 @@ pub fn serve(
         owns_process: false,
     };
     let ended = arbiter.run();
-    socket.close(false);
+    socket.lock().unwrap_or_else(PoisonError::into_inner).close(false);
     ended
 }
 

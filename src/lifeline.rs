@@ -2,15 +2,19 @@
 //! in an upgrade the new main arbiter. Each learns from the socket's end that the
 //! other is gone; what they say is a byte each.
 //!
-//! A leaf: both sides use it, it knows neither.
+//! Both sides use it, it knows neither.
 
 use std::{
-    io::{self, Read as _, Write as _},
+    io::{self, IoSlice, IoSliceMut, Read as _, Write as _},
     os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::net::UnixStream,
+        fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd},
+        unix::net::{UnixListener, UnixStream},
     },
 };
+
+use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+
+use crate::process::descriptors;
 
 /// What the lower one reports to the upper one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +64,8 @@ pub enum Word {
     Ping,
     /// Take connections.
     Admit,
+    /// Accept from the socket that comes with it, in place of the one before.
+    Listen,
     /// To a dirty arbiter: another one serves, so finish, without killing a call, and
     /// end. To a new main arbiter: the old one does so.
     GiveWay,
@@ -70,13 +76,14 @@ impl Word {
         match self {
             Self::Ping => b'P',
             Self::Admit => b'S',
+            Self::Listen => b'L',
             Self::GiveWay => b'G',
         }
     }
 
     /// Those among the bytes that came, each once.
     pub fn all_in(bytes: &[u8]) -> Vec<Self> {
-        let all = [Self::Ping, Self::Admit, Self::GiveWay];
+        let all = [Self::Ping, Self::Admit, Self::Listen, Self::GiveWay];
         all.into_iter().filter(|word| bytes.contains(&word.byte())).collect()
     }
 }
@@ -108,6 +115,19 @@ impl Lifeline {
         let _ = (&self.0).write(&[word.byte()]);
     }
 
+    /// Hands over a listening socket, as [`Word::Listen`].
+    ///
+    /// # Errors
+    /// The socket is full, or its other end is gone.
+    pub fn hand(&self, listener: &OwnedFd) -> io::Result<()> {
+        let word = [Word::Listen.byte()];
+        let descriptors = [listener.as_raw_fd()];
+        let with = [ControlMessage::ScmRights(&descriptors)];
+        let word = [IoSlice::new(&word)];
+        sendmsg::<()>(self.0.as_raw_fd(), &word, &with, MsgFlags::MSG_NOSIGNAL, None)?;
+        Ok(())
+    }
+
     /// The reports that have come; `None` once the other end is gone.
     pub fn reports(&self) -> Option<Vec<Report>> {
         let mut bytes = [0; 256];
@@ -118,6 +138,38 @@ impl Lifeline {
             Err(_) => None,
         }
     }
+}
+
+/// Reads what the main arbiter has said, and the sockets that it has handed over.
+///
+/// # Errors
+/// Nothing has come yet, or the kernel fails.
+pub fn heard(lifeline: &impl AsRawFd) -> io::Result<Heard> {
+    let (mut bytes, mut space) = ([0; 64], nix::cmsg_space!([RawFd; 4]));
+    let mut into = [IoSliceMut::new(&mut bytes)];
+    let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
+    let message = recvmsg::<()>(lifeline.as_raw_fd(), &mut into, Some(&mut space), flags)?;
+    let mut handed = Vec::new();
+    for with in message.cmsgs()? {
+        if let ControlMessageOwned::ScmRights(descriptors) = with {
+            for fd in descriptors {
+                handed.push(descriptors::listener(fd)?);
+            }
+        }
+    }
+    let n = message.bytes;
+    Ok(Heard { words: Word::all_in(&bytes[..n]), handed, is_end: n == 0 })
+}
+
+/// What a main arbiter has said.
+#[derive(Debug)]
+pub struct Heard {
+    /// Each word once.
+    pub words: Vec<Word>,
+    /// The sockets that came with [`Word::Listen`].
+    pub handed: Vec<UnixListener>,
+    /// It is gone.
+    pub is_end: bool,
 }
 
 impl AsFd for Lifeline {
@@ -149,5 +201,26 @@ mod tests {
         assert_eq!(Word::all_in(&said[..1]), [Word::Ping]);
         drop(dirty);
         assert_eq!(main.reports(), None);
+    }
+
+    #[test]
+    fn a_socket_is_handed_over_between_words() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let path = dir.path().join("s");
+        let listener = OwnedFd::from(UnixListener::bind(&path).expect("bound"));
+        let (main, dirty) = Lifeline::pair().expect("a pair");
+        main.say(Word::Ping);
+        main.hand(&listener).expect("room");
+        drop(listener);
+        let (mut words, mut handed) = (Vec::new(), Vec::new());
+        while let Ok(heard) = heard(&dirty) {
+            words.extend(heard.words);
+            handed.extend(heard.handed);
+        }
+        assert_eq!(words, [Word::Ping, Word::Listen]);
+        let _caller = UnixStream::connect(&path).expect("it listens");
+        handed[0].accept().expect("it is this one");
+        drop(main);
+        assert!(super::heard(&dirty).expect("the end").is_end);
     }
 }

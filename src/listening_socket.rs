@@ -3,12 +3,12 @@
 //! accepted elsewhere (`server/listener.rs`).
 
 use std::{
-    fs::{self, File},
+    fs::{self, DirBuilder, File},
     io,
     os::{
         fd::{AsRawFd as _, OwnedFd, RawFd},
         unix::{
-            fs::{FileTypeExt as _, PermissionsExt as _},
+            fs::{DirBuilderExt as _, FileTypeExt as _, PermissionsExt as _},
             net::UnixListener,
         },
     },
@@ -42,7 +42,30 @@ const TURN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct ListeningSocket {
     listener: Option<UnixListener>,
-    file: Option<(PathBuf, Inode)>,
+    file: Option<SocketFile>,
+    /// It could not be bound again.
+    is_lost: bool,
+}
+
+/// The file of a socket that this process is to remove at its end.
+#[derive(Debug)]
+struct SocketFile {
+    path: PathBuf,
+    inode: Inode,
+    mode: u32,
+    gid: Option<u32>,
+}
+
+impl SocketFile {
+    /// What stands at `path` now, if anything does.
+    fn at(path: &Path, config: &Config) -> Option<Self> {
+        let (mode, gid) = (config.socket_mode, config.socket_gid);
+        Inode::at(path).ok().map(|inode| Self { path: path.to_owned(), inode, mode, gid })
+    }
+
+    fn is_there(&self) -> bool {
+        Inode::at(&self.path).is_ok_and(|there| there == self.inode)
+    }
 }
 
 impl ListeningSocket {
@@ -54,7 +77,7 @@ impl ListeningSocket {
     pub fn bind_or_inherit(config: &Config) -> io::Result<Self> {
         if let Some(listener) = descriptors::from_systemd()? {
             tracing::info!("listening on the socket that systemd passed");
-            return Ok(Self { listener: Some(listener), file: None });
+            return Ok(Self { listener: Some(listener), file: None, is_lost: false });
         }
         Self::bind(config)
     }
@@ -66,8 +89,8 @@ impl ListeningSocket {
     /// The path is taken, or cannot be made; the text names it.
     pub fn bind(config: &Config) -> io::Result<Self> {
         let listener = bind(&config.socket, config.socket_mode, config.socket_gid)?;
-        let file = Inode::at(&config.socket).ok().map(|inode| (config.socket.clone(), inode));
-        Ok(Self { listener: Some(listener), file })
+        let file = SocketFile::at(&config.socket, config);
+        Ok(Self { listener: Some(listener), file, is_lost: false })
     }
 
     /// The socket that a main arbiter hands to its successor, as descriptor
@@ -85,14 +108,43 @@ impl ListeningSocket {
                 config.socket.display()
             );
         }
-        let file = path.filter(|_| owns_file);
-        let file = file.and_then(|path| Inode::at(&path).ok().map(|inode| (path, inode)));
-        Ok(Self { listener: Some(listener), file })
+        let file = path.filter(|_| owns_file).and_then(|path| SocketFile::at(&path, config));
+        Ok(Self { listener: Some(listener), file, is_lost: false })
     }
 
     /// Whether its file is to be removed at the end.
     pub fn owns_file(&self) -> bool {
         self.file.is_some()
+    }
+
+    /// Binds it again if its file is gone, or another one stands there, and says so.
+    /// Returns whether there is a new socket; the old one is closed here then.
+    pub fn restore(&mut self) -> bool {
+        let Some(file) = self.file.as_mut().filter(|file| !file.is_there()) else {
+            self.is_lost = false;
+            return false;
+        };
+        let path = file.path.display();
+        let bound = folder_of(&file.path)
+            .and_then(|()| bind(&file.path, file.mode, file.gid))
+            .and_then(|listener| Ok((listener, Inode::at(&file.path)?)));
+        match bound {
+            Ok((listener, inode)) => {
+                tracing::warn!(
+                    "{path}: the socket was removed while dirtyd ran; it is bound again, open connections were not touched"
+                );
+                (file.inode, self.listener, self.is_lost) = (inode, Some(listener), false);
+                true
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut self.is_lost, true) {
+                    tracing::error!(
+                        "{path}: the socket was removed while dirtyd ran, and cannot be bound again: {error}; nobody new can connect; this is tried again and again"
+                    );
+                }
+                false
+            }
+        }
     }
 
     /// Another descriptor of it, for a child.
@@ -116,13 +168,20 @@ impl ListeningSocket {
     /// Closes it. With `leave` its file stays, for another owner.
     pub fn close(&mut self, leave: bool) {
         self.listener = None;
-        if let Some((path, inode)) = self.file.take()
+        if let Some(file) = self.file.take()
             && !leave
-            && Inode::at(&path).is_ok_and(|there| there == inode)
+            && file.is_there()
         {
-            let _ = fs::remove_file(path);
+            let _ = fs::remove_file(file.path);
         }
     }
+}
+
+/// Makes the folder of a socket if it is gone: for this user alone, as it was made.
+fn folder_of(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let Some(folder) = folder.filter(|folder| !folder.exists()) else { return Ok(()) };
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
 fn bind(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<UnixListener> {

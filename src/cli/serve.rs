@@ -1,6 +1,10 @@
 //! `dirtyd serve`: from flags, environment and file to a running arbiter.
 
-use std::{os::unix::net::UnixListener, process::ExitCode, sync::Arc};
+use std::{
+    os::unix::net::UnixListener,
+    process::ExitCode,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use super::{config_flags::ConfigFlags, valid::Valid};
 use crate::{
@@ -100,9 +104,11 @@ impl Serve {
         };
         // The log is needed after the arbiter: its end tells whom it ends.
         let mut arbiter = self.arbiter(mark(config), listener, log.clone(), Upstream::Nobody);
+        let socket = Arc::new(Mutex::new(socket));
+        arbiter.file = Some(Arc::clone(&socket));
         arbiter.reload = arbiter.reload.map(mark);
         let ended = arbiter.run();
-        socket.close(false);
+        socket.lock().unwrap_or_else(PoisonError::into_inner).close(false);
         instance.retire();
         ended?;
         Ok(ExitCode::SUCCESS)
@@ -119,6 +125,7 @@ impl Serve {
         let hooks = CommandHooks::of(&config.hooks).map(|hooks| Box::new(hooks) as Box<dyn Hooks>);
         DirtyArbiter {
             listener,
+            file: None,
             reload: ReloadConfig::new(move || flags.load()),
             log: Some(log),
             hooks,

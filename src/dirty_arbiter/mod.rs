@@ -8,11 +8,18 @@ mod folders;
 mod guard;
 mod orphans;
 mod pending;
+mod place;
 mod resources;
 mod signals;
 mod upstream;
 
-use std::{io, os::unix::net::UnixListener, pin::pin, sync::Arc, time::Instant};
+use std::{
+    io,
+    os::unix::net::UnixListener,
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
 
 use dirtyd_client::busy_wait;
 use tokio::{
@@ -28,6 +35,7 @@ use crate::{
     config::Config,
     hooks::{self, Hooks},
     lifeline::Report,
+    listening_socket::ListeningSocket,
     logging::Log,
     patience,
     pool::{self, PoolHandle, ReloadError, ScaleTo},
@@ -41,6 +49,8 @@ pub struct DirtyArbiter {
     pub config: Config,
     /// The bound socket.
     pub listener: UnixListener,
+    /// Its file, where no main arbiter watches that.
+    pub file: Option<Arc<Mutex<ListeningSocket>>>,
     /// Reads the configuration again.
     pub reload: ReloadConfig,
     /// The log, where this process has it.
@@ -111,7 +121,8 @@ impl DirtyArbiter {
         let link = upstream::start(self.upstream, &pool)?;
         let (admitted, stopped) =
             (async { drop(link.admitted.await) }, async { drop(stopped.await) });
-        let edge_task = tokio::spawn(edge.serve(admitted, stopped));
+        let listeners = place::listeners(link.listeners, self.file);
+        let edge_task = tokio::spawn(edge.serve(admitted, stopped, listeners));
         let reloads = reload_when_asked(pool.clone(), read, link.reports);
         let (mut lost, mut gives_way) = (link.lost, link.gives_way);
         announce(&self.config);

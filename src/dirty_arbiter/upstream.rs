@@ -1,10 +1,13 @@
 //! What the dirty arbiter reports: to the main arbiter over the lifeline, or, if
 //! it runs alone, to systemd.
 
-use std::{io, os::unix::net::UnixStream as StdStream};
+use std::{
+    io,
+    os::unix::net::{UnixListener, UnixStream as StdStream},
+};
 
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncWriteExt as _, Interest},
     net::{
         UnixStream,
         unix::{OwnedReadHalf, OwnedWriteHalf},
@@ -14,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    lifeline::{Report, Word},
+    lifeline::{self, Heard, Report, Word},
     pool::{Entry, EntryKind, Health, PoolHandle, WorkerState},
 };
 
@@ -42,6 +45,8 @@ pub struct Link {
     pub admitted: oneshot::Receiver<()>,
     /// Resolves when the main arbiter gives way to another one that serves.
     pub gives_way: oneshot::Receiver<()>,
+    /// Sockets to accept from, each in place of the one before.
+    pub listeners: mpsc::Receiver<UnixListener>,
     /// Ends when everything is reported, once the pool has ended.
     pub task: JoinHandle<()>,
 }
@@ -55,6 +60,7 @@ pub fn start(upstream: Upstream, pool: &PoolHandle) -> io::Result<Link> {
     let (gone, lost) = oneshot::channel();
     let (admit, may_admit) = oneshot::channel();
     let (leave, gives_way) = oneshot::channel();
+    let (handed, listeners) = mpsc::channel(1);
     let (read, sink, admitted) = match upstream {
         Upstream::Main { lifeline, admitted } => {
             lifeline.set_nonblocking(true)?;
@@ -72,6 +78,7 @@ pub fn start(upstream: Upstream, pool: &PoolHandle) -> io::Result<Link> {
         gone,
         admit,
         leave: Some(leave),
+        handed,
         reports: receiver,
         events: pool.events(),
         health: pool.health(),
@@ -79,7 +86,7 @@ pub fn start(upstream: Upstream, pool: &PoolHandle) -> io::Result<Link> {
         booted: false,
     };
     let task = tokio::spawn(task.run(read));
-    Ok(Link { reports, lost, admitted: may_admit, gives_way, task })
+    Ok(Link { reports, lost, admitted: may_admit, gives_way, listeners, task })
 }
 
 struct Task {
@@ -88,6 +95,7 @@ struct Task {
     gone: oneshot::Sender<()>,
     admit: Option<oneshot::Sender<()>>,
     leave: Option<oneshot::Sender<()>>,
+    handed: mpsc::Sender<UnixListener>,
     reports: mpsc::Receiver<Report>,
     events: broadcast::Receiver<Entry>,
     health: watch::Receiver<Health>,
@@ -97,22 +105,25 @@ struct Task {
 }
 
 impl Task {
-    async fn run(mut self, mut read: Option<OwnedReadHalf>) {
+    async fn run(mut self, read: Option<OwnedReadHalf>) {
         self.tell_health_once_booted().await;
-        let mut words = [0; 64];
         loop {
             tokio::select! {
-                read = heard(&mut read, &mut words) => match read {
-                    Ok(0) | Err(_) => {
+                heard = heard(read.as_ref()) => {
+                    let Ok(heard) = heard.inspect_err(|error| {
+                        tracing::warn!("what the main arbiter says cannot be read: {error}");
+                    }) else { continue };
+                    for word in heard.words {
+                        self.hear(word).await;
+                    }
+                    for listener in heard.handed {
+                        let _ = self.handed.send(listener).await;
+                    }
+                    if heard.is_end {
                         let _ = self.gone.send(());
                         return;
                     }
-                    Ok(n) => {
-                        for word in Word::all_in(&words[..n]) {
-                            self.hear(word).await;
-                        }
-                    }
-                },
+                }
                 Some(report) = self.reports.recv() => self.sink.tell(report).await,
                 event = self.events.recv() => match event.map(|event| event.kind) {
                     // Events that were missed may have been deaths.
@@ -137,6 +148,7 @@ impl Task {
         match word {
             Word::Ping => self.sink.tell(Report::Alive).await,
             Word::Admit => drop(self.admit.take().map(|admit| admit.send(()))),
+            Word::Listen => {} // what comes with it says it
             Word::GiveWay => drop(self.leave.take().map(|leave| leave.send(()))),
         }
     }
@@ -168,11 +180,10 @@ impl Task {
 }
 
 /// Reads what the main arbiter says. Without one this waits for ever.
-async fn heard(read: &mut Option<OwnedReadHalf>, words: &mut [u8]) -> io::Result<usize> {
-    match read {
-        Some(read) => read.read(words).await,
-        None => std::future::pending().await,
-    }
+async fn heard(read: Option<&OwnedReadHalf>) -> io::Result<Heard> {
+    let Some(read) = read else { return std::future::pending().await };
+    let stream: &UnixStream = read.as_ref();
+    stream.async_io(Interest::READABLE, || lifeline::heard(stream)).await
 }
 
 enum Sink {

@@ -6,7 +6,7 @@
 //! has another one: it is the file of nobody, and its id means nothing.
 
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
@@ -51,6 +51,22 @@ impl Instance {
         Ok(Self { id, file: path.to_owned(), inode })
     }
 
+    /// Makes the file again, with the same id, if somebody has removed it.
+    ///
+    /// # Errors
+    /// Another one stands there, or it cannot be written.
+    pub fn restore(&mut self) -> io::Result<()> {
+        if Inode::at(&self.file).is_err() {
+            let file = private_file::open(&self.file, true).map_err(|error| match error {
+                Unusable::Impostor(what) => io::Error::other(format!("{what} stands there")),
+                Unusable::Io(error) => error,
+            })?;
+            self.inode = Inode::of(&file)?;
+            write(&file, &self.id, self.inode)?;
+        }
+        Ok(())
+    }
+
     /// What the environment of its processes has.
     pub fn mark(&self) -> (&'static str, &str) {
         (VARIABLE, &self.id)
@@ -93,8 +109,14 @@ impl Instance {
     }
 }
 
+fn write(mut file: &File, id: &str, inode: Inode) -> io::Result<()> {
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(format!("{id}{}", place(inode)).as_bytes())
+}
+
 fn read_or_make(path: &Path) -> io::Result<(String, Inode)> {
-    let mut file = match private_file::open(path, true) {
+    let file = match private_file::open(path, true) {
         Ok(file) => file,
         Err(Unusable::Impostor(what)) => {
             tracing::warn!("{}: {what} stood there; it is replaced", path.display());
@@ -114,9 +136,7 @@ fn read_or_make(path: &Path) -> io::Result<(String, Inode)> {
         return Ok((id.to_owned(), inode));
     }
     let id = fs::read_to_string(RANDOM)?.trim().to_owned();
-    file.set_len(0)?;
-    file.rewind()?;
-    file.write_all(format!("{id}{}", place(inode)).as_bytes())?;
+    write(&file, &id, inode)?;
     Ok((id, inode))
 }
 

@@ -205,7 +205,7 @@ impl Reactor {
             match word {
                 Word::Admit => events.push(Event::Admitted),
                 Word::GiveWay => events.push(Event::PredecessorLeaves),
-                Word::Ping => {}
+                Word::Ping | Word::Listen => {}
             }
         }
         if self.own.predecessor.as_ref().is_some_and(Predecessor::is_gone) {
@@ -247,6 +247,7 @@ impl Reactor {
             Action::Ping => {
                 say(&self.arbiter, Word::Ping);
                 self.rename_dirty();
+                self.restore_socket();
                 if self.forgets_upgrade_at.is_over(Instant::now()) {
                     self.forget_upgrade();
                 }
@@ -323,6 +324,33 @@ impl Reactor {
             (Err(why), _) => format!("failed {why}\n"),
         };
         self.leave_word(&text);
+    }
+
+    /// Binds the socket again if somebody has removed its file. In an upgrade the new
+    /// one does that, once it is alone.
+    fn restore_socket(&mut self) {
+        let is_alone = self.own.predecessor.is_none() && !self.machine.is_succeeded();
+        if !is_alone || !self.own.socket.restore() {
+            return;
+        }
+        // Who removes a socket often removes its folder.
+        let file = self
+            .own
+            .instance
+            .restore()
+            .and_then(|()| self.own.file.restore(&self.own.names.main()));
+        if let Err(error) = file {
+            tracing::error!("the files of this instance cannot be made again: {error}");
+        }
+        let lifeline = self.arbiter.as_ref().and_then(|child| child.lifeline.as_ref());
+        let handed = match (self.own.socket.share(), lifeline) {
+            (Ok(socket), Some(lifeline)) => lifeline.hand(&socket),
+            (Ok(_), None) => Ok(()), // the next one starts with it
+            (Err(error), _) => Err(error),
+        };
+        if let Err(error) = handed {
+            tracing::error!("the dirty arbiter does not get the new socket: {error}");
+        }
     }
 
     fn forget_upgrade(&mut self) {

@@ -119,6 +119,18 @@ impl PidFile {
         fs::rename(self.path()?, to)
     }
 
+    /// Makes it again at `path` if somebody has removed it there.
+    ///
+    /// # Errors
+    /// As [`take`](Self::take).
+    pub fn restore(&mut self, path: &Path) -> io::Result<()> {
+        if !is_at(&self.file, path) {
+            *self = Self::take(path).map_err(io::Error::other)?;
+            self.publish()?;
+        }
+        Ok(())
+    }
+
     /// Where it is now: others may have renamed it.
     fn path(&self) -> io::Result<PathBuf> {
         fs::read_link(format!("/proc/self/fd/{}", self.file.as_raw_fd()))

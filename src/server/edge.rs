@@ -4,7 +4,7 @@ use std::{
     convert::Infallible, io, os::unix::net::UnixListener as StdListener, sync::Arc, time::Duration,
 };
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{
     admin::AdminService,
@@ -95,8 +95,13 @@ impl<L: Listener> Edge<L> {
     /// Takes connections once `admitted` resolves, and serves until `stop` does;
     /// then takes no further connection, asks the open ones to end after their
     /// calls, and returns when they have ended, or only such are left that wait
-    /// for no answer.
-    pub async fn serve(self, admitted: impl Future<Output = ()>, stop: impl Future<Output = ()>) {
+    /// for no answer. Each of `listeners` takes the place of the one before.
+    pub async fn serve(
+        mut self,
+        admitted: impl Future<Output = ()>,
+        stop: impl Future<Output = ()>,
+        mut listeners: mpsc::Receiver<L>,
+    ) {
         // Each connection holds a receiver until its end.
         let (connections, _) = watch::channel(false);
         tokio::select! {
@@ -104,15 +109,27 @@ impl<L: Listener> Edge<L> {
             never = async {
                 // Until then others may take them: the old arbiter of an upgrade.
                 admitted.await;
-                self.accept(&connections).await
+                self.accept(&connections, &mut listeners).await
             } => match never {},
         }
         self.close(connections).await;
     }
 
-    async fn accept(&self, connections: &watch::Sender<bool>) -> Infallible {
+    async fn accept(
+        &mut self,
+        connections: &watch::Sender<bool>,
+        listeners: &mut mpsc::Receiver<L>,
+    ) -> Infallible {
         loop {
-            match self.listener.accept().await {
+            let accepted = tokio::select! { biased;
+                accepted = self.listener.accept() => accepted,
+                // Nobody waits at the old one.
+                Some(listener) = listeners.recv() => {
+                    self.listener = listener;
+                    continue;
+                }
+            };
+            match accepted {
                 Ok(arrival) => {
                     // Taken here, so that a burst cannot pass the limit.
                     let place = self.shared.admission.enter();

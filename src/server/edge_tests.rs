@@ -71,7 +71,11 @@ impl Served {
         let edge = Edge::on(Wires(Mutex::new(listener)), &config, &pool, reload).expect("an edge");
         let shared = Arc::clone(&edge.shared);
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let task = tokio::spawn(edge.serve(async {}, async { drop(stopped.await) }));
+        let task = tokio::spawn(edge.serve(
+            async {},
+            async { drop(stopped.await) },
+            tokio::sync::mpsc::channel(1).1,
+        ));
         Self { wires, shared, stop, task }
     }
 

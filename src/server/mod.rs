@@ -42,4 +42,5 @@ mod unread;
 mod until_drain;
 
 pub use edge::Edge;
+pub use listener::UnixSocket;
 pub use reload::ReloadConfig;

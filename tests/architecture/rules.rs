@@ -10,8 +10,8 @@ pub const FLOORS: &[&[&str]] = &[
     &["server", "hooks"],
     &["pool"],
     &["worker"],
-    &["call", "listening_socket", "logging", "patience"],
-    &["clock", "config", "lifeline", "printable", "process", "proto", "working_dir"],
+    &["call", "lifeline", "listening_socket", "logging", "patience"],
+    &["clock", "config", "printable", "process", "proto", "working_dir"],
 ];
 
 /// What rooms of the daemon may use beside themselves, where that is less than
@@ -20,7 +20,7 @@ pub const LEAVES: &[(&str, &[&str])] = &[
     ("call", &["clock"]),
     ("clock", &[]),
     ("config", &[]),
-    ("lifeline", &[]),
+    ("lifeline", &["process"]),
     ("printable", &[]),
     ("working_dir", &[]),
     ("process", &[]),

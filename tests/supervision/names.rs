@@ -4,10 +4,11 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use std::{fs, os::unix::fs::symlink};
 
+use dirtyd_client::args;
 use nix::sys::signal::Signal;
 
 use crate::{
-    family::{Family, is_alive},
+    family::{Family, LIFE, is_alive},
     innocent::Innocent,
     support::{LIMIT, eventually, signal},
 };
@@ -141,4 +142,42 @@ async fn a_folder_in_which_others_may_write_holds_no_files_of_an_instance() {
         assert_eq!(refused.code, Some(1), "{refused:?}");
         assert!(refused.stderr.contains("others may write there"), "{refused:?}");
     }
+}
+
+/// As a cleaner of temporary files does: open connections go on, new ones come again,
+/// and the instance can still be found, upgraded and restarted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_socket_that_is_removed_under_a_running_daemon_is_bound_again() {
+    let mut family = Family::start().await;
+    let open = family.connect();
+    open.execute(LIFE, "pid", args![]).await.expect("served");
+    let (main, dirty) = (family.pid(), family.named("dirtyd-dirty.pid").await);
+    for gone in ["d.sock", "dirtyd.pid", "dirtyd.id"] {
+        fs::remove_file(family.path(gone)).expect("removed");
+    }
+    family.logged("the socket was removed while dirtyd ran; it is bound again").await;
+    open.execute(LIFE, "pid", args![]).await.expect("its connection is not touched");
+    let again = async || family.connect().execute(LIFE, "pid", args![]).await.ok();
+    eventually(LIMIT, "new callers are served", again).await;
+    assert_eq!(family.named("dirtyd.pid").await, main);
+    // The next dirty arbiter listens there, too.
+    signal(dirty, Signal::SIGKILL);
+    family.renamed("dirtyd-dirty.pid", dirty).await;
+    family.connect().execute(LIFE, "pid", args![]).await.expect("served");
+    let upgrade = family.run(&["upgrade", "--wait"]).await;
+    assert_eq!(upgrade.code, Some(0), "{}", upgrade.stderr);
+    assert!(family.ended().await.success());
+    family.connect().execute(LIFE, "pid", args![]).await.expect("served");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_single_arbiter_binds_its_socket_again_too() {
+    let mut family = Family::single("[[app]]\npath = \"life:Life\"\n").await;
+    fs::remove_file(family.path("d.sock")).expect("removed");
+    family.logged("it is bound again").await;
+    let again = async || family.connect().execute(LIFE, "pid", args![]).await.ok();
+    eventually(LIMIT, "new callers are served", again).await;
+    family.signal(Signal::SIGTERM);
+    assert!(family.ended().await.success());
+    assert!(!family.path("d.sock").exists());
 }
