@@ -84,8 +84,11 @@ func (c *Client) newError(err error, request *dirtyv1.ExecuteRequest, sent bool)
 		}
 	}
 	switch e.Reason {
-	case ErrQueueFull, ErrNoWorkers, ErrDraining:
+	case ErrQueueFull, ErrQueueTimeout, ErrNoWorkers, "TOO_MANY_CONNECTIONS":
 		e.unstarted = true
+	case ErrDraining:
+		// A stream that a drain has cut off says the same, with ABORTED.
+		e.unstarted = e.Code == codes.Unavailable
 	case "":
 		e.explain(c, sent)
 	}

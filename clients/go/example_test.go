@@ -36,7 +36,7 @@ func ExampleClient_Stream() {
 }
 
 func ExampleError() {
-	client, err := dirtyd.New("", dirtyd.WithRetry(3))
+	client, err := dirtyd.New("", dirtyd.WithRetries(2))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -11,7 +11,7 @@ type Option func(*settings)
 type settings struct {
 	timeout  time.Duration
 	metadata []string // keys and values in turn
-	attempts int
+	retries  int
 }
 
 // WithTimeout bounds each call, its retries and the whole of its stream. The
@@ -28,10 +28,12 @@ func WithMetadata(key, value string) Option {
 	return func(s *settings) { s.metadata = append(slices.Clip(s.metadata), key, value) }
 }
 
-// WithRetry makes at most this number of attempts at a call which certainly had not
-// started: the queue was full, no worker could serve, the arbiter was about to
-// end, or there was no connection. It waits as long as the arbiter asks for,
-// and gives up at once where the context would end before.
-func WithRetry(attempts int) Option {
-	return func(s *settings) { s.attempts = attempts }
+// WithRetries repeats a call at most n times, if it certainly had not started: the
+// queue was full or the deadline passed in it, no worker could serve, the arbiter was
+// about to end, or no connection could be made. It waits as long as the arbiter asks
+// for, or 50 ms, then twice as long each time, at most 2 s, less a random part; and
+// gives up at once where the context would end before. A stream is repeated only
+// before its first chunk.
+func WithRetries(n int) Option {
+	return func(s *settings) { s.retries = n }
 }

@@ -17,7 +17,7 @@ const (
 
 // attempt makes a call, and makes it again as far as the settings and ctx allow.
 func attempt[T any](ctx context.Context, c *Client, request *dirtyv1.ExecuteRequest, call func(grpc.CallOption) (T, error)) (T, error) {
-	for made := 1; ; made++ {
+	for made := 0; ; made++ {
 		var server peer.Peer
 		result, err := call(grpc.Peer(&server))
 		if err == nil {
@@ -25,16 +25,16 @@ func attempt[T any](ctx context.Context, c *Client, request *dirtyv1.ExecuteRequ
 		}
 		// gRPC names the peer of each call that it gave to a connection. Without one nothing was sent.
 		failure := c.newError(err, request, server.Addr != nil)
-		if made >= c.settings.attempts || !failure.unstarted || !pause(ctx, delay(made, failure.RetryAfter)) {
+		if made >= c.settings.retries || !failure.unstarted || !pause(ctx, delay(made, failure.RetryAfter)) {
 			return result, failure
 		}
 	}
 }
 
-// delay is the time to wait after a number of attempts: what the arbiter asked for,
+// delay is the time to wait after a number of repetitions: what the arbiter asked for,
 // or exponentially more; spread, so that callers do not come back together.
 func delay(made int, asked time.Duration) time.Duration {
-	base := min(firstDelay<<min(made-1, 10), maxDelay)
+	base := min(firstDelay<<min(made, 10), maxDelay)
 	return max(asked, base/2) + rand.N(base/2)
 }
 

@@ -2,8 +2,10 @@ package dirtyd_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -33,20 +35,34 @@ func refuseFirst(calls *atomic.Int64, times int64, err error) fake {
 	}
 }
 
-func TestCallsThatHadNotStartedAreTriedAgain(t *testing.T) {
-	for reason, code := range map[dirtyd.Reason]codes.Code{
-		dirtyd.ErrQueueFull: codes.ResourceExhausted,
-		dirtyd.ErrNoWorkers: codes.Unavailable,
-		dirtyd.ErrDraining:  codes.Unavailable,
-	} {
-		t.Run(string(reason), func(t *testing.T) {
+// One table for all clients.
+func TestWhatIsTriedAgainFollowsTheTable(t *testing.T) {
+	text, err := os.ReadFile("../../tests/conformance/retries.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table struct {
+		Failures []struct {
+			Code    codes.Code
+			Reason  dirtyd.Reason
+			Retried bool
+		}
+	}
+	if err := json.Unmarshal(text, &table); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range table.Failures {
+		t.Run(row.Code.String()+" "+string(row.Reason), func(t *testing.T) {
 			t.Parallel()
 			var calls atomic.Int64
-			socket := socketIn(t)
-			refuseFirst(&calls, 2, refusal(t, code, reason, time.Millisecond)).serve(t, socket)
-			result, err := dial(t, socket, dirtyd.WithRetry(3)).Execute(t.Context(), "a:A", "b")
-			if result != int64(1) || calls.Load() != 3 {
-				t.Fatal(result, err, calls.Load())
+			socket, failure := socketIn(t), refusal(t, row.Code, row.Reason, time.Millisecond)
+			if row.Reason == "" {
+				failure = status.Error(row.Code, "who knows")
+			}
+			refuseFirst(&calls, 1, failure).serve(t, socket)
+			_, err := dial(t, socket, dirtyd.WithRetries(5)).Execute(t.Context(), "a:A", "b")
+			if retried := err == nil && calls.Load() == 2; retried != row.Retried || !retried && calls.Load() != 1 {
+				t.Fatal(err, calls.Load())
 			}
 		})
 	}
@@ -57,7 +73,7 @@ func TestAStreamIsTriedAgainBeforeItsFirstChunk(t *testing.T) {
 	var calls atomic.Int64
 	socket := socketIn(t)
 	refuseFirst(&calls, 2, refusal(t, codes.ResourceExhausted, dirtyd.ErrQueueFull, time.Millisecond)).serve(t, socket)
-	for chunk, err := range dial(t, socket, dirtyd.WithRetry(3)).Stream(t.Context(), "a:A", "b") {
+	for chunk, err := range dial(t, socket, dirtyd.WithRetries(2)).Stream(t.Context(), "a:A", "b") {
 		if chunk != int64(1) {
 			t.Fatal(chunk, err)
 		}
@@ -79,41 +95,11 @@ func TestAStreamIsNotTriedAgainAfterItsFirstChunk(t *testing.T) {
 		return refused
 	}}.serve(t, socket)
 	var last error
-	for _, err := range dial(t, socket, dirtyd.WithRetry(3)).Stream(t.Context(), "a:A", "b") {
+	for _, err := range dial(t, socket, dirtyd.WithRetries(2)).Stream(t.Context(), "a:A", "b") {
 		last = err
 	}
 	if !errors.Is(last, dirtyd.ErrDraining) || calls.Load() != 1 {
 		t.Fatal(last, calls.Load())
-	}
-}
-
-func TestCallsThatMayHaveStartedAreNotTriedAgain(t *testing.T) {
-	for reason, code := range map[dirtyd.Reason]codes.Code{
-		dirtyd.ErrWorkerCrashed:    codes.Aborted,
-		dirtyd.ErrApp:              codes.Unavailable, // the app chose it
-		dirtyd.ErrExecutionTimeout: codes.DeadlineExceeded,
-	} {
-		t.Run(string(reason), func(t *testing.T) {
-			t.Parallel()
-			var calls atomic.Int64
-			socket := socketIn(t)
-			refuseFirst(&calls, 2, refusal(t, code, reason, time.Millisecond)).serve(t, socket)
-			_, err := dial(t, socket, dirtyd.WithRetry(3)).Execute(t.Context(), "a:A", "b")
-			if !errors.Is(err, reason) || calls.Load() != 1 {
-				t.Fatal(err, calls.Load())
-			}
-		})
-	}
-}
-
-func TestUnavailableFromAConnectionIsNotTriedAgain(t *testing.T) {
-	t.Parallel()
-	var calls atomic.Int64
-	socket := socketIn(t)
-	refuseFirst(&calls, 2, status.Error(codes.Unavailable, "who knows")).serve(t, socket)
-	_, err := dial(t, socket, dirtyd.WithRetry(3)).Execute(t.Context(), "a:A", "b")
-	if !errors.Is(err, dirtyd.ErrConnection) || calls.Load() != 1 {
-		t.Fatal(err, calls.Load())
 	}
 }
 
@@ -134,7 +120,7 @@ func TestAConnectionThatBreaksDuringTheCallIsNotTriedAgain(t *testing.T) {
 		return nil, nil
 	}})
 	go func() { _ = server.Serve(listener) }() // The call ends it.
-	_, err = dial(t, socket, dirtyd.WithRetry(100)).Execute(t.Context(), "a:A", "b")
+	_, err = dial(t, socket, dirtyd.WithRetries(99)).Execute(t.Context(), "a:A", "b")
 	if !errors.Is(err, dirtyd.ErrConnection) || calls.Load() != 1 {
 		t.Fatal(err, calls.Load())
 	}
@@ -154,8 +140,8 @@ func TestADaemonThatIsNotThereIsNamed(t *testing.T) {
 func TestADaemonThatComesLateIsFound(t *testing.T) {
 	t.Parallel()
 	socket := socketIn(t)
-	client := dial(t, socket, dirtyd.WithRetry(1000))
-	if _, err := client.With(dirtyd.WithRetry(1)).Execute(t.Context(), "a:A", "b"); !errors.Is(err, dirtyd.ErrConnection) {
+	client := dial(t, socket, dirtyd.WithRetries(999))
+	if _, err := client.With(dirtyd.WithRetries(0)).Execute(t.Context(), "a:A", "b"); !errors.Is(err, dirtyd.ErrConnection) {
 		t.Fatal(err)
 	}
 	answer := make(chan error)
@@ -175,7 +161,7 @@ func TestARetryThatComesTooLateIsNotWaitedFor(t *testing.T) {
 	var calls atomic.Int64
 	socket := socketIn(t)
 	refuseFirst(&calls, 2, refusal(t, codes.ResourceExhausted, dirtyd.ErrQueueFull, time.Hour)).serve(t, socket)
-	_, err := dial(t, socket, dirtyd.WithRetry(3)).Execute(t.Context(), "a:A", "b")
+	_, err := dial(t, socket, dirtyd.WithRetries(2)).Execute(t.Context(), "a:A", "b")
 	var failure *dirtyd.Error
 	if !errors.As(err, &failure) || failure.RetryAfter != time.Hour || calls.Load() != 1 {
 		t.Fatal(err, calls.Load())

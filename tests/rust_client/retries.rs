@@ -2,11 +2,13 @@
 
 use std::{
     collections::HashMap,
+    fs,
     path::PathBuf,
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
+use crate::support::repository;
 use dirtyd::proto::arbiter_server::{Arbiter, ArbiterServer};
 use dirtyd_client::{
     Client, Error, Reason, Sent, Value, args,
@@ -112,20 +114,32 @@ async fn calls_that_had_not_started_are_tried_again() {
     assert!(stream.next().await.is_none());
 }
 
+/// One table for all clients.
 #[tokio::test]
-async fn calls_that_may_have_started_are_not() {
-    for (code, reason) in [
-        (Code::Aborted, "WORKER_CRASHED"),
-        (Code::Unknown, "APP_ERROR"),
-        (Code::DeadlineExceeded, "EXECUTION_TIMEOUT"),
-    ] {
+async fn what_is_tried_again_follows_the_table() {
+    let table = fs::read_to_string(repository().join("tests/conformance/retries.json"));
+    let table: serde_json::Value = serde_json::from_str(&table.expect("it")).expect("JSON");
+    for row in table["failures"].as_array().expect("rows") {
         let (_dir, socket) = socket();
-        serve(&socket, vec![status(code, reason, None)]);
-        let client = Client::connect(&socket).with_retries(3);
-        let error = client.execute("a", "b", args![]).await.expect_err("once is enough");
-        assert!(matches!(&error, Error::Call(failure) if failure.code == code), "{error:?}");
-        assert_eq!(client.execute("a", "b", args![]).await.expect("the next call"), 7.into());
+        let (code, reason) = (&row["code"], row["reason"].as_str().expect("a reason"));
+        let is_it = |known: &Code| format!("{known:?}") == camel(code.as_str().expect("a code"));
+        let code = (0..17).map(Code::from_i32).find(is_it).expect("a code of gRPC");
+        let failure = match reason {
+            "" => Status::new(code, "who knows"),
+            reason => status(code, reason, None),
+        };
+        let left = serve(&socket, vec![failure.clone(), failure]);
+        let client = Client::connect(&socket).with_retries(1);
+        let _ = client.execute("a", "b", args![]).await.expect_err("it fails twice, or once");
+        let retried = left.lock().expect("lock").is_empty();
+        assert_eq!(Some(retried), row["retried"].as_bool(), "{row}");
     }
+}
+
+/// `DEADLINE_EXCEEDED` as `DeadlineExceeded`.
+fn camel(name: &str) -> String {
+    let words = name.split('_').map(|word| word[..1].to_owned() + &word[1..].to_lowercase());
+    words.collect()
 }
 
 #[tokio::test]

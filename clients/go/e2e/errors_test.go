@@ -62,7 +62,7 @@ func TestAWorkerThatDiesFailsItsCall(t *testing.T) {
 func TestAWorkerThatDiesInAStreamComesAfterItsChunks(t *testing.T) {
 	var chunks int
 	var last error
-	for _, err := range client.With(dirtyd.WithRetry(3)).Stream(context.Background(), app, "die_after", 3) {
+	for _, err := range client.With(dirtyd.WithRetries(2)).Stream(context.Background(), app, "die_after", 3) {
 		if last = err; err == nil {
 			chunks++
 		}
@@ -108,7 +108,7 @@ func TestAFullQueueIsTriedAgain(t *testing.T) {
 	if err := <-answers; !errors.Is(err, dirtyd.ErrQueueFull) {
 		t.Fatal(err)
 	}
-	patient := client.With(dirtyd.WithRetry(1000))
+	patient := client.With(dirtyd.WithRetries(999))
 	go wait(patient)
 	for range 3 {
 		// Opening waits for an action that reads, and closing lets it return.

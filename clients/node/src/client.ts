@@ -12,6 +12,9 @@ import { type Doubles, decode, encode, plainBytes } from "./values.js";
 
 const SERVICE = "/dirty.v1.Arbiter/";
 
+const FIRST_DELAY_MS = 50;
+const MAX_DELAY_MS = 2000;
+
 const CHANNEL = {
   // The arbiter keeps the limit, and its message is better.
   "grpc.max_send_message_length": -1,
@@ -34,9 +37,10 @@ interface Options {
   timeoutMs?: number;
   metadata?: CallMetadata;
   /**
-   * The number of times that a call is repeated, before its first chunk, after an
-   * error that says that it had not started: QUEUE_FULL, NO_WORKERS, DRAINING. 0
-   * by default.
+   * The number of times that a call is repeated, before its first chunk, if it
+   * certainly had not started: `isSafeToRetry` of its error. The client waits as
+   * long as the arbiter asks, or 50 ms, then twice as long each time, at most 2 s,
+   * less a random part. 0 by default.
    */
   retries?: number;
   /** How doubles with an integral value arrive: "exact", as `Double`, or "number", as numbers. */
@@ -136,10 +140,10 @@ export class DirtyClient {
       kwargs: new Map(named.map(([name, value]) => [name, encode(value, name)])),
     };
     const target: Target = { app, action, socket: this.socket, signal };
-    return { target, request, metadata, retries, doubles, deadline: Date.now() + timeoutMs };
+    return { target, request, metadata, retries, doubles, ends: performance.now() + timeoutMs };
   }
 
-  #unary({ target, request, metadata, deadline }: Prepared): Promise<ExecuteResponse> {
+  #unary({ target, request, metadata, ends }: Prepared): Promise<ExecuteResponse> {
     return new Promise((resolve, reject) => {
       refuseAborted(target);
       const done = (error: ServiceError | null, response?: ExecuteResponse) => {
@@ -153,14 +157,14 @@ export class DirtyClient {
         deserialize,
         request,
         metadata,
-        { deadline },
+        { deadline: deadline(ends) },
         done,
       );
       const stop = onAbort(target.signal, () => call.cancel());
     });
   }
 
-  #streaming({ target, request, metadata, deadline }: Prepared): ClientReadableStream<ExecuteStreamResponse> {
+  #streaming({ target, request, metadata, ends }: Prepared): ClientReadableStream<ExecuteStreamResponse> {
     refuseAborted(target);
     const call = this.#open().makeServerStreamRequest(
       `${SERVICE}ExecuteStream`,
@@ -168,7 +172,7 @@ export class DirtyClient {
       deserializeChunk,
       request,
       metadata,
-      { deadline },
+      { deadline: deadline(ends) },
     );
     const stop = onAbort(target.signal, () => call.cancel());
     call.once("status", stop);
@@ -180,8 +184,8 @@ interface Prepared {
   readonly target: Target;
   readonly request: ExecuteRequest;
   readonly metadata: Metadata;
-  /** In milliseconds since 1970. */
-  readonly deadline: number;
+  /** When its time is over, on the clock of `performance.now()`. */
+  readonly ends: number;
   readonly retries: number;
   readonly doubles: Doubles;
 }
@@ -194,22 +198,21 @@ const deserializeChunk = (data: Buffer) => ExecuteStreamResponse.decode(plainByt
 async function pauseBeforeRetry(
   error: unknown,
   tries: number,
-  { retries, deadline, target }: Prepared,
+  { retries, ends, target }: Prepared,
   left?: AbortSignal,
 ): Promise<void> {
-  const delay = retryDelay(error, tries);
-  if (delay === undefined || tries >= retries || Date.now() + delay >= deadline) throw error;
+  if (tries >= retries || !(error instanceof errors.DirtyError) || !error.isSafeToRetry) throw error;
+  const half = Math.min(FIRST_DELAY_MS * 2 ** tries, MAX_DELAY_MS) / 2;
+  // Callers that were refused together should not come back together.
+  const delay = Math.max(error.retryAfterMs ?? 0, half) + half * Math.random();
+  if (performance.now() + delay >= ends) throw error;
   const signal = AbortSignal.any([target.signal, left].filter((each) => each !== undefined));
   // After an abort during the pause the next try fails with the reason.
   await pause(delay, undefined, { signal }).catch(() => {});
 }
 
-/** Return the milliseconds to wait before a retry; undefined if the call may have started. */
-function retryDelay(error: unknown, tries: number): number | undefined {
-  const safe = [errors.DirtyQueueFullError, errors.DirtyNoWorkersError, errors.DirtyDrainingError];
-  if (!(error instanceof errors.DirtyError) || !safe.some((kind) => error instanceof kind)) return undefined;
-  return error.retryAfterMs ?? 50 * 2 ** tries;
-}
+/** What grpc-js takes: milliseconds since 1970, by a clock that may be set, so that it is read as late as possible. */
+const deadline = (ends: number) => Date.now() + (ends - performance.now());
 
 function refuseAborted({ app, action, signal }: Target): void {
   if (!signal?.aborted) return;

@@ -13,6 +13,15 @@ export interface ErrorFacts {
   requestId?: string | undefined;
   metadata?: Record<string, string>;
   cause?: unknown;
+  /** No connection could be made. */
+  isUnsent?: boolean;
+}
+
+const UNSTARTED = ["QUEUE_FULL", "QUEUE_TIMEOUT", "NO_WORKERS", "TOO_MANY_CONNECTIONS"];
+
+function isUnstarted(reason: string, code: string): boolean {
+  // A stream that a drain has cut off says DRAINING, too, with ABORTED.
+  return UNSTARTED.includes(reason) || (reason === "DRAINING" && code === "UNAVAILABLE");
 }
 
 /** A call failed. A property is undefined or empty if the arbiter has not sent it. */
@@ -33,6 +42,8 @@ export class DirtyError extends Error {
   readonly requestId: string | undefined;
   /** More facts, including those that the app has added. */
   readonly metadata: Record<string, string>;
+  /** True if the action had certainly not started, so that another attempt cannot run it twice. */
+  readonly isSafeToRetry: boolean;
 
   constructor(message: string, facts: ErrorFacts = {}) {
     super(message, "cause" in facts ? { cause: facts.cause } : undefined);
@@ -47,6 +58,7 @@ export class DirtyError extends Error {
     this.retryAfterMs = facts.retryAfterMs;
     this.requestId = facts.requestId;
     this.metadata = facts.metadata ?? {};
+    this.isSafeToRetry = facts.isUnsent || isUnstarted(this.reason, this.code);
   }
 }
 
@@ -86,7 +98,10 @@ export class DirtyQueueFullError extends DirtyError {}
 /** No worker can serve the app: all of them failed to load it, or its pool is scaled to 0. */
 export class DirtyNoWorkersError extends DirtyError {}
 
-/** The arbiter drains and had not started the call, so that a retry is safe. */
+/**
+ * The arbiter drains and had not started the call; or, with the code ABORTED, the worker of a stream was to leave, and
+ * the stream went on for too long.
+ */
 export class DirtyDrainingError extends DirtyError {}
 
 /** The worker died after the call had started. */

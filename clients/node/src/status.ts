@@ -61,6 +61,9 @@ export function toDirtyError(error: ServiceError, target: Target): errors.DirtyE
     retryAfterMs,
     requestId: request_id,
     metadata,
+    // grpc-js tells it by its text only.
+    isUnsent:
+      !info.reason && error.code === status.UNAVAILABLE && error.details.startsWith("No connection established"),
     ...(target.signal?.aborted && { cause: target.signal.reason }),
   });
 }

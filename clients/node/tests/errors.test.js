@@ -1,7 +1,7 @@
 /** What the client makes of errors, and which of them it retries; against a fake arbiter. */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, test } from "node:test";
@@ -64,6 +64,7 @@ test("everything that the arbiter says is there", LIMIT, async () => {
       retryAfterMs: 1500,
       requestId: "r",
       metadata: { row: "7" },
+      isSafeToRetry: false,
     },
   );
 });
@@ -80,19 +81,27 @@ for (const [name, options] of [
   });
 }
 
-for (const reason of ["QUEUE_FULL", "NO_WORKERS", "DRAINING"]) {
-  test(`tried again: ${reason}`, LIMIT, async () => {
-    const error = rpcError(status.UNAVAILABLE, { reason, retryMs: 10 });
-    server = await serve(socket, (count) => (count < 3 ? failsWith(error)() : count));
-    assert.equal((await failure()).reason, reason);
-    assert.equal(await client.execute("a:A", "x", [], { retries: 1 }), 3);
+// One table for all clients.
+const TABLE = new URL("../../../tests/conformance/retries.json", import.meta.url);
+for (const { code, reason, retried } of JSON.parse(readFileSync(TABLE, "utf8")).failures) {
+  const name = `${retried ? "tried again" : "never tried again, for it may have started"}: ${code} ${reason}`;
+  test(name, LIMIT, async () => {
+    let calls = 0;
+    const error = rpcError(status[code], { reason, retryMs: 10 });
+    server = await serve(socket, (count) => ((calls = count) < 2 ? failsWith(error)() : count));
+    if (retried) {
+      assert.equal(await client.execute("a:A", "x", [], { retries: 1 }), 2);
+    } else {
+      const { reason: told, isSafeToRetry } = await failure({ retries: 5 });
+      assert.deepEqual([told, isSafeToRetry, calls], [reason, false, 1]);
+    }
   });
 
-  test(`tried again, before the first chunk: ${reason}`, LIMIT, async () => {
-    const error = rpcError(status.UNAVAILABLE, { reason, retryMs: 10 });
-    server = await serve(socket, (count) => (count < 4 ? failsWith(error)() : count));
-    assert.equal((await read()).error.reason, reason);
-    assert.deepEqual(await read({ retries: 2 }), { chunks: [0, 1, 2, 3] });
+  test(`the same, before the first chunk: ${code} ${reason}`, LIMIT, async () => {
+    const error = rpcError(status[code], { reason, retryMs: 10 });
+    server = await serve(socket, (count) => (count < 2 ? failsWith(error)() : count));
+    if (retried) assert.deepEqual(await read({ retries: 1 }), { chunks: [0, 1] });
+    else assert.equal((await read({ retries: 5 })).error.reason, reason);
   });
 }
 
@@ -130,22 +139,12 @@ test("retries end after their number, and before the deadline", LIMIT, async () 
   assert.equal(calls, 4);
 });
 
-for (const [code, reason] of [
-  ["ABORTED", "WORKER_CRASHED"],
-  ["UNAVAILABLE", ""],
-  ["UNKNOWN", "APP_ERROR"],
-  ["DEADLINE_EXCEEDED", "EXECUTION_TIMEOUT"],
-]) {
-  test(`never tried again, for it may have started: ${code} ${reason}`, LIMIT, async () => {
-    let calls = 0;
-    const error = rpcError(status[code], { reason });
-    server = await serve(socket, (count) => failsWith(error, (calls = count))());
-    assert.equal((await failure({ retries: 5 })).reason, reason);
-    assert.equal(calls, 1);
-    assert.equal((await read({ retries: 5 })).error.reason, reason);
-    assert.equal(calls, 2);
-  });
-}
+test("a daemon that is not up yet is tried again", LIMIT, async () => {
+  const answer = client.execute("a:A", "x", [], { retries: 1000 });
+  assert.equal((await failure()).isSafeToRetry, true);
+  server = await serve(socket, (count) => count);
+  assert.equal(await answer, 1);
+});
 
 test("never tried again: a stream that has begun", LIMIT, async () => {
   let calls = 0;

@@ -1,8 +1,11 @@
 """Which failures the client retries, and which it does not, in each of its four kinds of call."""
 
 import asyncio
+import json
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,23 +50,36 @@ def attempts(server: Server) -> int:
         return client.execute("m:A", "attempts", "x")
 
 
+# One table for all clients.
+TABLE = json.loads((Path(__file__).parents[3] / "tests/conformance/retries.json").read_text())["failures"]
+
+
 @every_kind_of_call
-@pytest.mark.parametrize("reason", ["QUEUE_FULL", "NO_WORKERS", "DRAINING"])
-def test_what_had_not_started_is_tried_again(server: Server, call: Call, reason: str) -> None:
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row['code']}-{row['reason']}")
+def test_what_is_tried_again_follows_the_table(server: Server, call: Call, row: dict[str, Any]) -> None:
     began = time.monotonic()
-    call(server, 2, "x", 2, "UNAVAILABLE", reason, {}, 0.1)
-    assert attempts(server) == 3
-    assert time.monotonic() - began >= 0.2, "it waits as long as the arbiter asks for"
+    arguments = ("x", 2, row["code"], row["reason"], {}, 0.1)
+    if row["retried"]:
+        call(server, 2, *arguments)
+        assert time.monotonic() - began >= 0.2, "it waits as long as the arbiter asks for"
+    else:
+        with pytest.raises(errors.DirtyError) as caught:
+            call(server, 2, *arguments)
+        assert caught.value.reason == row["reason"]
+    assert attempts(server) == (3 if row["retried"] else 1)
 
 
 @every_kind_of_call
-@pytest.mark.parametrize(
-    "reason", ["WORKER_CRASHED", "APP_ERROR", "QUEUE_TIMEOUT", "EXECUTION_TIMEOUT", "CANCELLED", ""]
-)
-def test_what_may_have_started_is_not(server: Server, call: Call, reason: str) -> None:
-    with pytest.raises(errors.DirtyError) as caught:
-        call(server, 5, "x", 1, "UNAVAILABLE", reason, {}, 0.0)
-    assert (caught.value.reason, attempts(server)) == (reason, 1)
+def test_a_daemon_that_is_not_up_yet_is_tried_again(server: Server, call: Call) -> None:
+    server.stop()
+    with pytest.raises(errors.DirtyConnectionError) as caught:
+        call(server, 0, "x", 0, "UNAVAILABLE", "", {}, 0.0)
+    assert caught.value.is_safe_to_retry
+    waiting = threading.Thread(target=call, args=(server, 1000, "x", 0, "UNAVAILABLE", "", {}, 0.0), daemon=True)
+    waiting.start()
+    server.start()
+    waiting.join(30)
+    assert attempts(server) == 1
 
 
 @every_kind_of_call

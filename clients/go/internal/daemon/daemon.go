@@ -77,7 +77,7 @@ func (d *Daemon) wait(app string) error {
 		case <-ctx.Done():
 		}
 	}()
-	client, err := dirtyd.New(d.Socket, dirtyd.WithRetry(1000))
+	client, err := dirtyd.New(d.Socket, dirtyd.WithRetries(999))
 	if err != nil {
 		return err
 	}

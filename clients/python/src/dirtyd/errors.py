@@ -7,6 +7,10 @@ The errors of a caller follow docs/errors.md of dirtyd: one class for each reaso
 from collections.abc import Mapping
 from typing import Any
 
+#: The reasons with which the arbiter says that no worker has seen the call. DRAINING with ABORTED is none of them: that
+#: is told to a stream that goes on for too long in a worker that is to leave.
+UNSTARTED = frozenset({"QUEUE_FULL", "QUEUE_TIMEOUT", "NO_WORKERS", "TOO_MANY_CONNECTIONS"})
+
 
 class DirtyError(Exception):
     """A call failed. An attribute is None or empty if the arbiter has not sent it."""
@@ -25,6 +29,7 @@ class DirtyError(Exception):
         retry_after: float | None = None,
         request_id: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        unsent: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -42,6 +47,8 @@ class DirtyError(Exception):
         self.request_id = request_id
         #: More facts, including those that the app has added.
         self.metadata = dict(metadata or {})
+        #: True if the action had certainly not started, so that another attempt cannot run it twice.
+        self.is_safe_to_retry = unsent or reason in UNSTARTED or (reason, code) == ("DRAINING", "UNAVAILABLE")
 
     def __repr__(self) -> str:
         facts = {name: value for name, value in vars(self).items() if value and name != "remote_traceback"}

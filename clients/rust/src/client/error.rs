@@ -36,7 +36,8 @@ pub enum Reason {
     NoWorkers,
     /// The worker died; the call may have had effects.
     WorkerCrashed,
-    /// The arbiter ends; the call had not started.
+    /// The arbiter ends, and the call had not started; or, with the code ABORTED, the
+    /// worker of a stream was to leave, and the stream went on for too long.
     Draining,
     /// A reason that this client does not know.
     Other(String),
@@ -135,9 +136,13 @@ impl Error {
     /// cannot do its work twice.
     pub fn is_unstarted(&self) -> bool {
         match self {
-            Self::Call(failure) => {
-                matches!(failure.reason, Reason::QueueFull | Reason::NoWorkers | Reason::Draining)
-            }
+            Self::Call(failure) => match &failure.reason {
+                Reason::QueueFull | Reason::QueueTimeout | Reason::NoWorkers => true,
+                // A stream that a drain has cut off says the same, with ABORTED.
+                Reason::Draining => failure.code == Code::Unavailable,
+                Reason::Other(reason) => reason == "TOO_MANY_CONNECTIONS",
+                _ => false,
+            },
             Self::Connection { sent, .. } => *sent != Sent::Perhaps,
             Self::DeadlineExceeded
             | Self::InvalidArgument(_)

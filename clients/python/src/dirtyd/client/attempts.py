@@ -5,9 +5,6 @@ from time import monotonic
 
 from dirtyd import errors
 
-#: The errors with which the arbiter says that no worker has seen the call. No other error leads to a retry.
-UNSTARTED = (errors.DirtyQueueFullError, errors.DirtyNoWorkersAvailableError, errors.DirtyDrainingError)
-
 FIRST_DELAY = 0.05
 MAX_DELAY = 2.0
 
@@ -27,7 +24,7 @@ class Attempts:
 
     def pause(self, failure: errors.DirtyError) -> float | None:
         """Return the seconds to wait before the next attempt; None if there is no further one, or no time for it."""
-        if self._made >= self._retries or not isinstance(failure, UNSTARTED):
+        if self._made >= self._retries or not failure.is_safe_to_retry:
             return None
         base = min(FIRST_DELAY * 2 ** min(self._made, 10), MAX_DELAY)
         self._made += 1

@@ -32,9 +32,10 @@ class DirtyClient:
     Without one only the arbiter's timeout holds. `metadata` goes to the action,
     which finds it in current_call().metadata; keys that end with "-bin" carry
     bytes. `retries` is the number of times that the client repeats a call which
-    has certainly not started, because the queue was full, no worker could serve
-    the app, or the arbiter was draining. Between the attempts it waits for as
-    long as the arbiter asks, within `timeout`.
+    has certainly not started (`DirtyError.is_safe_to_retry`). It waits for as long
+    as the arbiter asks, or 50 ms, then twice as long each time, at most 2 s, less
+    a random part, and within `timeout`. A stream is repeated only before its first
+    chunk.
 
     The first call opens the connection. If the connection is lost, the next call
     opens it again.

@@ -42,6 +42,8 @@ def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> error
     message: str = said or error.details() or code
     kind = BY_REASON.get(info.reason) or BY_CODE.get(code, errors.DirtyError)
     if kind is errors.DirtyConnectionError:
+        # grpcio tells it by its text only.
+        facts["unsent"] = message.startswith("failed to connect to all addresses")
         message = f"cannot reach dirtyd at {socket_path}: {message}; is dirtyd running? start it with `dirtyd serve`"
     known = dict(info.metadata)
     return kind(

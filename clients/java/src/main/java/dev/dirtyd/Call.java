@@ -21,13 +21,13 @@ public final class Call {
     private final ExecuteRequest.Builder request;
     private final Metadata headers = new Metadata();
     private Duration timeout;
-    private Retry retry;
+    private Retries retries;
 
-    Call(Connection connection, String app, String action, Duration timeout, Retry retry) {
+    Call(Connection connection, String app, String action, Duration timeout, Retries retries) {
         this.connection = connection;
         this.request = ExecuteRequest.newBuilder().setApp(app).setAction(action);
         this.timeout = timeout;
-        this.retry = retry;
+        this.retries = retries;
     }
 
     /**
@@ -70,9 +70,9 @@ public final class Call {
         return this;
     }
 
-    /** Other attempts than the client's. {@link #streamAsync} makes one only. */
-    public Call retry(Retry policy) {
-        retry = Objects.requireNonNull(policy);
+    /** Other {@linkplain DirtyClient#withRetries retries} than the client's. {@link #streamAsync} makes none. */
+    public Call retries(int most) {
+        retries = new Retries(most);
         return this;
     }
 
@@ -84,13 +84,13 @@ public final class Call {
     public Object execute() {
         Invocation invocation = complete();
         CallOptions options = invocation.begin();
-        for (int tried = 1; ; tried++) {
+        for (int made = 0; ; made++) {
             try {
                 return Values.decode(ClientCalls.blockingUnaryCall(
                                 invocation.channel(), ArbiterGrpc.getExecuteMethod(), options, invocation.request())
                         .getResult());
             } catch (StatusRuntimeException error) {
-                invocation.waitForRetry(tried, invocation.translate(error), options);
+                invocation.waitForRetry(made, invocation.translate(error), options);
             }
         }
     }
@@ -117,6 +117,6 @@ public final class Call {
     private Invocation complete() {
         Metadata copy = new Metadata();
         copy.merge(headers);
-        return new Invocation(connection, request.build(), timeout, copy, retry);
+        return new Invocation(connection, request.build(), timeout, copy, retries);
     }
 }

@@ -25,7 +25,7 @@ public final class ChunkIterator implements Iterator<Object>, AutoCloseable {
     private volatile ClientCall<ExecuteRequest, ExecuteStreamResponse> call;
     private Iterator<ExecuteStreamResponse> responses;
     private boolean begun;
-    private int tried;
+    private int sent;
 
     ChunkIterator(Invocation invocation) {
         this.invocation = invocation;
@@ -34,7 +34,7 @@ public final class ChunkIterator implements Iterator<Object>, AutoCloseable {
     }
 
     private void send() {
-        tried++;
+        sent++;
         call = invocation.newCall(ArbiterGrpc.getExecuteStreamMethod(), options);
         responses = ClientCalls.blockingServerStreamingCall(call, invocation.request());
         if (closed) {
@@ -62,7 +62,7 @@ public final class ChunkIterator implements Iterator<Object>, AutoCloseable {
                 if (begun) {
                     throw failure;
                 }
-                invocation.waitForRetry(tried, failure, options);
+                invocation.waitForRetry(sent - 1, failure, options);
                 send();
             }
         }

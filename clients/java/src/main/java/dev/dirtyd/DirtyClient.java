@@ -16,17 +16,17 @@ import java.util.concurrent.Flow;
 public final class DirtyClient implements AutoCloseable {
     private final Connection connection;
     private final Duration timeout;
-    private final Retry retry;
+    private final Retries retries;
 
-    private DirtyClient(Connection connection, Duration timeout, Retry retry) {
+    private DirtyClient(Connection connection, Duration timeout, Retries retries) {
         this.connection = connection;
         this.timeout = timeout;
-        this.retry = retry;
+        this.retries = retries;
     }
 
     /** A client of the daemon at this socket. */
     public static DirtyClient connect(Path socket) {
-        return new DirtyClient(new Connection(socket), null, Retry.NONE);
+        return new DirtyClient(new Connection(socket), null, Retries.NONE);
     }
 
     /**
@@ -40,12 +40,17 @@ public final class DirtyClient implements AutoCloseable {
 
     /** A view on the same connection whose calls have this timeout, unless they set another. */
     public DirtyClient withTimeout(Duration limit) {
-        return new DirtyClient(connection, Objects.requireNonNull(limit), retry);
+        return new DirtyClient(connection, Objects.requireNonNull(limit), retries);
     }
 
-    /** A view on the same connection whose calls are tried again like this, where that is safe. */
-    public DirtyClient withRetry(Retry policy) {
-        return new DirtyClient(connection, timeout, Objects.requireNonNull(policy));
+    /**
+     * A view on the same connection whose calls are repeated at most so many times, if they {@linkplain
+     * DirtyException#isSafeToRetry certainly had not started}. It waits as long as the arbiter asks for, or 50 ms, then
+     * twice as long each time, at most 2 s, less a random part, and within the timeout. A stream is repeated only before
+     * its first chunk.
+     */
+    public DirtyClient withRetries(int most) {
+        return new DirtyClient(connection, timeout, new Retries(most));
     }
 
     /** The path of the arbiter's socket. */
@@ -55,7 +60,7 @@ public final class DirtyClient implements AutoCloseable {
 
     /** Begins a call that needs more than positional arguments. */
     public Call call(String app, String action) {
-        return new Call(connection, app, action, timeout, retry);
+        return new Call(connection, app, action, timeout, retries);
     }
 
     /** See {@link Call#execute}. */

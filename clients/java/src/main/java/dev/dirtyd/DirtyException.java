@@ -85,7 +85,12 @@ public sealed class DirtyException extends RuntimeException {
 
     /** True if the action had certainly not started, so that another attempt cannot run it twice. */
     public boolean isSafeToRetry() {
-        return false;
+        return switch (facts.reason) {
+            case "QUEUE_FULL", "QUEUE_TIMEOUT", "NO_WORKERS", "TOO_MANY_CONNECTIONS" -> true;
+            // A stream that a drain has cut off says the same, with ABORTED.
+            case "DRAINING" -> facts.code == Status.Code.UNAVAILABLE;
+            default -> false;
+        };
     }
 
     /** The arbiter cannot be reached, or the connection broke during the call. */
@@ -171,11 +176,6 @@ public sealed class DirtyException extends RuntimeException {
         QueueFull(Facts facts) {
             super(facts);
         }
-
-        @Override
-        public boolean isSafeToRetry() {
-            return true;
-        }
     }
 
     /** No worker can serve the app: all failed to boot, or it is scaled to 0. */
@@ -183,22 +183,15 @@ public sealed class DirtyException extends RuntimeException {
         NoWorkers(Facts facts) {
             super(facts);
         }
-
-        @Override
-        public boolean isSafeToRetry() {
-            return true;
-        }
     }
 
-    /** The arbiter is about to end and had not started the call. */
+    /**
+     * The arbiter is about to end and had not started the call; or, with the code ABORTED, the worker of a stream was to
+     * leave, and the stream went on for too long.
+     */
     public static final class Draining extends DirtyException {
         Draining(Facts facts) {
             super(facts);
-        }
-
-        @Override
-        public boolean isSafeToRetry() {
-            return true;
         }
     }
 

@@ -16,18 +16,18 @@ final class FutureResult implements StreamObserver<ExecuteResponse> {
     private final Invocation invocation;
     private final CallOptions options;
     private final CompletableFuture<Object> future;
-    private final int tried;
+    private final int made;
 
-    private FutureResult(Invocation invocation, CallOptions options, CompletableFuture<Object> future, int tried) {
+    private FutureResult(Invocation invocation, CallOptions options, CompletableFuture<Object> future, int made) {
         this.invocation = invocation;
         this.options = options;
         this.future = future;
-        this.tried = tried;
+        this.made = made;
     }
 
     static CompletableFuture<Object> start(Invocation invocation) {
         CompletableFuture<Object> future = new CompletableFuture<>();
-        new FutureResult(invocation, invocation.begin(), future, 1).send();
+        new FutureResult(invocation, invocation.begin(), future, 0).send();
         return future;
     }
 
@@ -51,13 +51,13 @@ final class FutureResult implements StreamObserver<ExecuteResponse> {
     public void onError(Throwable failure) {
         DirtyException error = invocation.translate(failure);
         invocation
-                .retryAfter(tried, error, options)
+                .retryAfter(made, error, options)
                 .filter(wait -> !future.isDone())
                 .ifPresentOrElse(
                         wait -> {
                             Executor later = CompletableFuture.delayedExecutor(wait.toNanos(), TimeUnit.NANOSECONDS);
                             later.execute(
-                                    () -> new FutureResult(invocation, options, future, tried + 1).sendUnlessDone());
+                                    () -> new FutureResult(invocation, options, future, made + 1).sendUnlessDone());
                         },
                         () -> future.completeExceptionally(error));
     }

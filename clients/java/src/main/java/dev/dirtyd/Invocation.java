@@ -14,7 +14,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /** All that one call needs, once it is complete. */
-record Invocation(Connection connection, ExecuteRequest request, Duration timeout, Metadata headers, Retry retry) {
+record Invocation(Connection connection, ExecuteRequest request, Duration timeout, Metadata headers, Retries retries) {
 
     /** Starts the clock: the deadline holds for all attempts together. */
     CallOptions begin() {
@@ -36,15 +36,15 @@ record Invocation(Connection connection, ExecuteRequest request, Duration timeou
     }
 
     /** The wait before another attempt; empty if there is to be none, or no time for it. */
-    Optional<Duration> retryAfter(int tried, DirtyException error, CallOptions options) {
+    Optional<Duration> retryAfter(int made, DirtyException error, CallOptions options) {
         Deadline deadline = options.getDeadline();
-        return retry.after(tried, error)
+        return retries.after(made, error)
                 .filter(wait -> deadline == null || deadline.timeRemaining(TimeUnit.NANOSECONDS) > wait.toNanos());
     }
 
     /** Waits for another attempt, or throws the error. */
-    void waitForRetry(int tried, DirtyException error, CallOptions options) {
-        Duration wait = retryAfter(tried, error, options).orElseThrow(() -> error);
+    void waitForRetry(int made, DirtyException error, CallOptions options) {
+        Duration wait = retryAfter(made, error, options).orElseThrow(() -> error);
         try {
             TimeUnit.NANOSECONDS.sleep(wait.toNanos());
         } catch (InterruptedException interrupted) {

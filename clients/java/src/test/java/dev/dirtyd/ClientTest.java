@@ -6,7 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import com.google.rpc.Code;
+import io.grpc.Status;
 import io.grpc.StatusRuntimeException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,7 +45,8 @@ class ClientTest {
     private DirtyClient client;
 
     private FakeArbiter serve(int failures, StatusRuntimeException error) throws Exception {
-        Path socket = Files.createDirectories(directory.resolve("a b%20")).resolve("d.sock");
+        Path socket = Files.createDirectories(directory.resolve("a b%20" + open.size()))
+                .resolve("d.sock");
         FakeArbiter arbiter = new FakeArbiter(socket, failures, error);
         client = DirtyClient.connect(socket);
         open.add(client);
@@ -81,24 +86,22 @@ class ClientTest {
     @Test
     void whatHadNotStartedIsTriedAgainInEachFormOfCall() throws Exception {
         FakeArbiter arbiter = serve(2, FULL);
-        assertEquals(5L, client.withRetry(Retry.upTo(3)).execute("m:A", "x", 5));
+        assertEquals(5L, client.withRetries(2).execute("m:A", "x", 5));
         arbiter.calls.set(0);
-        assertEquals(
-                5L, client.withRetry(Retry.upTo(3)).executeAsync("m:A", "x", 5).join());
+        assertEquals(5L, client.withRetries(2).executeAsync("m:A", "x", 5).join());
         arbiter.calls.set(0);
-        try (ChunkIterator chunks = client.call("m:A", "count").retry(Retry.upTo(3)).stream()) {
+        try (ChunkIterator chunks = client.call("m:A", "count").retries(2).stream()) {
             assertEquals(0L, chunks.next());
         }
         arbiter.calls.set(0);
-        assertThrows(DirtyException.QueueFull.class, () -> client.withRetry(Retry.upTo(2))
-                .execute("m:A", "x", 5));
+        assertThrows(DirtyException.QueueFull.class, () -> client.withRetries(1).execute("m:A", "x", 5));
         assertEquals(2, arbiter.calls.get());
     }
 
     @Test
     void whatMayHaveStartedIsNotTriedAgain() throws Exception {
         FakeArbiter arbiter = serve(1, CRASHED);
-        DirtyClient stubborn = client.withRetry(Retry.upTo(5));
+        DirtyClient stubborn = client.withRetries(4);
         assertThrows(DirtyException.WorkerCrashed.class, () -> stubborn.execute("m:A", "x", 5));
         assertEquals(1, arbiter.calls.getAndSet(0));
         var error = assertThrows(CompletionException.class, () -> stubborn.executeAsync("m:A", "x", 5)
@@ -111,11 +114,33 @@ class ClientTest {
         assertEquals(1, arbiter.calls.get());
     }
 
+    /** One table for all clients. */
+    @Test
+    void whatIsTriedAgainFollowsTheTable() throws Exception {
+        Path table = Path.of("../../tests/conformance/retries.json");
+        for (JsonElement row : JsonParser.parseString(Files.readString(table))
+                .getAsJsonObject()
+                .getAsJsonArray("failures")) {
+            JsonObject failure = row.getAsJsonObject();
+            Code code = Code.valueOf(failure.get("code").getAsString());
+            String reason = failure.get("reason").getAsString();
+            StatusRuntimeException error = reason.isEmpty()
+                    ? Status.fromCodeValue(code.getNumber()).asRuntimeException()
+                    : FakeArbiter.error(code.getNumber(), reason);
+            FakeArbiter arbiter = serve(9, error);
+            DirtyException last = assertThrows(
+                    DirtyException.class, () -> client.withRetries(1).execute("m:A", "x", 5));
+            boolean retried = failure.get("retried").getAsBoolean();
+            assertEquals(retried, last.isSafeToRetry(), row::toString);
+            assertEquals(retried ? 2 : 1, arbiter.calls.get(), row::toString);
+        }
+    }
+
     @Test
     void aRetryThatTheDeadlineHasNoRoomForIsNotMade() throws Exception {
-        FakeArbiter arbiter = serve(9, FULL);
-        Retry late = new Retry(5, Duration.ofSeconds(10));
-        Call call = client.call("m:A", "x").timeout(Duration.ofSeconds(9)).retry(late);
+        FakeArbiter arbiter =
+                serve(9, FakeArbiter.error(Code.RESOURCE_EXHAUSTED_VALUE, "QUEUE_FULL", Duration.ofSeconds(10)));
+        Call call = client.call("m:A", "x").timeout(Duration.ofSeconds(9)).retries(4);
         assertThrows(DirtyException.QueueFull.class, call::execute);
         assertEquals(1, arbiter.calls.get());
     }

@@ -57,9 +57,11 @@ final class Daemon implements AutoCloseable {
 
     /** A call waits in the queue until the workers have booted; only connecting is tried again. */
     private void waitUntilItAnswers(String app) throws IOException {
-        Retry patient = new Retry(1 + (int) PATIENCE.toMillis() / 20, Duration.ofMillis(20));
         try (DirtyClient client = DirtyClient.connect(socket())) {
-            client.call(app, "no_such_action").timeout(PATIENCE).retry(patient).execute();
+            client.call(app, "no_such_action")
+                    .timeout(PATIENCE)
+                    .retries(Integer.MAX_VALUE)
+                    .execute();
         } catch (DirtyException.ActionNotFound | DirtyException.App booted) {
             return;
         } catch (DirtyException error) {

@@ -74,7 +74,7 @@ class DaemonTest {
     @Test
     void aWorkerThatDiesFailsTheCallThatItHadStarted() {
         long before = (Long) client.execute(LAB, "pid");
-        Call stubborn = client.call(LAB, "die").retry(Retry.upTo(5));
+        Call stubborn = client.call(LAB, "die").retries(4);
         var error = assertThrows(DirtyException.WorkerCrashed.class, stubborn::execute);
         assertEquals(Status.Code.ABORTED, error.code());
         assertEquals(before, error.workerPid().orElseThrow());
@@ -94,7 +94,7 @@ class DaemonTest {
         assertTrue(after.compareTo(Duration.ZERO) > 0);
 
         CompletableFuture<Object> patient =
-                client.call(LAB, "echo").args(3).retry(Retry.upTo(1000)).executeAsync();
+                client.call(LAB, "echo").args(3).retries(999).executeAsync();
         Files.createFile(directory.resolve("door"));
         assertEquals(3L, patient.get());
         assertEquals(1L, running.get());

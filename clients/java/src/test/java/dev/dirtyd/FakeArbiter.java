@@ -25,6 +25,7 @@ import io.grpc.stub.ServerCallStreamObserver;
 import io.grpc.stub.StreamObserver;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -61,6 +62,10 @@ final class FakeArbiter extends ArbiterGrpc.ArbiterImplBase implements AutoClose
     }
 
     static StatusRuntimeException error(int code, String reason) {
+        return error(code, reason, Duration.ofMillis(1));
+    }
+
+    static StatusRuntimeException error(int code, String reason, Duration retryAfter) {
         ErrorInfo info = ErrorInfo.newBuilder()
                 .setDomain("dirty.v1")
                 .setReason(reason)
@@ -71,7 +76,7 @@ final class FakeArbiter extends ArbiterGrpc.ArbiterImplBase implements AutoClose
                 .putMetadata("row", "7")
                 .build();
         RetryInfo.Builder retry = RetryInfo.newBuilder();
-        retry.getRetryDelayBuilder().setNanos(1_000_000);
+        retry.getRetryDelayBuilder().setSeconds(retryAfter.toSeconds()).setNanos(retryAfter.toNanosPart());
         return StatusProto.toStatusRuntimeException(Status.newBuilder()
                 .setCode(code)
                 .setMessage("no")
