@@ -56,9 +56,11 @@ async fn kill_9_under_200_calls_fails_only_what_the_worker_had_started() {
 async fn an_exit_tells_its_code_and_a_stream_ends_with_it_too() {
     let daemon = Daemon::start("[[app]]\npath = \"lab:Lab\"").await;
     let client = daemon.client();
-    let outcome = client.execute("lab:Lab", "die", args![]).await;
+    let named = client.clone().with_metadata("x-request-id", "order-4711");
+    let outcome = named.execute("lab:Lab", "die", args![]).await;
     let died = failure(outcome, Code::Aborted, Reason::WorkerCrashed);
     assert_eq!(died.facts["exit_code"], "7");
+    daemon.logged("lab:Lab.die, request order-4711, is lost with worker").await;
     let mut stream = client.stream("lab:Lab", "ticks", args!["t"]).await.expect("stream");
     let pid = stream.next().await.expect("chunk").expect("no error").as_int().expect("pid");
     signal(pid as i32, Signal::SIGKILL);

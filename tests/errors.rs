@@ -121,3 +121,14 @@ async fn an_action_knows_its_caller() {
         assert!(matches!(outcome, Err(Error::InvalidArgument(_))), "{key}: {outcome:?}");
     }
 }
+
+/// A caller who could run `init` would load the model again, under the calls of others.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_belongs_to_the_life_of_an_app_is_no_action() {
+    let daemon = Daemon::start("[[app]]\npath = \"lab:Lab\"").await;
+    for action in ["init", "close", "preload"] {
+        let outcome = daemon.client().execute("lab:Lab", action, args![]).await;
+        let failure = failure(outcome, Code::Unimplemented, Reason::ActionNotFound);
+        assert!(failure.message.contains("belongs to the life of the app"), "{}", failure.message);
+    }
+}

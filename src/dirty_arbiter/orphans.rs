@@ -14,6 +14,7 @@ use std::{
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::broadcast::{self, error::RecvError},
+    task::spawn_blocking,
 };
 
 use crate::{
@@ -63,7 +64,10 @@ pub fn follow(adoption: Shared, mut events: broadcast::Receiver<Entry>) -> io::R
                 },
             };
             if left_something {
-                of(&adoption).sweep(&[], false, Instant::now());
+                let adoption = Arc::clone(&adoption);
+                // It reads all of /proc, which takes long where there are many processes.
+                let sweep = move || of(&adoption).sweep(&[], false, Instant::now());
+                let _ = spawn_blocking(sweep).await;
             }
         }
     });

@@ -57,6 +57,8 @@ pub struct Warnings {
     pub refused: Seldom,
     /// Nobody knows whose connection it is.
     pub nameless: Seldom,
+    /// A client takes nothing of its results.
+    pub unread: Seldom,
     /// There are no descriptors for another connection.
     pub unaccepted: Seldom,
 }
@@ -66,6 +68,7 @@ impl Default for Warnings {
         Self {
             refused: Seldom::new("connections were refused"),
             nameless: Seldom::new("connections were closed before it was known whose they were"),
+            unread: Seldom::new("connections were closed that took nothing of a result"),
             unaccepted: Seldom::new("times a connection could not be accepted"),
         }
     }
@@ -145,7 +148,14 @@ async fn serve<S>(
                 shared.limits,
                 closing.clone(),
             );
-            if let Err(error) = served.await {
+            let served = served.await.inspect(|not_read| {
+                if *not_read {
+                    shared.warnings.unread.warn(format_args!(
+                        "a connection of {peer} is closed: it took nothing of a result within response_timeout"
+                    ));
+                }
+            });
+            if let Err(error) = served {
                 // A client that vanishes is no fault of the arbiter's, nor is one
                 // that breaks the protocol.
                 tracing::debug!("a connection of {peer} broke: {error}");

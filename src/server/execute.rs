@@ -164,9 +164,7 @@ fn call(
         call: None,
     };
     let refuse = |error| status::of_call(error, None, &facts);
-    if action.starts_with('_') {
-        let message =
-            format!("action `{action}` is private: names that start with `_` cannot be called");
+    if let Err(message) = may_be_called(&action) {
         return Err(refuse(CallError::ActionNotFound { message }));
     }
     let metadata =
@@ -189,6 +187,19 @@ fn call(
 ///
 /// # Errors
 /// A value is not what its key says.
+/// Names that no caller may use, whatever an app has under them.
+fn may_be_called(action: &str) -> Result<(), String> {
+    match action {
+        "init" | "close" | "preload" => Err(format!(
+            "`{action}` is no action: it belongs to the life of the app, and its worker runs it"
+        )),
+        _ if action.starts_with('_') => {
+            Err(format!("action `{action}` is private: names that start with `_` cannot be called"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn forwarded(metadata: &MetadataMap) -> Result<Vec<Metadata>, String> {
     let is_own = |key: &str| {
         !key.starts_with("grpc-") && !matches!(key, "te" | "content-type" | "user-agent")

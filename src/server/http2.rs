@@ -42,7 +42,8 @@ const IDLE_END: Duration = Duration::from_secs(10);
 
 /// Serves a connection that begins with the bytes `opening`, until its client
 /// leaves or it is asked to end: by `closing`, or because nobody uses it or reads. What
-/// carries nothing is counted by `tally`.
+/// carries nothing is counted by `tally`. Returns whether it was closed because its client
+/// took nothing of a result.
 ///
 /// # Errors
 /// The client vanished, or broke the protocol.
@@ -54,12 +55,12 @@ pub async fn serve<S>(
     tally: Tally,
     limits: Limits,
     closing: watch::Receiver<bool>,
-) -> hyper::Result<()>
+) -> hyper::Result<bool>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let io = TokioIo::new(Calm::new(AuthorityRepair::new(stream, opening), tally));
-    let (activity, peer) = (Activity::default(), caller.peer.clone());
+    let activity = Activity::default();
     let over = is_over(closing, activity.clone(), limits.max_connection_idle);
     let service = service_fn(move |request| {
         let served = activity.begin();
@@ -69,7 +70,7 @@ where
     });
     let mut connection = pin!(builder(limits).serve_connection(io, service));
     let asked = tokio::select! { biased;
-        ended = connection.as_mut() => return ended,
+        ended = connection.as_mut() => return ended.map(|()| false),
         asked = Box::pin(over) => asked,
     };
     if asked != Asked::NotRead {
@@ -77,16 +78,11 @@ where
     }
     match asked {
         // Whoever does not read would not see that it is asked to end.
-        Asked::NotRead => {
-            tracing::info!(
-                "a connection of {peer} is closed: it took nothing of a result within response_timeout"
-            );
-            Ok(())
-        }
+        Asked::NotRead => Ok(true),
         // The edge knows how long it waits.
-        Asked::Closing => connection.await,
+        Asked::Closing => connection.await.map(|()| false),
         // A client that does not even see that it should end is left alone.
-        Asked::Idle => timeout(IDLE_END, connection).await.unwrap_or(Ok(())),
+        Asked::Idle => timeout(IDLE_END, connection).await.unwrap_or(Ok(())).map(|()| false),
     }
 }
 

@@ -149,8 +149,11 @@ function tensor({ dtype, shape, data }: Tensor): Kind {
 }
 
 /** Return what `value` holds. Throws TypeError or RangeError if it is malformed. */
-export function decode(value: Value | undefined, doubles: Doubles = "exact"): unknown {
+export function decode(value: Value | undefined, doubles: Doubles = "exact", depth = MAX_DEPTH): unknown {
   const kind = value?.kind;
+  if (depth === 0 && (kind?.$case === "listValue" || kind?.$case === "mapValue")) {
+    throw new TypeError(`malformed Value: nested deeper than ${MAX_DEPTH} levels`);
+  }
   switch (kind?.$case) {
     case undefined:
       throw new TypeError("malformed Value: no kind is set; use null_value for nothing");
@@ -166,9 +169,9 @@ export function decode(value: Value | undefined, doubles: Doubles = "exact"): un
       return integral && doubles === "exact" ? new Double(kind.value) : kind.value;
     }
     case "listValue":
-      return kind.value.values.map((item) => decode(item, doubles));
+      return kind.value.values.map((item) => decode(item, doubles, depth - 1));
     case "mapValue":
-      return decodeMap(kind.value.entries, doubles);
+      return decodeMap(kind.value.entries, doubles, depth - 1);
     case "tensorValue":
       return new Tensor(kind.value.dtype as Tensor["dtype"], kind.value.shape.map(Number), kind.value.data);
     default:
@@ -177,9 +180,9 @@ export function decode(value: Value | undefined, doubles: Doubles = "exact"): un
 }
 
 /** Return the entries of a map as an object. */
-export function decodeMap(entries: Map<string, Value>, doubles?: Doubles): Record<string, unknown> {
+export function decodeMap(entries: Map<string, Value>, doubles?: Doubles, depth = MAX_DEPTH): Record<string, unknown> {
   // An assignment would not do, because a key may be "__proto__".
-  return Object.fromEntries(Array.from(entries, ([key, item]) => [key, decode(item, doubles)]));
+  return Object.fromEntries(Array.from(entries, ([key, item]) => [key, decode(item, doubles, depth)]));
 }
 
 /** Return a view of the same memory that is not a Buffer, so that bytes inside it are plain Uint8Arrays. */

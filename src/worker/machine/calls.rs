@@ -205,7 +205,9 @@ impl Calls {
     pub fn bury(&mut self, burial: &Burial, turn: &mut Turn<'_>) -> (Vec<Call>, Vec<End>) {
         let (mut unstarted, mut lost) = (Vec::new(), Vec::new());
         for slot in std::mem::take(&mut self.slots) {
-            let id = slot.id;
+            let (id, request) = (slot.id, &slot.request);
+            let called =
+                format!("{}.{}, request {}", request.app, request.action, request.request_id);
             let (reply, end) = match slot.bury(burial.begun, self.written, turn.now) {
                 Remains::Unstarted(call) => {
                     unstarted.push(call);
@@ -224,6 +226,7 @@ impl Calls {
             let ended = burial.ended.clone();
             let crashed = CallError::WorkerCrashed { worker: self.worker, ended };
             if let Some(reply) = reply {
+                turn.warn(format!("{called}, is lost with {}", self.worker));
                 turn.act(Action::Answer(reply, Err(crashed)));
             }
         }

@@ -25,7 +25,7 @@ pub fn carry_out(
 ) -> Option<String> {
     let id = slot.id;
     let action = format!("{}.{}", slot.request.app, slot.request.action);
-    let timeout = slot.timeout;
+    let (timeout, request) = (slot.timeout, slot.request.request_id.clone());
     match step {
         Step::CallerDeadline => {
             let message = format!(
@@ -56,7 +56,7 @@ pub fn carry_out(
             if let Some(reply) = slot.take_reply(turn.now) {
                 let cut_off = CallError::CutOff { message: message.clone() };
                 turn.act(Action::Answer(reply, Err(cut_off)));
-                turn.report(Report::CutOff(id, message));
+                turn.report(Report::CutOff(id, format!("{message} (request {request})")));
             }
             turn.send_cancel(id, CancelReason::CallerGone);
         }
@@ -74,7 +74,7 @@ pub fn carry_out(
             turn.report(Report::TimedOut(
                 id,
                 format!(
-                    "{message} in {worker}, called by {peer}: raising in it; if it does not end within {kill_grace:?} the worker is killed and replaced"
+                    "{message} in {worker}, called by {peer}, request {request}: raising in it; if it does not end within {kill_grace:?} the worker is killed and replaced"
                 ),
             ));
         }

@@ -105,6 +105,46 @@ pub fn a_private_action(runtime: &Runtime) {
     arbiter.failure(id, ErrorKind::ActionNotFound);
 }
 
+pub fn what_belongs_to_the_life_of_an_app_is_no_action(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    for action in ["init", "close", "preload"] {
+        let id = arbiter.call(action, Args::none());
+        arbiter.failure(id, ErrorKind::ActionNotFound);
+    }
+    let id = arbiter.call("echo", ["it lives".into()]);
+    arbiter.result(id);
+}
+
+/// Callers may be anybody's encoders: what is nested too deeply, or says of itself what
+/// cannot be, is refused, and the worker lives on.
+pub fn arguments_beyond_the_limits(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let value = |kind| v1::Value { kind: Some(kind) };
+    let deep = (0..33).fold(value(v1::value::Kind::IntValue(1)), |inner, _| {
+        value(v1::value::Kind::ListValue(v1::ListValue { values: vec![inner] }))
+    });
+    let tensor = |dtype: &str, shape: &[i64]| {
+        let (dtype, shape) = (dtype.to_owned(), shape.to_vec());
+        value(v1::value::Kind::TensorValue(v1::Tensor { dtype, shape, data: vec![0; 8].into() }))
+    };
+    let wrong = [
+        deep,
+        tensor("float32", &[1 << 40, 1 << 40]),
+        tensor("uint8", &[i64::MAX, 2, 0]),
+        tensor("uint8", &[-1, -8]),
+        tensor("float32", &[3]),
+        tensor("no_such_type", &[8]),
+    ];
+    for value in wrong {
+        let mut request = request("echo", Args::none());
+        request.args.push(value);
+        let id = arbiter.request(request, None);
+        arbiter.failure(id, ErrorKind::InvalidRequest);
+    }
+    let id = arbiter.call("echo", ["it lives".into()]);
+    arbiter.result(id);
+}
+
 pub fn a_result_without_a_form(runtime: &Runtime) {
     let mut arbiter = Arbiter::ready(runtime, 1);
     let id = arbiter.call("unserialisable", Args::none());

@@ -29,6 +29,7 @@ cases! {
     calls: every_kind_of_value_goes_there_and_back, arguments_by_place_and_name,
         the_action_knows_its_call, an_exception_has_type_message_and_traceback,
         an_app_chooses_code_and_metadata, the_worst_that_an_action_can_throw, a_missing_action, a_private_action,
+        what_belongs_to_the_life_of_an_app_is_no_action, arguments_beyond_the_limits,
         a_result_without_a_form, a_result_that_is_too_large, execute_of_a_streaming_action,
         a_request_that_is_garbage, an_argument_without_a_kind, an_app_that_is_not_loaded,
         two_calls_at_once, the_largest_call_ids_stay_apart;

@@ -13,7 +13,7 @@ type Instance = Record<string, unknown>;
 type AppClass = (new () => Instance) & { workers?: unknown; doubles?: Doubles };
 
 const EXTENSIONS = ["", ".js", ".mjs", ".cjs"];
-const LIFE_CYCLE = new Set(["constructor", "init", "close"]);
+const LIFE_CYCLE = new Set(["constructor", "init", "close", "preload"]);
 
 /** An app that takes calls. */
 export class App {

@@ -64,15 +64,15 @@ def encode(value: Any, into: Value, label: str = "value") -> None:
         raise unfit.at(label) from None
 
 
-def decode(value: Value) -> Any:
-    """Return what `value` holds.
+def decode(value: Value, depth: int = MAX_DEPTH) -> Any:
+    """Return what `value` holds, which may nest so many levels deep.
 
     Raises ValueError if it is malformed, ImportError for a tensor without numpy.
     """
     kind = value.WhichOneof("kind")
     if kind is None:
         raise ValueError("malformed Value: no kind is set; use null_value for nothing")
-    return _DECODERS[kind](value)
+    return _DECODERS[kind](value, depth)
 
 
 def _none(_value: None, into: Value, _depth: int) -> None:
@@ -189,15 +189,22 @@ def _encoder(value: Any) -> _Encoder:
     raise _Unfit(TypeError, f"{name} has no form as a Value{_HINTS.get(name, '')}")
 
 
-def _decode_list(value: Value) -> list[Any]:
-    return [decode(item) for item in value.list_value.values]
+def _decode_list(value: Value, depth: int) -> list[Any]:
+    _check_decoded(depth)
+    return [decode(item, depth - 1) for item in value.list_value.values]
 
 
-def _decode_map(value: Value) -> dict[str, Any]:
-    return {key: decode(item) for key, item in value.map_value.entries.items()}
+def _decode_map(value: Value, depth: int) -> dict[str, Any]:
+    _check_decoded(depth)
+    return {key: decode(item, depth - 1) for key, item in value.map_value.entries.items()}
 
 
-def _decode_tensor(value: Value) -> Any:
+def _check_decoded(depth: int) -> None:
+    if not depth:
+        raise ValueError(f"malformed Value: nested deeper than {MAX_DEPTH} levels")
+
+
+def _decode_tensor(value: Value, _depth: int) -> Any:
     tensor: Tensor = value.tensor_value
     size, shape = DTYPES.get(tensor.dtype), tuple(tensor.shape)
     if size is None:
@@ -213,13 +220,13 @@ def _decode_tensor(value: Value) -> Any:
     return little.astype(tensor.dtype, copy=True)
 
 
-_DECODERS: dict[str, Callable[[Value], Any]] = {
-    "null_value": lambda value: None,
-    "bool_value": lambda value: value.bool_value,
-    "int_value": lambda value: value.int_value,
-    "double_value": lambda value: value.double_value,
-    "string_value": lambda value: value.string_value,
-    "bytes_value": lambda value: value.bytes_value,
+_DECODERS: dict[str, Callable[[Value, int], Any]] = {
+    "null_value": lambda value, _: None,
+    "bool_value": lambda value, _: value.bool_value,
+    "int_value": lambda value, _: value.int_value,
+    "double_value": lambda value, _: value.double_value,
+    "string_value": lambda value, _: value.string_value,
+    "bytes_value": lambda value, _: value.bytes_value,
     "list_value": _decode_list,
     "map_value": _decode_map,
     "tensor_value": _decode_tensor,

@@ -34,6 +34,9 @@ use crate::{
     value::{Args, Value},
 };
 
+/// What the worker runs by itself, and no caller.
+const LIFE_CYCLE: [&str; 3] = ["init", "close", "preload"];
+
 /// All that the run of a call needs.
 pub struct Run {
     /// The frame that started it; its payload is decoded here.
@@ -108,7 +111,7 @@ impl Run {
     }
 
     async fn follow(&self, call: &Call, args: Args) -> Result<Outcome, AppError> {
-        if call.action().starts_with('_') {
+        if call.action().starts_with('_') || LIFE_CYCLE.contains(&call.action()) {
             return Err(AppError::unknown_action(call.action()));
         }
         let app = self.apps.get(call.app()).ok_or_else(|| {

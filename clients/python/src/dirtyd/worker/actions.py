@@ -38,6 +38,8 @@ from dirtyd.worker.wire import read_arguments, read_names
 from dirtyd.worker.wire_values import Data, Unusual, varint, write_value
 
 _END = object()
+#: What the worker runs by itself, and no caller.
+LIFE_CYCLE = frozenset({"init", "close", "preload"})
 # A result of these types needs no following. For other types the runtime has to look.
 PLAIN = frozenset((type(None), bool, int, float, str, bytes, list, tuple, dict))
 
@@ -151,6 +153,8 @@ class SyncRunner:
         path, action = call.public.app, call.public.action
         if action.startswith("_"):
             raise ActionNotFound(f"the action {action!r} is private: its name starts with an underscore")
+        if action in LIFE_CYCLE:
+            raise ActionNotFound(f"{action!r} is no action: it belongs to the life of the app")
         app = self._apps.get(path)
         if app is None:
             raise Refusal(ERROR_KIND_INVALID_REQUEST, f"this worker has not loaded the app {path!r}")
