@@ -8,6 +8,12 @@
 
 use std::{borrow::Cow, fmt::Write as _};
 
+/// A number of things, whose name is in the plural unless there is one of them.
+pub fn count(number: impl Into<u64>, thing: &str) -> String {
+    let number = number.into();
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
+}
+
 /// The text with its lines as they are.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| is_hazard(c) && !matches!(c, '\n' | '\t'))

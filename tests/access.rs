@@ -38,8 +38,8 @@ async fn another_user_calls_and_looks_but_does_not_operate() {
     assert_eq!(called.stdout.trim(), "7", "{called:?}");
     assert!(daemon.run_as(STRANGER, &["status"]).await.code == Some(0));
     let scaled = daemon.run_as(STRANGER, &["scale", "3"]).await;
-    refused(&scaled, "PermissionDenied", &["uid 65534", "Admin/Scale"]);
-    refused(&daemon.run_as(STRANGER, &["reload"]).await, "PermissionDenied", &["Admin/Reload"]);
+    refused(&scaled, "PERMISSION_DENIED", &["uid 65534", "Admin/Scale"]);
+    refused(&daemon.run_as(STRANGER, &["reload"]).await, "PERMISSION_DENIED", &["Admin/Reload"]);
     assert_eq!(daemon.status().await.workers.len(), 1);
     assert!(daemon.run(&["scale", "2"]).await.code == Some(0), "its own user operates");
 }
@@ -51,8 +51,8 @@ async fn an_entry_says_which_apps_a_user_may_call() {
     };
     let Some(daemon) = open_to_all(&entry("\"shop:*\"")).await else { return };
     let called = daemon.run_as(STRANGER, &["call", "lab:Lab", "echo", "7"]).await;
-    refused(&called, "PermissionDenied", &["uid 65534", "lab:Lab"]);
-    refused(&daemon.run_as(STRANGER, &["status"]).await, "PermissionDenied", &["Admin/Status"]);
+    refused(&called, "PERMISSION_DENIED", &["uid 65534", "lab:Lab"]);
+    refused(&daemon.run_as(STRANGER, &["status"]).await, "PERMISSION_DENIED", &["Admin/Status"]);
     let own = daemon.client().execute("lab:Lab", "echo", args![7]).await;
     assert_eq!(own.expect("its own user calls every app"), Value::from(7));
     let Some(daemon) = open_to_all(&entry("\"shop:*\", \"lab:*\"")).await else { return };
@@ -63,7 +63,7 @@ async fn an_entry_says_which_apps_a_user_may_call() {
 async fn a_list_of_users_locks_out_others_but_never_its_own() {
     let Some(daemon) = open_to_all(&format!("allowed_uids = [4242]\n{APP}")).await else { return };
     let called = daemon.run_as(STRANGER, &["call", "lab:Lab", "echo", "7"]).await;
-    refused(&called, "PermissionDenied", &["uid 65534", "allowed_uids"]);
+    refused(&called, "PERMISSION_DENIED", &["uid 65534", "allowed_uids"]);
     let listed = daemon.run_as(4242, &["call", "lab:Lab", "echo", "7"]).await;
     assert_eq!(listed.stdout.trim(), "7", "{listed:?}");
     assert!(daemon.run(&["status"]).await.code == Some(0));
@@ -77,7 +77,7 @@ async fn a_user_in_a_group_of_an_entry_may_call() {
     let entry = format!("{APP}\n[[access]]\ngroups = [\"{group}\"]");
     let Some(daemon) = open_to_all(&entry).await else { return };
     let alone = daemon.run_as(STRANGER, &["call", "lab:Lab", "echo", "7"]).await;
-    refused(&alone, "PermissionDenied", &["uid 65534"]);
+    refused(&alone, "PERMISSION_DENIED", &["uid 65534"]);
     let member = daemon.run_as_member(STRANGER, 0, &["call", "lab:Lab", "echo", "7"]).await;
     assert_eq!(member.stdout.trim(), "7", "{member:?}");
 }
@@ -136,7 +136,7 @@ async fn a_user_with_many_connections_is_not_in_the_way_of_another() {
     };
     daemon.until("they are open", full).await;
     let more = daemon.run_as(STRANGER, &["status"]).await;
-    refused(&more, "ResourceExhausted", &["uid 65534", "6 connections"]);
+    refused(&more, "RESOURCE_EXHAUSTED", &["uid 65534", "6 connections"]);
     assert!(daemon.run_as(4242, &["call", "lab:Lab", "echo", "7"]).await.code == Some(0));
     assert!(daemon.run(&["status"]).await.code == Some(0));
     drop(silent);
@@ -150,7 +150,7 @@ async fn a_flood_of_refused_connections_is_summed_up_in_the_log() {
     for _ in 0..MANY / 20 {
         let flood = (0..20).map(|_| daemon.run_as(STRANGER, &["status"]));
         for refusal in futures_util::future::join_all(flood).await {
-            refused(&refusal, "PermissionDenied", &[]);
+            refused(&refusal, "PERMISSION_DENIED", &[]);
         }
     }
     daemon.logged("more connections were refused").await;
@@ -184,7 +184,7 @@ async fn a_user_runs_and_queues_no_more_than_its_entry_says() {
             // A worker is free, but not for this user.
             daemon.until("the second waits", |status| status.apps[0].queued == 1).await;
             let third = daemon.run_as(STRANGER, &["call", "lab:Lab", "echo", "3"]).await;
-            refused(&third, "ResourceExhausted", &["1 calls of this user wait already"]);
+            refused(&third, "RESOURCE_EXHAUSTED", &["1 call of this user waits already"]);
             let own = daemon.client().execute("lab:Lab", "echo", args![4]).await;
             assert_eq!(own.expect("others are served"), Value::from(4));
             daemon.touch("door");

@@ -32,9 +32,20 @@ async fn call_prints_one_line_of_json() {
 async fn a_call_that_fails_says_why_on_stderr() {
     let daemon = Daemon::start(APP).await;
     for (arguments, words) in [
-        (&["call", "lab:Lab", "fail", "\"no row\""][..], &["ValueError: no row", "Traceback"][..]),
-        (&["call", "lab:Nobody", "echo"], &["NotFound", "lab:Nobody"]),
-        (&["call", "lab:Lab", "count", "3"], &["FailedPrecondition", "ExecuteStream"]),
+        (
+            &["call", "lab:Lab", "fail", "\"no row\""][..],
+            &[
+                "the app raised",
+                "ValueError: no row",
+                "code UNKNOWN",
+                "the traceback in the app:\nTraceback",
+            ][..],
+        ),
+        (&["call", "lab:Nobody", "echo"], &["APP_NOT_FOUND: app `lab:Nobody`", "code NOT_FOUND"]),
+        (
+            &["call", "lab:Lab", "count", "3"],
+            &["ACTION_STREAMS: the action streams; use `dirtyd stream`"],
+        ),
         (&["call", "lab:Lab", "patient", "\"p\"", "--timeout", "200ms"], &["deadline"]),
         (&["call", "lab:Lab", "echo", "hello"], &["argument 1", "JSON"]),
         (&["stream", "lab:Lab", "fail_after", "1"], &["RuntimeError: after 1"]),
@@ -196,4 +207,18 @@ async fn check_prints_the_schema_for_editors() {
     let printed = daemon.run(&["check", "--schema"]).await;
     let shipped = std::fs::read_to_string(repository().join("docs/dirtyd.schema.json"));
     assert_eq!(printed.stdout, shipped.expect("the schema"));
+}
+
+/// As in a script that starts one and goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_waits_for_a_daemon_that_is_starting() {
+    let daemon = Daemon::begin(&format!("socket = \"d.sock\"\n{APP}"), &[]);
+    let call = ["call", "lab:Lab", "echo", "1", "--connect-timeout", "30s"];
+    let output = daemon.run(&call).await;
+    assert_eq!((output.code, output.stdout.as_str()), (Some(0), "1\n"), "{}", output.stderr);
+    // The file that it was started with says where it is.
+    let status = daemon.run(&["status", "--config", "dirtyd.toml"]).await;
+    assert_eq!(status.code, Some(0), "{}", status.stderr);
+    let text = daemon.run(&["stream", "lab:Lab", "echo", "\"a line\\n\"", "--raw"]).await;
+    assert_eq!(text.stdout, "a line\n", "{}", text.stderr);
 }

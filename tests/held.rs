@@ -63,6 +63,10 @@ async fn requests_that_do_not_end_are_held_up_to_a_limit() {
     assert!(reason(&third).contains("held%20for%20this%20user"), "{}", reason(&third));
     let text = daemon.run(&["status"]).await.stdout;
     assert!(text.contains("held for callers"), "{text}");
+    let own = format!("uid {}", nix::unistd::geteuid());
+    let peers = daemon.status().await.peers;
+    assert!(peers[0].peer == own && peers[0].held_bytes >= 1 << 20, "{peers:?}");
+    assert!(text.contains(&own), "{text}");
     let small = daemon.client().execute("lab:Lab", "echo", dirtyd_client::args![7]).await;
     assert_eq!(small.expect("small calls are served"), Value::from(7));
     for call in waiting {

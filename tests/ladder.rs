@@ -69,3 +69,16 @@ async fn a_caller_that_gave_up_does_not_save_the_work_from_the_timeout() {
     call.abort();
     daemon.until("the worker is replaced", |s| s.workers.len() == 1 && pids(s) != before).await;
 }
+
+/// As where `command` is a shell that sets something up first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_behind_a_shell_prints_its_stacks_too() {
+    let python = crate::support::python();
+    let python = python.to_str().expect("UTF-8");
+    let command = format!("command = [\"sh\", \"-c\", \"{python} -m dirtyd.worker; exit $?\"]\n");
+    let daemon = Daemon::start(&format!("{command}{CONFIG}")).await;
+    let outcome = daemon.client().execute("lab:Lab", "stuck", args![]).await;
+    failure(outcome, Code::DeadlineExceeded, Reason::ExecutionTimeout);
+    daemon.logged("in stuck").await;
+    daemon.logged("killing worker").await;
+}

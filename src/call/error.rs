@@ -3,6 +3,8 @@
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 
+use crate::printable::count;
+
 /// A worker process, as errors and logs name it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorkerRef {
@@ -108,18 +110,23 @@ impl QueueBound {
 impl fmt::Display for QueueBound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Calls(limit) => write!(f, "{limit} calls wait already"),
+            Self::Calls(limit) => write!(f, "{} already", waiting(*limit as u64, "")),
             Self::Bytes { waiting, own, limit } => write!(
                 f,
                 "calls of {waiting} bytes wait already, and with the {own} of this one they would be more than {limit}"
             ),
             Self::Connections(limit) => write!(f, "{limit} calls of all apps are here already"),
-            Self::OfUser(limit) => write!(f, "{limit} calls of this user wait already"),
+            Self::OfUser(limit) => write!(f, "{} already", waiting((*limit).into(), " of this user")),
             Self::Share => f.write_str(
                 "the calls of this user take more than their share of it, and a call of another user needs the room",
             ),
         }
     }
+}
+
+fn waiting(calls: u64, whose: &str) -> String {
+    let wait = if calls == 1 { "waits" } else { "wait" };
+    format!("{}{whose} {wait}", count(calls, "call"))
 }
 
 /// Why a call has no result. The messages are complete sentences without a

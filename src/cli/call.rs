@@ -45,17 +45,20 @@ pub struct Call {
 /// `dirtyd stream`.
 #[derive(Debug, clap::Args)]
 pub struct Stream {
+    /// Print chunks of text or bytes as they are, one right after the other, for people
+    #[arg(long)]
+    raw: bool,
     #[command(flatten)]
     invocation: Invocation,
 }
 
 impl Invocation {
-    fn client(&self) -> Client {
-        let client = self.target.client();
-        match self.timeout {
+    async fn client(&self) -> anyhow::Result<Client> {
+        let client = self.target.client().await?;
+        Ok(match self.timeout {
             Some(timeout) => client.with_timeout(timeout),
             None => client,
-        }
+        })
     }
 
     fn arguments(&self) -> anyhow::Result<dirtyd_client::Args> {
@@ -87,8 +90,9 @@ impl Call {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let call = self.invocation;
         let args = call.arguments()?;
-        let result =
-            block_on(async { Ok(call.client().execute(&call.app, &call.action, args).await) })?;
+        let result = block_on(async {
+            Ok(call.client().await?.execute(&call.app, &call.action, args).await)
+        })?;
         match result {
             Ok(value) => {
                 writeln!(io::stdout(), "{}", json::render(&value))?;
@@ -106,16 +110,20 @@ impl Stream {
     /// # Errors
     /// The arguments are malformed or the call failed.
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let call = self.invocation;
+        let (raw, call) = (self.raw, self.invocation);
         let args = call.arguments()?;
         block_on(async {
             let fail = |error| anyhow::anyhow!("{}", explain(&error));
-            let mut stream =
-                call.client().stream(&call.app, &call.action, args).await.map_err(fail)?;
+            let client = call.client().await?;
+            let mut stream = client.stream(&call.app, &call.action, args).await.map_err(fail)?;
             while let Some(chunk) = stream.next().await {
-                let line = json::render(&chunk.map_err(fail)?);
+                let chunk = match (chunk.map_err(fail)?, raw) {
+                    (Value::String(text), true) => text.into_bytes(),
+                    (Value::Bytes(bytes), true) => bytes.to_vec(),
+                    (chunk, _) => (json::render(&chunk) + "\n").into_bytes(),
+                };
                 let mut out = io::stdout().lock();
-                match writeln!(out, "{line}").and_then(|()| out.flush()) {
+                match out.write_all(&chunk).and_then(|()| out.flush()) {
                     Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
                     result => result?,
                 }

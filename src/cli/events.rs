@@ -35,7 +35,7 @@ impl Events {
     /// dirtyd is not there, or went away.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
-            let client = self.target.client();
+            let client = self.target.client().await?;
             let mut admin = AdminClient::new(client.channel());
             let failed =
                 |status| anyhow::anyhow!("{}", explain(&Error::of(status, client.socket())));

@@ -11,8 +11,8 @@ use dirtyd_client::{
 };
 use tonic::{Status, Streaming, transport::Channel};
 
-use super::{connect::explain, count};
-use crate::printable::lines;
+use super::connect::explain;
+use crate::printable::{count, lines};
 
 /// Whether a command waits for the workers that leave because of it.
 #[derive(Debug, Clone, Copy, clap::Args)]
@@ -63,7 +63,7 @@ impl Leaving {
     pub async fn end(mut self) -> anyhow::Result<ExitCode> {
         let mut leaving = self.who_leaves().await?;
         for worker in leaving.values().filter(|worker| worker.in_flight > 0) {
-            let (id, pid, calls) = (worker.id, worker.pid, worker.in_flight.into());
+            let (id, pid, calls) = (worker.id, worker.pid, worker.in_flight);
             println!("worker {id} (pid {pid}) still finishes {}", count(calls, "call"));
         }
         let Some(mut events) = self.events.take() else { return Ok(ExitCode::SUCCESS) };

@@ -52,11 +52,6 @@ enum Command {
     Check(check::Check),
 }
 
-/// A number of things, with their name in the plural if there is not one of them.
-fn count(number: u64, thing: &str) -> String {
-    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
-}
-
 /// A message as a terminal should get it, whoever wrote a part of it.
 pub fn for_a_person(message: &str) -> Cow<'_, str> {
     printable::lines(message)

@@ -6,9 +6,9 @@ use dirtyd_client::proto::v1::ReloadRequest;
 
 use super::{
     connect::{Target, block_on},
-    count,
     leaving::{Leaving, Wait},
 };
+use crate::printable::count;
 
 /// `dirtyd reload`.
 #[derive(Debug, clap::Args)]
@@ -29,10 +29,10 @@ impl Reload {
     /// Why the old workers stay.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
-            let mut leaving = Leaving::watch(self.target.client(), self.wait).await?;
+            let mut leaving = Leaving::watch(self.target.client().await?, self.wait).await?;
             let done = leaving.admin().reload(ReloadRequest { pool: self.pool }).await;
             let done = done.map_err(|status| leaving.failed(status))?.into_inner();
-            println!("reloaded: {} replaced", count(done.replaced_workers.into(), "worker"));
+            println!("reloaded: {} replaced", count(done.replaced_workers, "worker"));
             leaving.end().await
         })
     }

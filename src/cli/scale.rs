@@ -6,9 +6,9 @@ use dirtyd_client::proto::v1::ScaleRequest;
 
 use super::{
     connect::{Target, block_on},
-    count,
     leaving::{Leaving, Wait},
 };
+use crate::printable::count;
 
 /// `dirtyd scale`.
 #[derive(Debug, clap::Args)]
@@ -31,11 +31,11 @@ impl Scale {
     /// Why the pool keeps its size.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
-            let mut leaving = Leaving::watch(self.target.client(), self.wait).await?;
+            let mut leaving = Leaving::watch(self.target.client().await?, self.wait).await?;
             let request = ScaleRequest { pool: self.pool, workers: self.workers };
             let done = leaving.admin().scale(request).await;
             let done = done.map_err(|status| leaving.failed(status))?.into_inner();
-            let (before, now) = (done.previous_workers, count(done.workers.into(), "worker"));
+            let (before, now) = (done.previous_workers, count(done.workers, "worker"));
             println!("scaled: from {before} to {now}");
             leaving.end().await
         })

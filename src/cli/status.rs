@@ -10,8 +10,8 @@ use bytesize::ByteSize;
 use dirtyd_client::{
     Error,
     proto::v1::{
-        AppStatus, ArbiterStatus, StatusRequest, StatusResponse, WorkerState, WorkerStatus,
-        admin_client::AdminClient,
+        AppStatus, ArbiterStatus, PeerStatus, StatusRequest, StatusResponse, WorkerState,
+        WorkerStatus, admin_client::AdminClient,
     },
 };
 use serde_json::{Value as Json, json};
@@ -21,6 +21,7 @@ use super::{
     json::line,
     table,
 };
+use crate::printable::count;
 use crate::printable::{lines, one_line};
 
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -45,7 +46,7 @@ impl Status {
     /// dirtyd is not there.
     pub fn run(self) -> anyhow::Result<ExitCode> {
         block_on(async {
-            let client = self.target.client();
+            let client = self.target.client().await?;
             let mut admin = AdminClient::new(client.channel());
             loop {
                 let response = admin.status(StatusRequest {}).await.map_err(|status| {
@@ -89,6 +90,10 @@ fn as_text(status: &StatusResponse) -> String {
     let rows: Vec<_> = status.apps.iter().map(app_row).collect();
     text += "\n";
     text += &table::render(&header, &right, &rows);
+    let header = ["USER", "CONNECTIONS", "HELD"];
+    let rows: Vec<_> = status.peers.iter().map(peer_row).collect();
+    text += "\n";
+    text += &table::render(&header, &header[1..], &rows);
     for app in status.apps.iter().filter(|app| !app.last_error.is_empty()) {
         text += &format!("\n{}: {}\n", one_line(&app.app), lines(&app.last_error));
     }
@@ -100,13 +105,13 @@ fn headline(arbiter: &ArbiterStatus) -> String {
     let up = started.and_then(|at| at.elapsed().ok()).unwrap_or_default();
     let draining = if arbiter.draining { ", draining" } else { "" };
     format!(
-        "dirtyd {} `{}`, pid {}, up {}{draining}, {} connections, {} calls, {}, {} held for callers\n",
+        "dirtyd {} `{}`, pid {}, up {}{draining}, {}, {}, {}, {} held for callers\n",
         arbiter.version,
         arbiter.proc_name,
         arbiter.pid,
         whole_seconds(up),
-        arbiter.connections,
-        arbiter.calls,
+        count(arbiter.connections, "connection"),
+        count(arbiter.calls, "call"),
         ByteSize::b(arbiter.memory_bytes),
         ByteSize::b(arbiter.held_bytes),
     )
@@ -145,6 +150,11 @@ fn app_row(app: &AppStatus) -> Vec<String> {
     ]
 }
 
+fn peer_row(peer: &PeerStatus) -> Vec<String> {
+    let held = ByteSize::b(peer.held_bytes).to_string();
+    vec![one_line(&peer.peer).into_owned(), peer.connections.to_string(), held]
+}
+
 fn as_json(status: &StatusResponse) -> Json {
     let arbiter = status.arbiter.as_ref().map(|arbiter| {
         json!({
@@ -175,7 +185,13 @@ fn as_json(status: &StatusResponse) -> Json {
             "last_error": app.last_error,
         })
     };
+    let peer = |peer: &PeerStatus| {
+        json!({
+            "peer": peer.peer, "connections": peer.connections, "held_bytes": peer.held_bytes,
+        })
+    };
     json!({
+        "peers": status.peers.iter().map(peer).collect::<Vec<_>>(),
         "arbiter": arbiter,
         "workers": status.workers.iter().map(worker).collect::<Vec<_>>(),
         "apps": status.apps.iter().map(app).collect::<Vec<_>>(),

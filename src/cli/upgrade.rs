@@ -18,10 +18,11 @@ use nix::{
     unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid},
 };
 
-use super::{config_flags::ConfigFlags, count};
+use super::config_flags::ConfigFlags;
 use crate::{
     main_arbiter::{Names, UPGRADE_AND_END},
     patience::NAME_TAKEN,
+    printable::count,
     process::{
         pidfd,
         pidfile::{self, Holder},

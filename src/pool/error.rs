@@ -1,5 +1,7 @@
 //! Why a pool keeps its size, or its workers.
 
+use crate::printable::count;
+
 /// Why a pool keeps its size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScaleError {
@@ -8,7 +10,7 @@ pub enum ScaleError {
     NoSuchPool(String),
     /// Its apps would not fit.
     #[error(
-        "pool `{pool}` needs at least {least} workers for its apps; lower the apps' `workers` first"
+        "pool `{pool}` needs at least {} for its apps; lower the apps' `workers` first", count(*least, "worker")
     )]
     BelowNeed {
         /// The pool.

@@ -118,6 +118,10 @@ pub fn reap() -> Option<(i32, Exit)> {
     }
 }
 
+/// How long after it was found without an environment a process is asked again whose
+/// it is.
+const ASKED_AGAIN: Duration = Duration::from_millis(200);
+
 /// What makes this process the parent of those whose parents have died.
 #[derive(Debug)]
 pub struct Adoption {
@@ -126,6 +130,9 @@ pub struct Adoption {
     strangers: BTreeSet<i32>,
     /// Those that were told to end, and when they are killed.
     ending: BTreeMap<i32, Instant>,
+    /// Those that said nothing of whose they are, and when they are asked again: a
+    /// process has no environment while it becomes another program.
+    silent: BTreeMap<i32, Instant>,
 }
 
 impl Adoption {
@@ -134,7 +141,7 @@ impl Adoption {
         let strangers = of_this_process().map(|stat| stat.pid).collect();
         // Every kernel since 3.4 can.
         let _ = prctl::set_child_subreaper(true);
-        Self { strangers, ending: BTreeMap::new() }
+        Self { strangers, ending: BTreeMap::new(), silent: BTreeMap::new() }
     }
 
     /// Reaps the adopted that have ended, and no [`OwnChild`]. Returns whether
@@ -156,6 +163,7 @@ impl Adoption {
     pub fn reaped(&mut self, pid: i32) {
         self.strangers.remove(&pid);
         self.ending.remove(&pid);
+        self.silent.remove(&pid);
     }
 
     /// Sends TERM to the adopted, to all of them or to those whose worker is gone, and
@@ -177,12 +185,21 @@ impl Adoption {
         let workers: Vec<&Stat> = processes.iter().filter(is_worker).collect();
         let at_work: Vec<Vec<u8>> =
             workers.iter().filter_map(|stat| marked::worker_of(stat.pid)).collect();
-        let belongs = |stray: &Stat| match marked::worker_of(stray.pid) {
-            Some(worker) => at_work.contains(&worker),
-            // It has thrown its environment away; it may still be in a worker's group.
-            None => workers.iter().any(|worker| worker.pid == stray.group),
+        let silent = &mut self.silent;
+        let mut belongs = |stray: &Stat| {
+            let known = match marked::worker_of(stray.pid) {
+                Some(worker) => Some(at_work.contains(&worker)),
+                None => workers.iter().any(|worker| worker.pid == stray.group).then_some(true),
+            };
+            if known.is_some() {
+                silent.remove(&stray.pid);
+            }
+            // It has thrown its environment away, if it has none for longer.
+            known.unwrap_or_else(|| *silent.entry(stray.pid).or_insert(now + ASKED_AGAIN) > now)
         };
-        for stray in strays.into_iter().filter(|stray| all || !belongs(stray)) {
+        let strays: Vec<&Stat> =
+            strays.into_iter().filter(|stray| all || !belongs(stray)).collect();
+        for stray in strays {
             // A child's id is not reused before it is reaped.
             let send = |signal| signals::send(stray.pid, signal);
             match self.ending.get(&stray.pid) {
@@ -207,7 +224,8 @@ impl Adoption {
     /// When to [`sweep`](Self::sweep) again, because somebody who was told to end may
     /// not have.
     pub fn due(&self) -> Option<Instant> {
-        self.ending.values().min().copied()
+        let silent = self.silent.iter().filter(|(pid, _)| !self.ending.contains_key(pid));
+        self.ending.values().chain(silent.map(|(_, at)| at)).min().copied()
     }
 
     /// Sweeps them all, and waits for their end, and reaps them.

@@ -33,6 +33,7 @@ use tokio::{
 use super::{
     children::{HELPERS_END, OwnChild},
     descriptors, marked, pidfd, stat,
+    stat::Stat,
 };
 
 /// The descriptor of a worker's socket, in the worker: the first after the
@@ -132,6 +133,16 @@ impl WorkerProcess {
     pub fn signal(&self, number: i32) {
         if let Ok(signal) = Signal::try_from(number) {
             let _ = kill(Pid::from_raw(self.pid()), signal);
+        }
+    }
+
+    /// Sends a signal to a process of its group, which a shell may have started for it;
+    /// to itself if `pid` is none of those.
+    pub fn signal_in_group(&self, pid: i32, number: i32) {
+        let is_in = pid > 1 && Stat::of(pid).is_some_and(|stat| stat.group == self.pid());
+        match Signal::try_from(number) {
+            Ok(signal) if is_in => drop(kill(Pid::from_raw(pid), signal)),
+            _ => self.signal(number),
         }
     }
 

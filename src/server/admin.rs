@@ -2,6 +2,7 @@
 //! can do to it.
 
 use std::{
+    collections::BTreeMap,
     pin::Pin,
     time::{Duration, SystemTime},
 };
@@ -11,8 +12,9 @@ use futures_util::Stream;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tonic::{Request, Response, Status};
 
-use super::{counter::Counter, held::Held, reload::ReloadConfig, status};
+use super::{admission::Users, counter::Counter, held::Held, reload::ReloadConfig, status};
 use crate::{
+    call::Principal,
     pool::{
         AppSnapshot, Entry, EntryKind, PoolHandle, ScaleTo, Snapshot, WorkerSnapshot, WorkerState,
     },
@@ -20,29 +22,50 @@ use crate::{
     proto::admin_server::Admin,
 };
 
+/// What the edge counts.
+#[derive(Debug, Clone)]
+pub struct Counts {
+    /// The open connections.
+    pub connections: Counter,
+    /// Those of each user.
+    pub users: Users,
+    /// What is held for callers.
+    pub held: Held,
+}
+
+impl Counts {
+    fn peers(&self) -> Vec<v1::PeerStatus> {
+        let mut of_users = BTreeMap::<Principal, (usize, u64)>::new();
+        for (user, connections) in self.users.connections() {
+            of_users.entry(user).or_default().0 = connections;
+        }
+        for (user, bytes) in self.held.of_users() {
+            of_users.entry(user).or_default().1 = bytes;
+        }
+        let status = |(user, (connections, held_bytes)): (Principal, (usize, u64))| {
+            v1::PeerStatus { peer: user.to_string(), connections: connections as u32, held_bytes }
+        };
+        let mut peers: Vec<_> = of_users.into_iter().map(status).collect();
+        peers.sort_by_key(|peer| std::cmp::Reverse(peer.held_bytes));
+        peers
+    }
+}
+
 /// The service `dirty.v1.Admin`.
 #[derive(Clone)]
 pub struct AdminService {
     pool: PoolHandle,
-    connections: Counter,
-    held: Held,
+    counts: Counts,
     reload: ReloadConfig,
     started: SystemTime,
     proc_name: String,
 }
 
 impl AdminService {
-    /// A service over a pool. `connections` counts those of the edge, `held` what it
-    /// holds for callers, `reload` reads the configuration again, and `proc_name`
-    /// names the instance.
-    pub fn new(
-        pool: PoolHandle,
-        connections: Counter,
-        held: Held,
-        reload: ReloadConfig,
-        proc_name: String,
-    ) -> Self {
-        Self { pool, connections, held, reload, started: SystemTime::now(), proc_name }
+    /// A service over a pool. `counts` are those of the edge, `reload` reads the
+    /// configuration again, and `proc_name` names the instance.
+    pub fn new(pool: PoolHandle, counts: Counts, reload: ReloadConfig, proc_name: String) -> Self {
+        Self { pool, counts, reload, started: SystemTime::now(), proc_name }
     }
 
     fn arbiter(&self, snapshot: &Snapshot) -> v1::ArbiterStatus {
@@ -52,14 +75,14 @@ impl AdminService {
             pid,
             started_at: Some(self.started.into()),
             draining: snapshot.draining,
-            connections: self.connections.count(),
+            connections: self.counts.connections.count(),
             calls: snapshot.calls as u32,
             late_frames: snapshot.late_frames,
             memory_bytes: resident_bytes(pid).unwrap_or(0),
             reloads: snapshot.reloads,
             proc_name: self.proc_name.clone(),
-            held_bytes: self.held.bytes(),
-            max_held_bytes: self.held.limit(),
+            held_bytes: self.counts.held.bytes(),
+            max_held_bytes: self.counts.held.limit(),
         }
     }
 }
@@ -75,6 +98,7 @@ impl Admin for AdminService {
             arbiter: Some(self.arbiter(&snapshot)),
             workers: snapshot.workers.into_iter().map(worker_status).collect(),
             apps: snapshot.apps.into_iter().map(app_status).collect(),
+            peers: self.counts.peers(),
         }))
     }
 

@@ -1,6 +1,9 @@
 //! Who may have a connection, and how many there may be, in all and of one user.
 
-use std::{collections::HashMap, sync::Mutex};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+};
 
 use super::{
     access::{Access, Caller},
@@ -51,8 +54,28 @@ pub struct Admission {
     open: Counter,
     /// Those of peers that are no operators.
     of_callers: Counter,
-    of_users: Mutex<HashMap<Principal, Counter>>,
+    users: Users,
     refused: Counter,
+}
+
+/// The connections of each user.
+#[derive(Debug, Clone, Default)]
+pub struct Users(Arc<Mutex<HashMap<Principal, Counter>>>);
+
+impl Users {
+    /// How many each of them has.
+    pub fn connections(&self) -> Vec<(Principal, usize)> {
+        let counts = locked(&self.0);
+        let counts = counts.iter().map(|(user, open)| (*user, open.count() as usize));
+        counts.filter(|(_, open)| *open > 0).collect()
+    }
+
+    fn enter(&self, principal: Principal, limit: usize) -> Option<Counted> {
+        let mut of_users = locked(&self.0);
+        // Whose connections have ended is forgotten when others come.
+        of_users.retain(|user, open| *user == principal || open.count() > 0);
+        of_users.entry(principal).or_default().enter(limit)
+    }
 }
 
 /// The places of an admitted connection: among all, among those of callers, and
@@ -72,7 +95,7 @@ impl Admission {
             max_connections: config.limits.max_connections,
             open: Counter::default(),
             of_callers: Counter::default(),
-            of_users: Mutex::default(),
+            users: Users::default(),
             refused: Counter::default(),
         }
     }
@@ -80,6 +103,11 @@ impl Admission {
     /// The count of open connections.
     pub fn open(&self) -> &Counter {
         &self.open
+    }
+
+    /// The connections of each user.
+    pub fn users(&self) -> &Users {
+        &self.users
     }
 
     /// Whether the groups of a peer have to be known.
@@ -119,18 +147,11 @@ impl Admission {
             true => own.unwrap_or(usize::MAX),
             false => own.unwrap_or(self.max_connections - self.max_connections / 4),
         };
-        let of_user = self.enter_user(peer.principal(), limit);
+        let of_user = self.users.enter(peer.principal(), limit);
         let Some(of_user) = of_user else { return Err(Refusal::TooManyOfUser { peer, limit }) };
         let (_among_all, _of_callers, _of_user) = (among_all, of_callers, of_user);
         let places = Places { _among_all, _of_callers, _of_user };
         Ok((Caller { peer, rights }, places))
-    }
-
-    fn enter_user(&self, principal: Principal, limit: usize) -> Option<Counted> {
-        let mut of_users = locked(&self.of_users);
-        // Whose connections have ended is forgotten when others come.
-        of_users.retain(|user, open| *user == principal || open.count() > 0);
-        of_users.entry(principal).or_default().enter(limit)
     }
 
     /// Takes a place among the refused clients that are told why.

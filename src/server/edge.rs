@@ -7,7 +7,7 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    admin::AdminService,
+    admin::{AdminService, Counts},
     admission::Admission,
     calm::Accounts,
     connection::{self, Shared, Warnings},
@@ -68,8 +68,12 @@ impl<L: Listener> Edge<L> {
         tokio::spawn(reporter.report(pool.health(), drains.clone()));
         let name = config.proc_name.clone();
         let held = Held::new(config.limits.max_held_bytes);
-        let open = admission.open().clone();
-        let admin = AdminService::new(pool.clone(), open, held.clone(), reload, name);
+        let counts = Counts {
+            connections: admission.open().clone(),
+            users: admission.users().clone(),
+            held: held.clone(),
+        };
+        let admin = AdminService::new(pool.clone(), counts, reload, name);
         let others = services::beside_the_arbiter(admin, health_service)?;
         let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits, held.clone());
         let router = Arc::new(Router::new(arbiter, others, drains));

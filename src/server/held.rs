@@ -76,6 +76,13 @@ impl Held {
         self.state().total
     }
 
+    /// The bytes that are held for each user.
+    pub fn of_users(&self) -> Vec<(Principal, u64)> {
+        let state = self.state();
+        let held = state.of_users.iter().map(|(user, own)| (*user, own.bytes));
+        held.filter(|(_, bytes)| *bytes > 0).collect()
+    }
+
     /// The most that may be held.
     pub fn limit(&self) -> u64 {
         self.0.limit

@@ -115,8 +115,8 @@ impl Machine {
         if let Event::Written(requests) = event {
             return self.calls.written(requests); // nothing else can follow from it
         }
-        let signal = self.terms.as_ref().map_or(0, |terms| terms.stack_dump_signal);
-        let mut turn = Turn::new(now, self.stage.reach(), signal, actions);
+        let stack_dump = self.terms.as_ref().map(|terms| terms.stack_dump).unwrap_or_default();
+        let mut turn = Turn::new(now, self.stage.reach(), stack_dump, actions);
         match event {
             Event::Told(control) => self.on_control(control, &mut turn),
             Event::Frame(kind) => self.on_frame(kind, &mut turn),

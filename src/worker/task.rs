@@ -152,10 +152,10 @@ impl Task {
                         self.report_when_possible(report).await;
                     }
                 }
-                Action::DumpStacks { signal, why } => {
+                Action::DumpStacks { how, why } => {
                     let worker = self.machine.worker();
                     self.log(Level::Warn, &format!("{why}; the stacks of {worker} follow"));
-                    process.inspect(|process| process.signal(signal));
+                    process.inspect(|process| process.signal_in_group(how.pid, how.signal));
                 }
                 Action::Kill => drop(process.inspect(|process| process.kill())),
                 Action::Log(level, text) => self.log(level, &text),

@@ -17,7 +17,7 @@ pub const FLOORS: &[&[&str]] = &[
 /// What rooms of the daemon may use beside themselves, where that is less than
 /// what their floor allows.
 pub const LEAVES: &[(&str, &[&str])] = &[
-    ("call", &["clock"]),
+    ("call", &["clock", "printable"]),
     ("clock", &[]),
     ("config", &[]),
     ("lifeline", &["process"]),

@@ -54,7 +54,7 @@ impl Deployment {
     pub async fn reload(&self, pool: &str) -> Pids {
         let output = self.run(&["reload", "--pool", pool]).await;
         let said = format!("reloaded: {WORKERS} workers replaced\n");
-        assert_eq!((output.code, &output.stdout), (Some(0), &said), "{pool}: {}", output.stderr);
+        assert!(output.code == Some(0) && output.stdout.starts_with(&said), "{pool}: {output:?}");
         self.settled(pool, WORKERS).await
     }
 

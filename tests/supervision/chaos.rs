@@ -31,12 +31,12 @@ const CALLS_AFTER_BURST: u64 = 4;
 const BURST: usize = 4;
 /// What a call may be told that was not served.
 const LOSSES: [&str; 6] = [
-    "WorkerCrashed",
+    "WORKER_CRASHED",
     "no connection to dirtyd",
-    "NoWorkers",
-    "ExecutionTimeout",
-    "QueueTimeout",
-    "Draining",
+    "NO_WORKERS",
+    "EXECUTION_TIMEOUT",
+    "QUEUE_TIMEOUT",
+    "DRAINING",
 ];
 
 /// Whom a blow strikes.

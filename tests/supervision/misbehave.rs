@@ -152,7 +152,7 @@ async fn one_that_closes_its_socket_but_lives_is_killed_and_replaced() {
         .await
         .expect("it has an outcome")
         .expect_err("it died");
-    assert!(lost.to_string().contains("WorkerCrashed"), "{lost}");
+    assert!(lost.to_string().contains("WORKER_CRASHED"), "{lost}");
     family.gone(&[worker]).await;
     family.connect().execute(LIFE, "pid", args![]).await.expect("the next one serves");
     family.logged("it closed its socket but did not exit").await;

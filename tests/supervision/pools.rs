@@ -88,7 +88,7 @@ async fn what_cannot_be_reloaded_alone_changes_nothing() {
     let family = Family::with(&two(1, "")).await;
     let before = family.status().await;
     let none = family.run(&["reload", "--pool", "none"]).await;
-    refused(&none, &["NotFound", "there is no pool `none`; the pools are `default`, `moody`"]);
+    refused(&none, &["NOT_FOUND", "there is no pool `none`; the pools are `default`, `moody`"]);
 
     // The whole configuration must be good.
     family.configure(
@@ -139,7 +139,7 @@ async fn a_pool_whose_new_worker_does_not_become_ready_keeps_its_old_settings() 
         );
     };
     let hangup = async {
-        family.logged("reload of pool `moody`: replacing 1 workers").await;
+        family.logged("reload of pool `moody`: 1 worker to replace").await;
         family.signal(Signal::SIGHUP);
         family.logged("SIGHUP: another reload runs").await;
     };

@@ -131,7 +131,7 @@ async fn swap_lets_the_old_one_leave_first_and_fails_no_call() {
             for _ in 0..2 {
                 load.serve(5).await;
                 let reload = family.run(&["reload"]).await;
-                assert_eq!(reload.stdout, "reloaded: 2 workers replaced\n", "{}", reload.stderr);
+                assert!(reload.stdout.starts_with("reloaded: 2 workers replaced\n"), "{reload:?}");
             }
             load.stop_without_failures().await;
             family.gone(&before).await;
@@ -333,7 +333,7 @@ async fn calls_of_an_app_that_moves_between_pools_are_not_refused() {
     family.configure(&config("Moody", "Stubborn Life"));
     let reload = family.run(&["reload"]);
     let call = async {
-        family.logged("replacing 2 workers").await;
+        family.logged("2 workers to replace").await;
         family.call("pid").await.expect("served, once its new pool has it");
     };
     let (reload, ()) = tokio::join!(reload, call);

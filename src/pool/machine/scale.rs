@@ -6,7 +6,7 @@ use super::{
     ids::PoolId,
     turn::{Note, Turn},
 };
-use crate::{config::DEFAULT_POOL, pool::machine::EntryKind};
+use crate::{config::DEFAULT_POOL, pool::machine::EntryKind, printable::count};
 
 /// The most workers that a pool may have.
 const MOST: u32 = 4096;
@@ -36,7 +36,8 @@ impl Machine {
             return Err(ScaleError::BelowNeed { pool: name, least });
         }
         if wanted != before {
-            let message = format!("pool `{name}` goes from {before} to {wanted} workers");
+            let message =
+                format!("pool `{name}` goes from {before} to {}", count(wanted, "worker"));
             turn.note(Note::event(EntryKind::Scaled, message).pool(&name));
             self.resize(id, wanted as usize, "its pool is scaled down", turn);
         }

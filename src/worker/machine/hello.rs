@@ -16,13 +16,22 @@ const KNOWN: [&str; 0] = [];
 const MOST_CAPABILITIES: usize = 64;
 const LONGEST_NAME: usize = 64;
 
+/// How a worker is made to print its stacks.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StackDump {
+    /// The signal; 0 if there is none.
+    pub signal: i32,
+    /// The process that gets it, by the worker's word; 0 for the one that was started.
+    pub pid: i32,
+}
+
 /// What both sides keep to from Hello on.
 #[derive(Debug)]
 pub struct Terms {
     /// The version of the protocol.
     version: u32,
-    /// The signal on which the worker prints its stacks; 0 if it has none.
-    pub stack_dump_signal: i32,
+    /// How the worker is made to print its stacks.
+    pub stack_dump: StackDump,
     /// What the worker can do, by name; known here or not.
     capabilities: Vec<String>,
 }
@@ -48,10 +57,11 @@ impl Terms {
                 "it said hello with protocol {spoken}, and this arbiter speaks {LOWEST} to {HIGHEST}"
             ));
         }
+        let stack_dump = StackDump { signal: hello.stack_dump_signal, pid: hello.pid };
         let short = |name: &String| name.len() <= LONGEST_NAME;
         let capabilities =
             hello.capabilities.into_iter().filter(short).take(MOST_CAPABILITIES).collect();
-        Ok(Self { version, stack_dump_signal: hello.stack_dump_signal, capabilities })
+        Ok(Self { version, stack_dump, capabilities })
     }
 
     /// Whether a Request names app, action and kind of payload.

@@ -2,6 +2,8 @@
 
 use bytes::Bytes;
 
+use super::hello::StackDump;
+
 use dirtyd_client::proto::worker::{arbiter_frame, worker_frame};
 
 use crate::{
@@ -70,8 +72,8 @@ pub enum Action {
     Report(Report),
     /// Log why, then send the worker this signal, on which it prints its stacks.
     DumpStacks {
-        /// The number of the signal.
-        signal: i32,
+        /// By which signal, and to whom.
+        how: StackDump,
         /// Why, for the log.
         why: String,
     },

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Action, Level};
+use super::{Action, Level, hello::StackDump};
 use dirtyd_client::proto::worker::{Cancel, CancelReason, arbiter_frame::Kind};
 
 use crate::{call::CallId, clock::Deadline, worker::Report};
@@ -25,8 +25,7 @@ pub struct Turn<'a> {
     /// The time of the event.
     pub now: Instant,
     reach: Reach,
-    /// The signal on which the worker prints its stacks; 0 if it has none.
-    stack_dump_signal: i32,
+    stack_dump: StackDump,
     actions: &'a mut Vec<Action>,
     due: Deadline,
 }
@@ -36,10 +35,10 @@ impl<'a> Turn<'a> {
     pub fn new(
         now: Instant,
         reach: Reach,
-        stack_dump_signal: i32,
+        stack_dump: StackDump,
         actions: &'a mut Vec<Action>,
     ) -> Self {
-        Self { now, reach, stack_dump_signal, actions, due: Deadline::Never }
+        Self { now, reach, stack_dump, actions, due: Deadline::Never }
     }
 
     /// Whether the worker reads frames.
@@ -66,9 +65,9 @@ impl<'a> Turn<'a> {
 
     /// Has the worker print its stacks, if it can.
     pub fn dump_stacks(&mut self, why: String) {
-        let signal = self.stack_dump_signal;
-        if signal > 0 && self.reach != Reach::Nothing {
-            self.actions.push(Action::DumpStacks { signal, why });
+        let how = self.stack_dump;
+        if how.signal > 0 && self.reach != Reach::Nothing {
+            self.actions.push(Action::DumpStacks { how, why });
         }
     }
 

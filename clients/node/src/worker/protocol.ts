@@ -53,6 +53,7 @@ export function hello(runtime: string): Hello {
     latestProtocolVersion: LATEST,
     runtime,
     stackDumpSignal: 0,
+    pid: 0,
     capabilities: [...CAPABILITIES].sort(),
   };
 }

@@ -1,6 +1,6 @@
 //! What can become of a call, for its caller.
 
-use std::{collections::HashMap, path::Path, time::Duration};
+use std::{collections::HashMap, fmt, path::Path, time::Duration};
 
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -45,7 +45,7 @@ pub enum Reason {
 
 /// What the arbiter says of a call that failed.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{message} [{reason:?}]")]
+#[error("{message} [{reason}]")]
 #[non_exhaustive]
 pub struct CallFailure {
     /// Why.
@@ -75,9 +75,7 @@ pub enum Error {
     #[error("the deadline passed before dirtyd answered")]
     DeadlineExceeded,
     /// There is no connection.
-    #[error(
-        "no connection to dirtyd at {socket}: {message}; is it running? start it with `dirtyd serve`"
-    )]
+    #[error("no connection to dirtyd at {socket}: {message}; {}", remedy(message))]
     Connection {
         /// The socket.
         socket: String,
@@ -166,22 +164,49 @@ impl Error {
     }
 }
 
+/// The reasons by the names that the arbiter gives them.
+const NAMES: [(&str, Reason); 13] = [
+    ("APP_NOT_FOUND", Reason::AppNotFound),
+    ("ACTION_NOT_FOUND", Reason::ActionNotFound),
+    ("INVALID_REQUEST", Reason::InvalidRequest),
+    ("APP_ERROR", Reason::AppError),
+    ("RESULT_NOT_SERIALIZABLE", Reason::ResultNotSerializable),
+    ("ACTION_STREAMS", Reason::ActionStreams),
+    ("QUEUE_FULL", Reason::QueueFull),
+    ("MESSAGE_TOO_LARGE", Reason::MessageTooLarge),
+    ("QUEUE_TIMEOUT", Reason::QueueTimeout),
+    ("EXECUTION_TIMEOUT", Reason::ExecutionTimeout),
+    ("NO_WORKERS", Reason::NoWorkers),
+    ("WORKER_CRASHED", Reason::WorkerCrashed),
+    ("DRAINING", Reason::Draining),
+];
+
+impl Reason {
+    /// Its name, as in docs/errors.md: `QUEUE_FULL`.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Other(name) => name,
+            known => NAMES.iter().find(|(_, reason)| reason == known).map_or("", |(name, _)| name),
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 fn reason(text: &str) -> Reason {
-    match text {
-        "APP_NOT_FOUND" => Reason::AppNotFound,
-        "ACTION_NOT_FOUND" => Reason::ActionNotFound,
-        "INVALID_REQUEST" => Reason::InvalidRequest,
-        "APP_ERROR" => Reason::AppError,
-        "RESULT_NOT_SERIALIZABLE" => Reason::ResultNotSerializable,
-        "ACTION_STREAMS" => Reason::ActionStreams,
-        "QUEUE_FULL" => Reason::QueueFull,
-        "MESSAGE_TOO_LARGE" => Reason::MessageTooLarge,
-        "QUEUE_TIMEOUT" => Reason::QueueTimeout,
-        "EXECUTION_TIMEOUT" => Reason::ExecutionTimeout,
-        "NO_WORKERS" => Reason::NoWorkers,
-        "WORKER_CRASHED" => Reason::WorkerCrashed,
-        "DRAINING" => Reason::Draining,
-        other => Reason::Other(other.to_owned()),
+    let known = NAMES.iter().find(|(name, _)| *name == text);
+    known.map_or_else(|| Reason::Other(text.to_owned()), |(_, reason)| reason.clone())
+}
+
+/// What to do where no connection can be made.
+fn remedy(message: &str) -> &'static str {
+    match message.contains("ermission denied") {
+        true => "this user may not open the socket; socket_mode and socket_group say who may",
+        false => "is it running? start it with `dirtyd serve`",
     }
 }
 

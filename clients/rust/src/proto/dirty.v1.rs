@@ -287,6 +287,10 @@ pub struct StatusResponse {
     /// One entry per configured app, in the order of the configuration.
     #[prost(message, repeated, tag = "3")]
     pub apps: ::prost::alloc::vec::Vec<AppStatus>,
+    /// One entry per user who has a connection, or for whom something is held, the one
+    /// with the most held first.
+    #[prost(message, repeated, tag = "4")]
+    pub peers: ::prost::alloc::vec::Vec<PeerStatus>,
 }
 /// ArbiterStatus describes the arbiter process.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -329,6 +333,19 @@ pub struct ArbiterStatus {
     /// The limit of `held_bytes` (`max_held_bytes`).
     #[prost(uint64, tag = "12")]
     pub max_held_bytes: u64,
+}
+/// PeerStatus describes one user, over all its connections: what limits count by.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PeerStatus {
+    /// Who it is, such as `uid 33`.
+    #[prost(string, tag = "1")]
+    pub peer: ::prost::alloc::string::String,
+    /// The number of its open connections.
+    #[prost(uint32, tag = "2")]
+    pub connections: u32,
+    /// The part of ArbiterStatus.held_bytes that is its.
+    #[prost(uint64, tag = "3")]
+    pub held_bytes: u64,
 }
 /// WorkerStatus describes one worker process.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

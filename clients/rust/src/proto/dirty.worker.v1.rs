@@ -100,6 +100,11 @@ pub struct Hello {
     /// names that it does not know. No capability exists yet.
     #[prost(string, repeated, tag = "5")]
     pub capabilities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The process id of the worker, which gets `stack_dump_signal`; 0 if it is the
+    /// process that the arbiter has started, and not a child of that, such as of a
+    /// shell. A process outside the process group of that one is not signalled.
+    #[prost(int32, tag = "6")]
+    pub pid: i32,
 }
 /// Welcome answers Hello: it settles the version and carries the settings.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -56,6 +56,7 @@ pub fn hello() -> Hello {
         latest_protocol_version: *VERSIONS.end(),
         runtime: concat!("rust dirtyd ", env!("CARGO_PKG_VERSION")).to_owned(),
         stack_dump_signal: 0,
+        pid: 0,
         capabilities: CAPABILITIES.map(str::to_owned).into(),
     }
 }

@@ -6,7 +6,9 @@ use super::super::{
     ids::{AppId, PoolId, SeatId, WorkerId},
     turn::{Level, Note, Turn},
 };
-use crate::{call::AppFailure, clock::Deadline, pool::machine::EntryKind, worker::Control};
+use crate::{
+    call::AppFailure, clock::Deadline, pool::machine::EntryKind, printable::count, worker::Control,
+};
 
 /// How many lines of a traceback callers and `status` are shown.
 const TRACEBACK_LINES: usize = 6;
@@ -196,7 +198,10 @@ impl Machine {
         let age = turn.now.saturating_duration_since(worker.started);
         let (ready, apps) = (worker.ready_apps().count(), worker.apps.len());
         let pool = &self.fleet.pool(seat.pool).config.name;
-        let message = format!("{process} is ready after {age:.1?} with {ready} of {apps} apps");
+        let message = format!(
+            "{process} is ready after {age:.1?} with {ready} of {}",
+            count(apps as u64, "app")
+        );
         turn.note(Note::event(EntryKind::WorkerReady, message).worker(process).pool(pool));
         match claim {
             Claim::Holder => {

@@ -13,6 +13,7 @@ use crate::{
     call::EndedBy,
     clock::Deadline,
     pool::machine::EntryKind,
+    printable::count,
     worker::{Control, Death},
 };
 
@@ -39,9 +40,9 @@ impl Machine {
         if !is_there {
             return; // nobody has heard of it
         }
-        let running = self.dispatch.load(id);
+        let running = count(self.dispatch.load(id), "call");
         let pool = &self.fleet.pool(pool).config.name;
-        let message = format!("{process} drains: {why}; it finishes {running} calls and exits");
+        let message = format!("{process} drains: {why}; it finishes {running} and exits");
         turn.note(Note::event(EntryKind::WorkerDraining, message).worker(process).pool(pool));
     }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     call::CallError, clock::Deadline, patience::WORKERS_CLOSE, pool::machine::EntryKind,
-    worker::Control,
+    printable::count, worker::Control,
 };
 
 /// Why a worker with calls is killed.
@@ -65,7 +65,7 @@ impl Machine {
             self.start_drain(deadline.into(), turn);
         }
         let left = Deadline::At(deadline).left(turn.now);
-        let message = format!("draining: {} calls have {left:.1?} to end", self.dispatch.calls());
+        let message = format!("draining, {} to end: {left:.1?} left", self.calls_to_end());
         turn.note(Note::event(EntryKind::Draining, message));
     }
 
@@ -80,10 +80,14 @@ impl Machine {
             turn.tell(id, Control::EndStreams(turn.now + limit));
         }
         let message = format!(
-            "another arbiter serves: {} calls end within their timeouts, streams within {limit:?} (drain_timeout)",
-            self.dispatch.calls()
+            "another arbiter serves, {} to end: calls within their timeouts, streams within {limit:?} (drain_timeout)",
+            self.calls_to_end()
         );
         turn.note(Note::event(EntryKind::Draining, message));
+    }
+
+    fn calls_to_end(&self) -> String {
+        count(self.dispatch.calls() as u64, "call")
     }
 
     fn start_drain(&mut self, deadline: Deadline, turn: &mut Turn<'_>) {

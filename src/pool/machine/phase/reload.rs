@@ -35,6 +35,7 @@ use crate::{
     call::CallError,
     config::{AppConfig, Config, PoolConfig, ReloadMode},
     pool::{ReloadError, machine::EntryKind},
+    printable::count,
 };
 
 /// A reload in progress.
@@ -108,7 +109,8 @@ impl Machine {
             .filter(|(_, seat)| seat.occupant().is_some())
             .map(|(id, _)| id)
             .collect();
-        let message = format!("{scope}: replacing {} workers one by one", waiting.len());
+        let message =
+            format!("{scope}: {} to replace, one by one", count(waiting.len() as u64, "worker"));
         turn.note(scope.note(Note::event(EntryKind::ReloadStarted, message)));
         let added = rollback.added_pools.clone();
         let mut reload = Reload {
@@ -281,9 +283,10 @@ impl Machine {
         // The seat is gone or empty: nothing to replace.
         let Some(old) = old else { return self.pass_seat(id, turn) };
         if let Some(earlier) = self.fleet.leaves(id).next() {
-            let (process, calls) = (earlier.process, self.dispatch.load(earlier.id()));
+            let (process, calls) =
+                (earlier.process, count(self.dispatch.load(earlier.id()), "call"));
             let message =
-                format!("the reload waits for {process}, which finishes {calls} calls and exits");
+                format!("the reload waits for {process}, which finishes {calls} and exits");
             turn.note(Note::line(Level::Info, message).worker(process));
             if let Phase::Reloading(reload) = &mut self.phase {
                 reload.held_up.insert(id);
@@ -396,7 +399,7 @@ impl Machine {
         self.reloads += 1;
         self.start_housekeeping(turn);
         let (scope, replaced) = (reload.scope, reload.replaced);
-        let message = format!("{scope} finished: {replaced} workers replaced");
+        let message = format!("{scope} finished: {} replaced", count(replaced, "worker"));
         turn.note(scope.note(Note::event(EntryKind::ReloadFinished, message)));
         turn.act(Action::Reloaded(Ok(replaced)));
     }
@@ -411,6 +414,7 @@ impl Machine {
         }
         let after = match replaced {
             0 => String::new(),
+            1 => " after 1 worker was replaced".to_owned(),
             n => format!(" after {n} workers were replaced"),
         };
         let next = match (self.shared.reload, replaced) {

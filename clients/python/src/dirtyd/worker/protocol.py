@@ -5,6 +5,7 @@ A feature that not every arbiter knows asks the Agreement before it is used.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from dirtyd._proto.dirty.worker.v1.worker_pb2 import Hello, Welcome
@@ -44,5 +45,6 @@ def hello(runtime: str, stack_dump_signal: int) -> Hello:
         latest_protocol_version=LATEST,
         runtime=runtime,
         stack_dump_signal=stack_dump_signal,
+        pid=os.getpid(),
         capabilities=sorted(CAPABILITIES),
     )

@@ -163,6 +163,12 @@ export interface Hello {
    * names that it does not know. No capability exists yet.
    */
   capabilities: string[];
+  /**
+   * The process id of the worker, which gets `stack_dump_signal`; 0 if it is the
+   * process that the arbiter has started, and not a child of that, such as of a
+   * shell. A process outside the process group of that one is not signalled.
+   */
+  pid: number;
 }
 
 /** Welcome answers Hello: it settles the version and carries the settings. */
@@ -672,7 +678,7 @@ export const WorkerFrame: MessageFns<WorkerFrame> = {
 };
 
 function createBaseHello(): Hello {
-  return { protocolVersion: 0, runtime: "", stackDumpSignal: 0, latestProtocolVersion: 0, capabilities: [] };
+  return { protocolVersion: 0, runtime: "", stackDumpSignal: 0, latestProtocolVersion: 0, capabilities: [], pid: 0 };
 }
 
 export const Hello: MessageFns<Hello> = {
@@ -691,6 +697,9 @@ export const Hello: MessageFns<Hello> = {
     }
     for (const v of message.capabilities) {
       writer.uint32(42).string(v!);
+    }
+    if (message.pid !== 0) {
+      writer.uint32(48).int32(message.pid);
     }
     return writer;
   },
@@ -746,6 +755,14 @@ export const Hello: MessageFns<Hello> = {
             }
 
             message.capabilities.push(reader.string());
+            continue;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.pid = reader.int32();
             continue;
           }
         }

@@ -86,18 +86,20 @@ class WorkerFrame(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., app_imported: _Optional[_Union[AppImported, _Mapping]] = ..., app_ready: _Optional[_Union[AppReady, _Mapping]] = ..., app_failed: _Optional[_Union[AppFailed, _Mapping]] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("protocol_version", "runtime", "stack_dump_signal", "latest_protocol_version", "capabilities")
+    __slots__ = ("protocol_version", "runtime", "stack_dump_signal", "latest_protocol_version", "capabilities", "pid")
     PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     RUNTIME_FIELD_NUMBER: _ClassVar[int]
     STACK_DUMP_SIGNAL_FIELD_NUMBER: _ClassVar[int]
     LATEST_PROTOCOL_VERSION_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
     protocol_version: int
     runtime: str
     stack_dump_signal: int
     latest_protocol_version: int
     capabilities: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, protocol_version: _Optional[int] = ..., runtime: _Optional[str] = ..., stack_dump_signal: _Optional[int] = ..., latest_protocol_version: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ...) -> None: ...
+    pid: int
+    def __init__(self, protocol_version: _Optional[int] = ..., runtime: _Optional[str] = ..., stack_dump_signal: _Optional[int] = ..., latest_protocol_version: _Optional[int] = ..., capabilities: _Optional[_Iterable[str]] = ..., pid: _Optional[int] = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("protocol_version", "worker_id", "threads", "max_message_size", "worker_init_hook", "pool", "busy_wait_micros", "capabilities")
