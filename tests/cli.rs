@@ -222,3 +222,14 @@ async fn a_command_waits_for_a_daemon_that_is_starting() {
     let text = daemon.run(&["stream", "lab:Lab", "echo", "\"a line\\n\"", "--raw"]).await;
     assert_eq!(text.stdout, "a line\n", "{}", text.stderr);
 }
+
+/// As with `| head`: nothing is printed for nobody, and nothing breaks for that.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_leaves_breaks_no_command() {
+    let daemon = Daemon::start(APP).await;
+    let mut reload = daemon.command(&["reload", "--wait"]).stdout(Stdio::piped()).spawn();
+    let reload = reload.as_mut().expect("dirtyd reload");
+    drop(reload.stdout.take());
+    let ended = crate::support::process::wait(reload, crate::support::LIMIT);
+    assert!(ended.expect("it ends").success());
+}

@@ -11,7 +11,7 @@ use dirtyd_client::{
 };
 use tonic::{Status, Streaming, transport::Channel};
 
-use super::connect::explain;
+use super::{connect::explain, say};
 use crate::printable::{count, lines};
 
 /// Whether a command waits for the workers that leave because of it.
@@ -64,7 +64,7 @@ impl Leaving {
         let mut leaving = self.who_leaves().await?;
         for worker in leaving.values().filter(|worker| worker.in_flight > 0) {
             let (id, pid, calls) = (worker.id, worker.pid, worker.in_flight);
-            println!("worker {id} (pid {pid}) still finishes {}", count(calls, "call"));
+            say(format_args!("worker {id} (pid {pid}) still finishes {}", count(calls, "call")));
         }
         let Some(mut events) = self.events.take() else { return Ok(ExitCode::SUCCESS) };
         let mut cut_off = 0;
@@ -73,7 +73,7 @@ impl Leaving {
             let Some(event) = event else { anyhow::bail!("the arbiter ended meanwhile") };
             match event.kind() {
                 EventKind::WorkerDied if leaving.remove(&event.worker_id).is_some() => {
-                    println!("{}", lines(event.message.trim_end()));
+                    say(format_args!("{}", lines(event.message.trim_end())));
                 }
                 EventKind::CallCutOff if leaving.contains_key(&event.worker_id) => {
                     cut_off += 1;

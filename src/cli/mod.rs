@@ -16,7 +16,11 @@ mod tensor;
 mod upgrade;
 mod valid;
 
-use std::{borrow::Cow, process::ExitCode};
+use std::{
+    borrow::Cow,
+    io::{self, Write as _},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -50,6 +54,11 @@ enum Command {
     Upgrade(upgrade::Upgrade),
     /// Check a configuration and show what it means.
     Check(check::Check),
+}
+
+/// Prints a line. A reader that has left, such as `head`, misses it, and no harm is done.
+fn say(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stdout(), "{line}");
 }
 
 /// A message as a terminal should get it, whoever wrote a part of it.

@@ -7,6 +7,7 @@ use dirtyd_client::proto::v1::ReloadRequest;
 use super::{
     connect::{Target, block_on},
     leaving::{Leaving, Wait},
+    say,
 };
 use crate::printable::count;
 
@@ -32,7 +33,7 @@ impl Reload {
             let mut leaving = Leaving::watch(self.target.client().await?, self.wait).await?;
             let done = leaving.admin().reload(ReloadRequest { pool: self.pool }).await;
             let done = done.map_err(|status| leaving.failed(status))?.into_inner();
-            println!("reloaded: {} replaced", count(done.replaced_workers, "worker"));
+            say(format_args!("reloaded: {} replaced", count(done.replaced_workers, "worker")));
             leaving.end().await
         })
     }

@@ -7,6 +7,7 @@ use dirtyd_client::proto::v1::ScaleRequest;
 use super::{
     connect::{Target, block_on},
     leaving::{Leaving, Wait},
+    say,
 };
 use crate::printable::count;
 
@@ -36,7 +37,7 @@ impl Scale {
             let done = leaving.admin().scale(request).await;
             let done = done.map_err(|status| leaving.failed(status))?.into_inner();
             let (before, now) = (done.previous_workers, count(done.workers, "worker"));
-            println!("scaled: from {before} to {now}");
+            say(format_args!("scaled: from {before} to {now}"));
             leaving.end().await
         })
     }

@@ -18,7 +18,7 @@ use nix::{
     unistd::{Gid, Uid, geteuid, setgid, setgroups, setuid},
 };
 
-use super::config_flags::ConfigFlags;
+use super::{config_flags::ConfigFlags, say};
 use crate::{
     main_arbiter::{Names, UPGRADE_AND_END},
     patience::NAME_TAKEN,
@@ -68,13 +68,13 @@ impl Upgrade {
         }
         let ask = || pidfd::send_value(&old.pidfd, Signal::SIGUSR2 as i32, UPGRADE_AND_END);
         ask()?;
-        println!("the new binary starts beside process {}", old.pid);
+        say(format_args!("the new binary starts beside process {}", old.pid));
         if let Some(Serves { new, old_ends }) = outcome(&names.upgrade(), &old)? {
             let then = if self.wait { "" } else { " (--wait waits for that)" };
-            println!(
+            say(format_args!(
                 "upgraded: process {new} serves; process {} finishes its calls and ends{then}",
                 old.pid
-            );
+            ));
             if !old_ends {
                 // Another USR2 was waiting, so that the value of this one was lost.
                 ask()?;
@@ -85,7 +85,7 @@ impl Upgrade {
             ended(&old, new)?;
         }
         let new = named(&names, &old)?;
-        println!("process {} has ended; process {new} has taken over", old.pid);
+        say(format_args!("process {} has ended; process {new} has taken over", old.pid));
         if let Some(Word::Ended { cut_off: n @ 1.. }) = Word::left_in(&names.upgrade())? {
             let were = if n == 1 { "was" } else { "were" };
             eprintln!("{} of it {were} cut off; the log says which", count(n, "call"));
@@ -132,7 +132,7 @@ fn turn(names: &Names) -> anyhow::Result<Flock<File>> {
         Err((file, Errno::EWOULDBLOCK)) => file,
         Err((_, error)) => return Err(error).with_context(named),
     };
-    println!("another upgrade is under way; this one begins after it");
+    say(format_args!("another upgrade is under way; this one begins after it"));
     Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error).with_context(named)
 }
 
@@ -174,10 +174,10 @@ fn in_charge(names: &Names) -> anyhow::Result<Holder> {
                 _ => return Ok(old),
             }
             if !std::mem::replace(&mut told, true) {
-                println!(
+                say(format_args!(
                     "the upgrade before this one goes on: process {} still finishes its calls; this one begins when it has ended",
                     old.pid
-                );
+                ));
             }
             if pidfd::wait(&old.pidfd, LOOK) {
                 named(names, &old)?;

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     family::{Family, LIFE, is_alive},
-    support::{LIMIT, pids, process, repository, signal},
+    support::{LIMIT, eventually, pids, process, python, python_path, repository, signal},
 };
 
 /// One worker with two slots: for the call that runs and the stream.
@@ -231,4 +231,28 @@ async fn a_stop_after_an_upgrade_has_the_old_one_finish_first() {
     assert!(!is_alive(old), "the new one waits for it");
     assert!(family.ended().await.success());
     assert_eq!(calls.end().await[1], "result");
+}
+
+/// A reload of all pools, of which the second has code that does not load.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_release_that_does_not_load_in_one_pool_replaces_nothing_in_the_other() {
+    let apps = repository().join("tests/supervision/apps");
+    let path = python_path(&apps);
+    let moody = format!(
+        "[[pool]]\nname = \"moody\"\npython = {:?}\nenv = {{ PYTHONPATH = {path:?} }}\napp = [{{ path = \"life:Moody\" }}]\n",
+        python()
+    );
+    let family = Family::with(&format!("{CONFIG}{moody}")).await;
+    let before = pids(&family.status().await);
+    fs::write(family.path("mood"), "raise").expect("file");
+    let reload = family.run(&["reload"]).await;
+    assert_eq!(reload.code, Some(1), "{}", reload.stdout);
+    assert!(reload.stderr.contains("in a bad mood"), "{}", reload.stderr);
+    let serving = async || {
+        let status = family.status().await;
+        (status.workers.len() == 2).then_some(pids(&status))
+    };
+    assert_eq!(eventually(LIMIT, "the new ones have left", serving).await, before);
+    fs::remove_file(family.path("mood")).expect("file");
+    succeeds(&family, &["reload"]).await;
 }
