@@ -1,14 +1,17 @@
 //! What the arbiter holds for callers has a limit, is seen, and is given back.
 
 use bytes::Bytes;
-use dirtyd_client::{Value, proto::v1::StatusResponse};
+use dirtyd_client::{
+    Value,
+    proto::v1::{ExecuteRequest, StatusResponse},
+};
 use http::Response;
 use http_body_util::{BodyExt as _, Full, StreamBody};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::UnixStream;
 
-use crate::support::{Daemon, of_lab, post};
+use crate::support::{Daemon, framed, of_lab, post};
 
 /// One user may have 1.5 MiB.
 const CONFIG: &str =
@@ -21,6 +24,18 @@ where
     B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    send_to(daemon, "Execute", body).await
+}
+
+async fn send_to<B>(
+    daemon: &Daemon,
+    method: &str,
+    body: B,
+) -> tokio::task::JoinHandle<Response<Incoming>>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let stream = UnixStream::connect(daemon.socket()).await.expect("the daemon listens");
     let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
         .initial_stream_window_size(1024) // a reader that takes nothing by itself
@@ -28,7 +43,8 @@ where
         .await
         .expect("HTTP/2");
     tokio::spawn(connection);
-    let request = post().body(body).expect("a request");
+    let uri = format!("http://localhost/dirty.v1.Arbiter/{method}");
+    let request = post().uri(uri).body(body).expect("a request");
     tokio::spawn(async move { sender.send_request(request).await.expect("an answer") })
 }
 
@@ -91,6 +107,26 @@ async fn results_that_nobody_reads_are_held_up_to_a_limit() {
     assert!(whole.to_bytes().len() > PART, "what was held is still there");
     drop(unread);
     daemon.until("they are given back", |status| held(status) == 0).await;
+}
+
+/// What a stream has sent ahead of its reader is held, too, and not only what HTTP/2 has
+/// taken of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn chunks_that_nobody_reads_are_held() {
+    const CHUNK: usize = 200 << 10;
+    let daemon = Daemon::start(CONFIG).await;
+    let request = framed(&ExecuteRequest {
+        app: "lab:Lab".to_owned(),
+        action: "flood".to_owned(),
+        args: vec![Value::from("f").into_proto(), Value::from(CHUNK as i64).into_proto()],
+        ..ExecuteRequest::default()
+    });
+    let unread = send_to(&daemon, "ExecuteStream", Full::new(request)).await.await;
+    let unread = unread.expect("no panic");
+    // A window of 1 MiB.
+    daemon.until("the window is held", |status| held(status) >= 5 * CHUNK).await;
+    drop(unread);
+    daemon.until("it is given back", |status| held(status) == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

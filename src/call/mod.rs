@@ -21,7 +21,7 @@ use dirtyd_client::proto::worker::Metadata;
 
 pub use error::{AppFailure, CallError, EndedBy, QueueBound, WorkerRef};
 pub use peer::{Peer, Principal, Quota};
-pub use reply::{Chunks, Reply, Sink, StreamItem, reply_channel, stream_channel};
+pub use reply::{Chunks, Hold, Reply, Sink, StreamItem, reply_channel, stream_channel};
 pub use ticket::{CallerLine, Credit, FromCaller, Ticket};
 
 use crate::clock::Deadline;

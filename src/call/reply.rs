@@ -1,9 +1,12 @@
 //! The way of an answer: one result for Execute, a bounded sequence of chunks
 //! for ExecuteStream.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -68,6 +71,31 @@ pub enum StreamItem {
     End,
     /// The stream ended badly.
     Failed(CallError, Option<WorkerRef>),
+    /// A chunk came for which there is no room; nobody is to read on.
+    NoRoom,
+}
+
+/// What happens to a chunk before it waits for its reader: it is counted as long as it
+/// does. `None` if there is no room for it.
+pub struct Hold(Box<dyn Fn(Bytes) -> Option<Bytes> + Send + Sync>);
+
+impl Hold {
+    /// By this function.
+    pub fn new(hold: impl Fn(Bytes) -> Option<Bytes> + Send + Sync + 'static) -> Self {
+        Self(Box::new(hold))
+    }
+
+    /// Nothing happens to it.
+    #[cfg(any(test, feature = "internals"))]
+    pub fn nothing() -> Self {
+        Self::new(Some)
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Hold")
+    }
 }
 
 /// The sending side of a stream. Its channel has room for the whole credit
@@ -77,13 +105,15 @@ pub enum StreamItem {
 pub struct Sink {
     items: mpsc::Sender<StreamItem>,
     read: Arc<AtomicU64>,
+    hold: Hold,
 }
 
 impl Sink {
     /// Passes a chunk on. A caller that left is no error here: the pool hears of
     /// it on its own way.
     pub fn send(&self, chunk: Bytes) {
-        let sent = self.items.try_send(StreamItem::Chunk(chunk));
+        let item = (self.hold.0)(chunk).map_or(StreamItem::NoRoom, StreamItem::Chunk);
+        let sent = self.items.try_send(item);
         debug_assert!(
             !matches!(sent, Err(mpsc::error::TrySendError::Full(_))),
             "a chunk with credit has room"
@@ -132,10 +162,11 @@ pub fn reply_channel() -> (Reply, oneshot::Receiver<Outcome<Bytes>>) {
     (Reply::Unary(sender), receiver)
 }
 
-/// The two ends of an answer to ExecuteStream, for a window of `window` chunks.
-pub fn stream_channel(window: u32) -> (Reply, Chunks) {
+/// The two ends of an answer to ExecuteStream, for a window of `window` chunks, each of
+/// which is held by `hold` until it is read.
+pub fn stream_channel(window: u32, hold: Hold) -> (Reply, Chunks) {
     let (sender, receiver) = mpsc::channel(window as usize + 2);
     let read = Arc::new(AtomicU64::new(0));
-    let sink = Sink { items: sender, read: Arc::clone(&read) };
+    let sink = Sink { items: sender, read: Arc::clone(&read), hold };
     (Reply::Stream(sink), Chunks { items: receiver, read })
 }

@@ -9,7 +9,7 @@ use futures_util::Stream;
 use tonic::Status;
 
 use super::{
-    held::Held,
+    held::{Held, NoRoom},
     status::{self, CallFacts},
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
 pub type EncodedChunks = Pin<Box<dyn Stream<Item = Result<Bytes, Status>> + Send>>;
 
 /// The encoded messages of a call whose chunks come from its worker's task.
-/// They are held for a user until they are read.
+/// `held` knows why there was no room for one.
 pub fn encoded(
     chunks: Chunks,
     ticket: Ticket,
@@ -56,15 +56,15 @@ impl Reading {
         match self.chunks.next().await.unwrap_or(lost) {
             StreamItem::Chunk(chunk) => {
                 self.return_credit(chunk.len()).await;
+                Some(Ok(chunk))
+            }
+            StreamItem::NoRoom => {
+                // Dropping the ticket cancels the call.
+                self.ticket = None;
                 let (held, of) = &self.held;
-                match held.hold(*of, chunk) {
-                    Ok(chunk) => Some(Ok(chunk)),
-                    Err(no_room) => {
-                        // Dropping the ticket cancels the call.
-                        self.ticket = None;
-                        Some(Err(status::no_room_for_result(no_room, &self.facts)))
-                    }
-                }
+                let no_room = held.has_room(*of).err();
+                let no_room = no_room.unwrap_or(NoRoom::ForAnybody(held.limit()));
+                Some(Err(status::no_room_for_result(no_room, &self.facts)))
             }
             StreamItem::End => {
                 self.ticket.take()?.done();

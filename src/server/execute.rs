@@ -24,7 +24,7 @@ use super::{
     status::{self, CallFacts},
 };
 use crate::{
-    call::{CallError, CallRequest, reply_channel, stream_channel},
+    call::{CallError, CallRequest, Hold, reply_channel, stream_channel},
     config::{Limits, Window},
     pool::PoolHandle,
 };
@@ -100,10 +100,13 @@ impl ArbiterService {
     ) -> Result<(StreamingBody<EncodedChunks>, OutstandingAnswer), Status> {
         let (call, mut facts) = self.read(request, caller).await?;
         let outstanding = answers.begin();
-        let (reply, chunks) = stream_channel(self.window.chunks);
+        let of = caller.peer.principal();
+        let held = self.held.clone();
+        let hold = Hold::new(move |chunk| held.hold(of, chunk).ok());
+        let (reply, chunks) = stream_channel(self.window.chunks, hold);
         let ticket = self.pool.submit(call, reply).await;
         facts.call = Some(ticket.call());
-        let held = (self.held.clone(), caller.peer.principal());
+        let held = (self.held.clone(), of);
         let chunks = chunks::encoded(chunks, ticket, self.window, held, facts);
         Ok((StreamingBody::new(chunks).begun().await, outstanding))
     }
@@ -183,10 +186,6 @@ fn call(
     Ok((Box::new(call), facts))
 }
 
-/// The caller's own metadata: everything that does not belong to HTTP or gRPC.
-///
-/// # Errors
-/// A value is not what its key says.
 /// Names that no caller may use, whatever an app has under them.
 fn may_be_called(action: &str) -> Result<(), String> {
     match action {
@@ -200,6 +199,10 @@ fn may_be_called(action: &str) -> Result<(), String> {
     }
 }
 
+/// The caller's own metadata: everything that does not belong to HTTP or gRPC.
+///
+/// # Errors
+/// A value is not what its key says.
 fn forwarded(metadata: &MetadataMap) -> Result<Vec<Metadata>, String> {
     let is_own = |key: &str| {
         !key.starts_with("grpc-") && !matches!(key, "te" | "content-type" | "user-agent")

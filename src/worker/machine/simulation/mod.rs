@@ -22,7 +22,7 @@ use fastrand::Rng;
 use self::rig::{APP, Caller, Outcome, Rig, WINDOW, chunk, hello, ready, response};
 use super::Event;
 use crate::{
-    call::{CallId, EndedBy, StreamItem, reply_channel, stream_channel},
+    call::{CallId, EndedBy, Hold, StreamItem, reply_channel, stream_channel},
     clock::Deadline,
     worker::{Control, Report},
 };
@@ -372,7 +372,7 @@ impl Story {
         self.started += 1;
         let id = self.started;
         let (reply, caller) = if stream {
-            let (reply, chunks) = stream_channel(WINDOW.chunks);
+            let (reply, chunks) = stream_channel(WINDOW.chunks, Hold::nothing());
             (reply, Caller::Stream(chunks, Default::default()))
         } else {
             let (reply, answer) = reply_channel();
@@ -498,7 +498,9 @@ impl Story {
                     match item {
                         StreamItem::Chunk(_) => begun = true,
                         StreamItem::End => last = Answered::Once { good: true },
-                        StreamItem::Failed(..) => last = Answered::Once { good: false },
+                        StreamItem::Failed(..) | StreamItem::NoRoom => {
+                            last = Answered::Once { good: false };
+                        }
                     }
                 }
                 if begun && last == Answered::No { Answered::Begun } else { last }

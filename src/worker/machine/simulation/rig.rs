@@ -28,7 +28,7 @@ use crate::{
 };
 #[cfg(test)]
 use crate::{
-    call::{EndedBy, reply_channel, stream_channel},
+    call::{EndedBy, Hold, reply_channel, stream_channel},
     worker::Death,
 };
 
@@ -268,7 +268,7 @@ impl Rig {
     }
 
     pub fn stream(&mut self, id: u64) {
-        let (reply, chunks) = stream_channel(WINDOW.chunks);
+        let (reply, chunks) = stream_channel(WINDOW.chunks, Hold::nothing());
         self.start(id, reply, Deadline::Never);
         self.callers.insert(id, Caller::Stream(chunks, Credit::default()));
     }

@@ -6,7 +6,9 @@ use bytes::Bytes;
 
 use crate::worker::machine::slot::{Slot, Step};
 use crate::{
-    call::{Call, CallId, CallRequest, Chunks, Peer, Quota, Reply, reply_channel, stream_channel},
+    call::{
+        Call, CallId, CallRequest, Chunks, Hold, Peer, Quota, Reply, reply_channel, stream_channel,
+    },
     config::Window,
 };
 
@@ -35,7 +37,7 @@ fn slot(reply: Reply, caller: Option<Instant>, now: Instant) -> Slot {
 }
 
 fn stream(now: Instant) -> (Slot, Chunks) {
-    let (reply, chunks) = stream_channel(WINDOW.chunks);
+    let (reply, chunks) = stream_channel(WINDOW.chunks, Hold::nothing());
     (slot(reply, None, now), chunks)
 }
 
