@@ -7,7 +7,7 @@ use dirtyd_client::proto::v1::WorkerState;
 use dirtyd_client::{Reason, Value, args};
 use tonic::Code;
 
-use crate::support::{Daemon, app, failed_apps, failure, pids, python};
+use crate::support::{Daemon, LIMIT, app, eventually, failed_apps, failure, pids, python};
 
 const BOTH: &str = "[[app]]\npath = \"lab:Lab\"\n[[app]]\npath = \"broken:App\"";
 
@@ -126,4 +126,48 @@ async fn a_pool_of_no_workers_says_so() {
     let outcome = daemon.client().execute("lab:Lab", "echo", args![]).await;
     let refused = failure(outcome, Code::Unavailable, Reason::NoWorkers);
     assert!(refused.message.contains("0 workers"), "{}", refused.message);
+}
+
+/// As numpy does: what a failed import of a package leaves behind keeps it from being
+/// imported again in the same process. Another one is tried, and the app beside it is
+/// served all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_app_whose_packages_are_half_loaded_is_tried_in_a_new_process() {
+    const PACKAGE: &str = "import heavy.core
+from pathlib import Path
+
+if not Path('database').exists():
+    raise RuntimeError('the database is not up yet')
+";
+    // It can be initialised once.
+    const CORE: &str = "import builtins
+
+if hasattr(builtins, 'heavy'):
+    raise ImportError('cannot load module more than once per process')
+builtins.heavy = True
+";
+    const APP: &str = "class Light:
+    def __call__(self, action): return action
+";
+    // Installed somewhere, and not the app's own.
+    let installed = tempfile::TempDir::with_prefix("dirtyd-").expect("directory");
+    let package = installed.path().join("heavy");
+    fs::create_dir(&package).expect("folder");
+    fs::write(package.join("__init__.py"), PACKAGE).expect("file");
+    fs::write(package.join("core.py"), CORE).expect("file");
+    let more = format!(
+        "import sys\nsys.path.append({:?})\nimport heavy\nfrom apps import Light as More\n",
+        installed.path()
+    );
+    let files = [("apps.py", APP), ("more.py", more.as_str())];
+    let config = "[[app]]\npath = \"apps:Light\"\n[[app]]\npath = \"more:More\"\n";
+    let daemon = Daemon::launch_with(config, &files).await;
+    daemon.until("one app has failed", |status| failed_apps(status) == ["more:More"]).await;
+    daemon.touch("database");
+    let client = daemon.client();
+    eventually(LIMIT, "the other one is served", async || {
+        client.execute("apps:Light", "act", args![]).await.expect("served all the time");
+        client.execute("more:More", "act", args![]).await.ok()
+    })
+    .await;
 }

@@ -14,6 +14,9 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{CallError, WorkerRef};
 
+/// Chunks of up to this size in bytes are copied if they have to wait.
+const SMALL: usize = 4096;
+
 /// The outcome of a call, and the worker that it ran in, if any.
 pub type Outcome<T> = Result<T, (CallError, Option<WorkerRef>)>;
 
@@ -112,6 +115,13 @@ impl Sink {
     /// Passes a chunk on. A caller that left is no error here: the pool hears of
     /// it on its own way.
     pub fn send(&self, chunk: Bytes) {
+        // One that has to wait keeps no more than itself: it may be a few bytes of a
+        // large buffer.
+        let waits = self.items.capacity() < self.items.max_capacity();
+        let chunk = match waits && chunk.len() <= SMALL {
+            true => Bytes::copy_from_slice(&chunk),
+            false => chunk,
+        };
         let item = (self.hold.0)(chunk).map_or(StreamItem::NoRoom, StreamItem::Chunk);
         let sent = self.items.try_send(item);
         debug_assert!(
@@ -169,4 +179,38 @@ pub fn stream_channel(window: u32, hold: Hold) -> (Reply, Chunks) {
     let read = Arc::new(AtomicU64::new(0));
     let sink = Sink { items: sender, read: Arc::clone(&read), hold };
     (Reply::Stream(sink), Chunks { items: receiver, read })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Buffer(Arc<AtomicU64>);
+
+    impl AsRef<[u8]> for Buffer {
+        fn as_ref(&self) -> &[u8] {
+            &[7; 1 << 16]
+        }
+    }
+
+    impl Drop for Buffer {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn small_chunks_that_wait_for_a_slow_reader_keep_no_large_buffers() {
+        let freed = Arc::new(AtomicU64::new(0));
+        let (reply, mut chunks) = stream_channel(32, Hold::nothing());
+        let Reply::Stream(sink) = reply else { panic!("a stream") };
+        for _ in 0..32 {
+            sink.send(Bytes::from_owner(Buffer(Arc::clone(&freed))).slice(..10));
+        }
+        assert_eq!(freed.load(Ordering::Relaxed), 31, "the first one was to be read at once");
+        for _ in 0..32 {
+            let item = chunks.next().await;
+            assert!(matches!(item, Some(StreamItem::Chunk(chunk)) if chunk[..] == [7; 10]));
+        }
+    }
 }

@@ -212,6 +212,9 @@ impl Machine {
             Some(Kind::AppImported(app)) => self.on_app(app.app, Ok(app.workers), turn),
             Some(Kind::AppReady(app)) => self.on_app(app.app, Ok(None), turn),
             Some(Kind::AppFailed(app)) => {
+                if app.needs_new_process {
+                    turn.report(Report::Spoiled);
+                }
                 let failure = Box::new(failure::of_app(app.failure.unwrap_or_default()));
                 self.on_app(app.app, Err(failure), turn)
             }

@@ -85,6 +85,9 @@ pub enum Report {
     Imported(String, Result<Option<u32>, Box<AppFailure>>),
     /// An app is loaded, or not.
     Loaded(String, Result<(), Box<AppFailure>>),
+    /// An app that failed to load cannot be tried again in this process; its failure
+    /// follows.
+    Spoiled,
     /// The first load list is done.
     Booted,
     /// A call left its slot.

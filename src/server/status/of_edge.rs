@@ -75,11 +75,11 @@ pub fn no_room_for_result(no_room: NoRoom, facts: &CallFacts) -> Status {
 fn of_held(no_room: NoRoom) -> String {
     match no_room {
         NoRoom::ForAnybody(limit) => {
-            format!("{limit} bytes are held for callers already (max_held_bytes)")
+            format!("with it more than {limit} bytes would be held for callers (max_held_bytes)")
         }
         NoRoom::ForUser(limit) => {
             format!(
-                "{limit} bytes are held for this user already, three quarters of max_held_bytes"
+                "with it more than {limit} bytes would be held for this user, three quarters of max_held_bytes"
             )
         }
     }

@@ -95,7 +95,7 @@ export class Runtime {
     try {
       this.#link.send({ $case: "appImported", value: { app, workers: await this.#apps.workers(app) } });
     } catch (error) {
-      this.#link.send({ $case: "appFailed", value: { app, failure: describe(error) } });
+      this.#link.send({ $case: "appFailed", value: { app, failure: describe(error), needsNewProcess: false } });
     }
   }
 
@@ -104,7 +104,7 @@ export class Runtime {
       await this.#apps.load(app);
       this.#link.send({ $case: "appReady", value: { app } });
     } catch (error) {
-      this.#link.send({ $case: "appFailed", value: { app, failure: describe(error) } });
+      this.#link.send({ $case: "appFailed", value: { app, failure: describe(error), needsNewProcess: false } });
     }
   }
 

@@ -188,6 +188,11 @@ pub struct AppFailed {
     /// What went wrong.
     #[prost(message, optional, tag = "2")]
     pub failure: ::core::option::Option<Failure>,
+    /// True if another try in this process would fail because of what this one has
+    /// left half loaded. The arbiter tries the app in a new process then, which
+    /// replaces this one if it loads there.
+    #[prost(bool, tag = "3")]
+    pub needs_new_process: bool,
 }
 /// Request starts a call.
 #[derive(Clone, PartialEq, ::prost::Message)]

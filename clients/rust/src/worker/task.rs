@@ -302,5 +302,9 @@ impl Task {
 }
 
 fn app_failed(app: String, error: AppError) -> worker_frame::Kind {
-    worker_frame::Kind::AppFailed(AppFailed { app, failure: Some(*error.failure) })
+    worker_frame::Kind::AppFailed(AppFailed {
+        app,
+        failure: Some(*error.failure),
+        needs_new_process: false,
+    })
 }

@@ -129,6 +129,8 @@ pub struct Worker {
     pub apps: BTreeMap<AppId, Loaded>,
     /// Whether some app may have to be tried again: looked at after each call.
     pub may_retry: bool,
+    /// What failed to load cannot be tried again in this process.
+    pub is_spoiled: bool,
     /// Calls that it has completed.
     pub served: u64,
     /// After how many calls it is replaced.

@@ -220,6 +220,9 @@ impl Machine {
         let old = self.fleet.seat(seat).and_then(super::super::fleet::Seat::occupant);
         let failed_before = |app: &AppId| {
             let old = old.and_then(|old| self.fleet.worker(old));
+            // One that has tried in a new process would replace that one to no purpose.
+            let untried = self.fleet.seat(seat).is_some_and(|seat| seat.deadly.contains_key(app));
+            let old = old.filter(|old| !old.is_spoiled || untried || self.phase.is_replacing(seat));
             old.is_some_and(|old| old.apps.get(app).is_some_and(Loaded::has_failed))
         };
         if let Some(why) = self.broken_app(id, failed_before) {

@@ -120,7 +120,7 @@ impl Machine {
         }
     }
 
-    fn recycle(&mut self, id: WorkerId, why: &str, turn: &mut Turn<'_>) {
+    pub(super) fn recycle(&mut self, id: WorkerId, why: &str, turn: &mut Turn<'_>) {
         if !self.phase.may_replace_workers() {
             return;
         }

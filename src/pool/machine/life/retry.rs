@@ -4,7 +4,7 @@
 use super::super::{
     Machine,
     fleet::{Loaded, Share},
-    ids::WorkerId,
+    ids::{AppId, WorkerId},
     turn::Turn,
 };
 use crate::{clock::Deadline, worker::Control};
@@ -30,6 +30,13 @@ impl Machine {
         worker.may_retry = worker.apps.values().any(Loaded::has_failed);
         let mut due = worker.apps.iter().filter(|(_, app)| app.retry_at().is_over(turn.now));
         let Some(app) = due.next().map(|(app, _)| *app) else { return };
+        let has_been_tried = |app: Option<&Loaded>| match app {
+            Some(Loaded::Failed { backoff, .. }) => backoff.failures() > 0,
+            _ => false,
+        };
+        if worker.is_spoiled && has_been_tried(worker.apps.get(&app)) {
+            return self.retry_in_new_process(id, app, turn);
+        }
         let seat = worker.seat;
         let deadly = self.fleet.seat(seat).is_some_and(|seat| seat.deadly.contains_key(&app));
         if (deadly && self.dispatch.load(id) > 0) || !self.dispatch.occupy(id) {
@@ -46,6 +53,20 @@ impl Machine {
             Share::Unknown => turn.tell(id, Control::Import(path)),
             Share::All | Share::Seats(_) => turn.tell(id, Control::Load(path)),
         }
+    }
+
+    /// The process of a worker cannot try an app again: another one does, and takes its
+    /// seat if the app loads there. The next try waits longer.
+    fn retry_in_new_process(&mut self, id: WorkerId, app: AppId, turn: &mut Turn<'_>) {
+        let random = self.random.f64();
+        let Some(worker) = self.fleet.worker_mut(id) else { return };
+        let Some(Loaded::Failed { retry_at, backoff }) = worker.apps.get_mut(&app) else { return };
+        *retry_at = Deadline::after(turn.now, backoff.failed(random));
+        turn.arm(*retry_at);
+        worker.may_retry = true;
+        let why =
+            format!("app `{}` can only be tried in a new process", self.fleet.app(app).path());
+        self.recycle(id, &why, turn);
     }
 
     /// A try is over: its slot is free again.

@@ -113,6 +113,7 @@ impl Machine {
             started: turn.now,
             apps: apps.into_iter().map(|app| (app, Loaded::Pending)).collect(),
             may_retry: false,
+            is_spoiled: false,
             served: 0,
             max_requests,
             app_requests: BTreeMap::new(),

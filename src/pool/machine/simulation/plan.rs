@@ -78,6 +78,8 @@ pub enum Load {
     Works,
     /// It raises so often, then it loads.
     FailsFor(u32),
+    /// It raises in the first process that tries it, and loads in the next one.
+    Spoils,
     /// It raises, always.
     Fails,
     /// It takes its worker down.
@@ -221,6 +223,7 @@ impl Release {
         }
         let load = |random: &mut Rng| match random.u32(0..24) {
             0 => Load::Fails,
+            1 if random.bool() => Load::Spoils,
             1 => Load::FailsFor(random.u32(1..4)),
             2 => Load::Crashes,
             3 => Load::Hangs,

@@ -155,6 +155,7 @@ fn said(report: &Report) -> String {
         Report::Imported(app, Err(_)) => format!("{app} cannot be imported"),
         Report::Loaded(app, Ok(())) => format!("{app} is loaded"),
         Report::Loaded(app, Err(_)) => format!("{app} cannot be loaded"),
+        Report::Spoiled => "its process is spoiled".to_owned(),
         Report::Booted => "it has booted".to_owned(),
         Report::Finished(end) => format!("call {} leaves its slot", end.call),
         Report::TimedOut(id, _) => format!("call {id} timed out"),

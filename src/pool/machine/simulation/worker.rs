@@ -70,6 +70,8 @@ pub struct Worker {
     /// When its streams are to end.
     pub streams_end: Deadline,
     ended: Option<EndedBy>,
+    /// It has half loaded an app.
+    is_spoiled: bool,
     random: Rng,
 }
 
@@ -101,6 +103,7 @@ impl Worker {
             told_to_drain: false,
             streams_end: Deadline::Never,
             ended: None,
+            is_spoiled: false,
             random: Rng::with_seed(seed ^ process.id.wrapping_mul(0x9E37_79B9_7F4A_7C15)),
         }
     }
@@ -217,6 +220,13 @@ impl Worker {
         let result = match load {
             Load::Works => Ok(()),
             Load::FailsFor(n) if failures[app] >= n => Ok(()),
+            Load::Spoils if failures[app] > 0 && !self.is_spoiled => Ok(()),
+            Load::Spoils => {
+                failures[app] += 1;
+                self.is_spoiled = true;
+                wishes.reports.push(Report::Spoiled);
+                Err(failure)
+            }
             Load::Fails | Load::FailsFor(_) => {
                 failures[app] += 1;
                 Err(failure)

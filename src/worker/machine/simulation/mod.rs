@@ -403,7 +403,7 @@ impl Story {
             FrameOp::Pong => Kind::Pong(Pong { nonce: 1 }),
             FrameOp::Ready => ready(),
             FrameOp::Imported => Kind::AppImported(AppImported { app, workers: Some(1) }),
-            FrameOp::Failed => Kind::AppFailed(AppFailed { app, failure: None }),
+            FrameOp::Failed => Kind::AppFailed(AppFailed { app, ..AppFailed::default() }),
             FrameOp::Unknown => return self.on(Event::Frame(None)),
             FrameOp::Flood(times) => {
                 for _ in 0..times {

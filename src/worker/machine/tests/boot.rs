@@ -31,7 +31,11 @@ fn the_first_list_is_loaded_one_app_at_a_time_and_ends_the_boot() {
     assert!(matches!(rig.sent.last(), Some(arbiter::Kind::InitApp(app)) if app.app == "other:App"));
     assert!(matches!(&rig.reports[..], [Report::Loaded(..)]), "{:?}", rig.reports);
     let failure = Failure { message: "no".into(), ..Failure::default() };
-    rig.frame(Kind::AppFailed(AppFailed { app: "other:App".into(), failure: Some(failure) }));
+    rig.frame(Kind::AppFailed(AppFailed {
+        app: "other:App".into(),
+        failure: Some(failure),
+        needs_new_process: false,
+    }));
     assert!(matches!(&rig.reports[1..], [Report::Loaded(_, Err(_)), Report::Booted]));
 }
 

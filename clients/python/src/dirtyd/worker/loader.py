@@ -30,6 +30,9 @@ class Apps:
         self._settle = settle
         #: The number of threads that run actions; 1 is the main thread.
         self.threads = 1
+        #: True once a failed import has left a package half loaded that is not the app's own: its modules are there,
+        #: and it is not. Many, such as numpy, can never be imported in this process again.
+        self.spoiled = False
         self._ready: dict[str, Any] = {}
         self._callables: dict[str, Callable[..., Any]] = {}
         #: Of each app, the modules of its own that it has imported, and the state of their files.
@@ -89,6 +92,9 @@ class Apps:
             try:
                 return _import_app(path)
             except BaseException:
+                # A package that failed is taken out by Python, what it had imported of itself is not.
+                others = (name for name in set(sys.modules) - before if not _is_own(name, root))
+                self.spoiled |= any(name.partition(".")[0] not in sys.modules for name in others)
                 # The next try reads a corrected source file.
                 self._forget(name for name in seen.names - before if _is_own(name, root))
                 raise

@@ -153,7 +153,7 @@ class Runtime:
         try:
             imported = WorkerFrame(app_imported=AppImported(app=path, workers=self._apps.workers(path)))
         except BaseException as error:
-            imported = WorkerFrame(app_failed=AppFailed(app=path, failure=describe(error)))
+            imported = self._app_failed(path, error)
         self._link.send(imported)
 
     def _init_app(self, path: str) -> None:
@@ -161,8 +161,12 @@ class Runtime:
             self._apps.load(path)
             loaded = WorkerFrame(app_ready=AppReady(app=path))
         except BaseException as error:
-            loaded = WorkerFrame(app_failed=AppFailed(app=path, failure=describe(error)))
+            loaded = self._app_failed(path, error)
         self._link.send(loaded)
+
+    def _app_failed(self, path: str, error: BaseException) -> WorkerFrame:
+        failed = AppFailed(app=path, failure=describe(error), needs_new_process=self._apps.spoiled)
+        return WorkerFrame(app_failed=failed)
 
     def _on_request(self, request: Any) -> None:
         call = self._calls[request.call_id] = Running(request, self._link, self._on_end)

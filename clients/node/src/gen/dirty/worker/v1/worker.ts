@@ -254,7 +254,15 @@ export interface AppFailed {
   /** The import path from ImportApp or InitApp. */
   app: string;
   /** What went wrong. */
-  failure: Failure | undefined;
+  failure:
+    | Failure
+    | undefined;
+  /**
+   * True if another try in this process would fail because of what this one has
+   * left half loaded. The arbiter tries the app in a new process then, which
+   * replaces this one if it loads there.
+   */
+  needsNewProcess: boolean;
 }
 
 /** Request starts a call. */
@@ -1112,7 +1120,7 @@ export const AppReady: MessageFns<AppReady> = {
 };
 
 function createBaseAppFailed(): AppFailed {
-  return { app: "", failure: undefined };
+  return { app: "", failure: undefined, needsNewProcess: false };
 }
 
 export const AppFailed: MessageFns<AppFailed> = {
@@ -1122,6 +1130,9 @@ export const AppFailed: MessageFns<AppFailed> = {
     }
     if (message.failure !== undefined) {
       Failure.encode(message.failure, writer.uint32(18).fork()).join();
+    }
+    if (message.needsNewProcess !== false) {
+      writer.uint32(24).bool(message.needsNewProcess);
     }
     return writer;
   },
@@ -1153,6 +1164,14 @@ export const AppFailed: MessageFns<AppFailed> = {
             }
 
             message.failure = Failure.decode(reader, reader.uint32());
+            continue;
+          }
+          case 3: {
+            if (tag !== 24) {
+              break;
+            }
+
+            message.needsNewProcess = reader.bool();
             continue;
           }
         }

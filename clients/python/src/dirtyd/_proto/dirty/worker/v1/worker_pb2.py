@@ -14,7 +14,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64irty/worker/v1/worker.proto\x12\x0f\x64irty.worker.v1\"\xfc\x02\n\x0c\x41rbiterFrame\x12+\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.dirty.worker.v1.WelcomeH\x00\x12\x30\n\nimport_app\x18\x02 \x01(\x0b\x32\x1a.dirty.worker.v1.ImportAppH\x00\x12,\n\x08init_app\x18\x03 \x01(\x0b\x32\x18.dirty.worker.v1.InitAppH\x00\x12+\n\x07request\x18\x04 \x01(\x0b\x32\x18.dirty.worker.v1.RequestH\x00\x12)\n\x06\x63\x61ncel\x18\x05 \x01(\x0b\x32\x17.dirty.worker.v1.CancelH\x00\x12)\n\x06\x63redit\x18\x06 \x01(\x0b\x32\x17.dirty.worker.v1.CreditH\x00\x12%\n\x04ping\x18\x07 \x01(\x0b\x32\x15.dirty.worker.v1.PingH\x00\x12-\n\x08shutdown\x18\x08 \x01(\x0b\x32\x19.dirty.worker.v1.ShutdownH\x00\x42\x06\n\x04kind\"\xa3\x03\n\x0bWorkerFrame\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.dirty.worker.v1.HelloH\x00\x12\x34\n\x0c\x61pp_imported\x18\x02 \x01(\x0b\x32\x1c.dirty.worker.v1.AppImportedH\x00\x12.\n\tapp_ready\x18\x03 \x01(\x0b\x32\x19.dirty.worker.v1.AppReadyH\x00\x12\x30\n\napp_failed\x18\x04 \x01(\x0b\x32\x1a.dirty.worker.v1.AppFailedH\x00\x12-\n\x08response\x18\x05 \x01(\x0b\x32\x19.dirty.worker.v1.ResponseH\x00\x12\'\n\x05\x63hunk\x18\x06 \x01(\x0b\x32\x16.dirty.worker.v1.ChunkH\x00\x12#\n\x03\x65nd\x18\x07 \x01(\x0b\x32\x14.dirty.worker.v1.EndH\x00\x12\'\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x16.dirty.worker.v1.ErrorH\x00\x12%\n\x04pong\x18\t \x01(\x0b\x32\x15.dirty.worker.v1.PongH\x00\x42\x06\n\x04kind\"\x91\x01\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0f\n\x07runtime\x18\x02 \x01(\t\x12\x19\n\x11stack_dump_signal\x18\x03 \x01(\x05\x12\x1f\n\x17latest_protocol_version\x18\x04 \x01(\r\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12\x0b\n\x03pid\x18\x06 \x01(\x05\"\xb9\x01\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x11\n\tworker_id\x18\x02 \x01(\x04\x12\x0f\n\x07threads\x18\x03 \x01(\r\x12\x18\n\x10max_message_size\x18\x04 \x01(\x04\x12\x18\n\x10worker_init_hook\x18\x05 \x01(\t\x12\x0c\n\x04pool\x18\x06 \x01(\t\x12\x18\n\x10\x62usy_wait_micros\x18\x07 \x01(\r\x12\x14\n\x0c\x63\x61pabilities\x18\x08 \x03(\t\"\x18\n\tImportApp\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\"<\n\x0b\x41ppImported\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\x12\x14\n\x07workers\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\n\n\x08_workers\"\x16\n\x07InitApp\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\"\x17\n\x08\x41ppReady\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\"C\n\tAppFailed\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\x12)\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x18.dirty.worker.v1.Failure\"\x8e\x02\n\x07Request\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x0e\n\x06stream\x18\x02 \x01(\x08\x12\x16\n\x0etimeout_micros\x18\x03 \x01(\x04\x12\'\n\x06\x63redit\x18\x04 \x01(\x0b\x32\x17.dirty.worker.v1.Credit\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12+\n\x08metadata\x18\x06 \x03(\x0b\x32\x19.dirty.worker.v1.Metadata\x12\x0b\n\x03\x61pp\x18\x07 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x08 \x01(\t\x12\x32\n\x0cpayload_kind\x18\t \x01(\x0e\x32\x1c.dirty.worker.v1.PayloadKind\x12\x0f\n\x07payload\x18\x0f \x01(\x0c\"&\n\x08Metadata\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\"H\n\x06\x43\x61ncel\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12-\n\x06reason\x18\x02 \x01(\x0e\x32\x1d.dirty.worker.v1.CancelReason\"8\n\x06\x43redit\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x0e\n\x06\x63hunks\x18\x02 \x01(\r\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\",\n\x08Response\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x0f\n\x07payload\x18\x0f \x01(\x0c\")\n\x05\x43hunk\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x0f\n\x07payload\x18\x0f \x01(\x0c\"\x16\n\x03\x45nd\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\"m\n\x05\x45rror\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12(\n\x04kind\x18\x02 \x01(\x0e\x32\x1a.dirty.worker.v1.ErrorKind\x12)\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x18.dirty.worker.v1.Failure\"\xbe\x01\n\x07\x46\x61ilure\x12\x16\n\x0e\x65xception_type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\x05\x12\x38\n\x08metadata\x18\x05 \x03(\x0b\x32&.dirty.worker.v1.Failure.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x15\n\x04Ping\x12\r\n\x05nonce\x18\x01 \x01(\x04\"\x15\n\x04Pong\x12\r\n\x05nonce\x18\x01 \x01(\x04\"\n\n\x08Shutdown*M\n\x0bPayloadKind\x12\x1c\n\x18PAYLOAD_KIND_UNSPECIFIED\x10\x00\x12 \n\x1cPAYLOAD_KIND_EXECUTE_REQUEST\x10\x01*\x83\x01\n\x0c\x43\x61ncelReason\x12\x1d\n\x19\x43\x41NCEL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43\x41NCEL_REASON_CALLER_GONE\x10\x01\x12\x1a\n\x16\x43\x41NCEL_REASON_DEADLINE\x10\x02\x12\x19\n\x15\x43\x41NCEL_REASON_TIMEOUT\x10\x03*\xff\x01\n\tErrorKind\x12\x1a\n\x16\x45RROR_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x45RROR_KIND_APP\x10\x01\x12\x1f\n\x1b\x45RROR_KIND_ACTION_NOT_FOUND\x10\x02\x12\x1d\n\x19\x45RROR_KIND_ACTION_STREAMS\x10\x03\x12&\n\"ERROR_KIND_RESULT_NOT_SERIALIZABLE\x10\x04\x12\x1e\n\x1a\x45RROR_KIND_INVALID_REQUEST\x10\x05\x12 \n\x1c\x45RROR_KIND_MESSAGE_TOO_LARGE\x10\x06\x12\x18\n\x14\x45RROR_KIND_CANCELLED\x10\x07\x42i\n\x1a\x64\x65v.dirtyd.proto.worker.v1P\x01ZIgithub.com/dirtyd/dirtyd/clients/go/internal/gen/dirty/worker/v1;workerv1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64irty/worker/v1/worker.proto\x12\x0f\x64irty.worker.v1\"\xfc\x02\n\x0c\x41rbiterFrame\x12+\n\x07welcome\x18\x01 \x01(\x0b\x32\x18.dirty.worker.v1.WelcomeH\x00\x12\x30\n\nimport_app\x18\x02 \x01(\x0b\x32\x1a.dirty.worker.v1.ImportAppH\x00\x12,\n\x08init_app\x18\x03 \x01(\x0b\x32\x18.dirty.worker.v1.InitAppH\x00\x12+\n\x07request\x18\x04 \x01(\x0b\x32\x18.dirty.worker.v1.RequestH\x00\x12)\n\x06\x63\x61ncel\x18\x05 \x01(\x0b\x32\x17.dirty.worker.v1.CancelH\x00\x12)\n\x06\x63redit\x18\x06 \x01(\x0b\x32\x17.dirty.worker.v1.CreditH\x00\x12%\n\x04ping\x18\x07 \x01(\x0b\x32\x15.dirty.worker.v1.PingH\x00\x12-\n\x08shutdown\x18\x08 \x01(\x0b\x32\x19.dirty.worker.v1.ShutdownH\x00\x42\x06\n\x04kind\"\xa3\x03\n\x0bWorkerFrame\x12\'\n\x05hello\x18\x01 \x01(\x0b\x32\x16.dirty.worker.v1.HelloH\x00\x12\x34\n\x0c\x61pp_imported\x18\x02 \x01(\x0b\x32\x1c.dirty.worker.v1.AppImportedH\x00\x12.\n\tapp_ready\x18\x03 \x01(\x0b\x32\x19.dirty.worker.v1.AppReadyH\x00\x12\x30\n\napp_failed\x18\x04 \x01(\x0b\x32\x1a.dirty.worker.v1.AppFailedH\x00\x12-\n\x08response\x18\x05 \x01(\x0b\x32\x19.dirty.worker.v1.ResponseH\x00\x12\'\n\x05\x63hunk\x18\x06 \x01(\x0b\x32\x16.dirty.worker.v1.ChunkH\x00\x12#\n\x03\x65nd\x18\x07 \x01(\x0b\x32\x14.dirty.worker.v1.EndH\x00\x12\'\n\x05\x65rror\x18\x08 \x01(\x0b\x32\x16.dirty.worker.v1.ErrorH\x00\x12%\n\x04pong\x18\t \x01(\x0b\x32\x15.dirty.worker.v1.PongH\x00\x42\x06\n\x04kind\"\x91\x01\n\x05Hello\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x0f\n\x07runtime\x18\x02 \x01(\t\x12\x19\n\x11stack_dump_signal\x18\x03 \x01(\x05\x12\x1f\n\x17latest_protocol_version\x18\x04 \x01(\r\x12\x14\n\x0c\x63\x61pabilities\x18\x05 \x03(\t\x12\x0b\n\x03pid\x18\x06 \x01(\x05\"\xb9\x01\n\x07Welcome\x12\x18\n\x10protocol_version\x18\x01 \x01(\r\x12\x11\n\tworker_id\x18\x02 \x01(\x04\x12\x0f\n\x07threads\x18\x03 \x01(\r\x12\x18\n\x10max_message_size\x18\x04 \x01(\x04\x12\x18\n\x10worker_init_hook\x18\x05 \x01(\t\x12\x0c\n\x04pool\x18\x06 \x01(\t\x12\x18\n\x10\x62usy_wait_micros\x18\x07 \x01(\r\x12\x14\n\x0c\x63\x61pabilities\x18\x08 \x03(\t\"\x18\n\tImportApp\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\"<\n\x0b\x41ppImported\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\x12\x14\n\x07workers\x18\x02 \x01(\rH\x00\x88\x01\x01\x42\n\n\x08_workers\"\x16\n\x07InitApp\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\"\x17\n\x08\x41ppReady\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\"^\n\tAppFailed\x12\x0b\n\x03\x61pp\x18\x01 \x01(\t\x12)\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x18.dirty.worker.v1.Failure\x12\x19\n\x11needs_new_process\x18\x03 \x01(\x08\"\x8e\x02\n\x07Request\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x0e\n\x06stream\x18\x02 \x01(\x08\x12\x16\n\x0etimeout_micros\x18\x03 \x01(\x04\x12\'\n\x06\x63redit\x18\x04 \x01(\x0b\x32\x17.dirty.worker.v1.Credit\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12+\n\x08metadata\x18\x06 \x03(\x0b\x32\x19.dirty.worker.v1.Metadata\x12\x0b\n\x03\x61pp\x18\x07 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x08 \x01(\t\x12\x32\n\x0cpayload_kind\x18\t \x01(\x0e\x32\x1c.dirty.worker.v1.PayloadKind\x12\x0f\n\x07payload\x18\x0f \x01(\x0c\"&\n\x08Metadata\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c\"H\n\x06\x43\x61ncel\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12-\n\x06reason\x18\x02 \x01(\x0e\x32\x1d.dirty.worker.v1.CancelReason\"8\n\x06\x43redit\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x0e\n\x06\x63hunks\x18\x02 \x01(\r\x12\r\n\x05\x62ytes\x18\x03 \x01(\x04\",\n\x08Response\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x0f\n\x07payload\x18\x0f \x01(\x0c\")\n\x05\x43hunk\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12\x0f\n\x07payload\x18\x0f \x01(\x0c\"\x16\n\x03\x45nd\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\"m\n\x05\x45rror\x12\x0f\n\x07\x63\x61ll_id\x18\x01 \x01(\x04\x12(\n\x04kind\x18\x02 \x01(\x0e\x32\x1a.dirty.worker.v1.ErrorKind\x12)\n\x07\x66\x61ilure\x18\x03 \x01(\x0b\x32\x18.dirty.worker.v1.Failure\"\xbe\x01\n\x07\x46\x61ilure\x12\x16\n\x0e\x65xception_type\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\ttraceback\x18\x03 \x01(\t\x12\x0c\n\x04\x63ode\x18\x04 \x01(\x05\x12\x38\n\x08metadata\x18\x05 \x03(\x0b\x32&.dirty.worker.v1.Failure.MetadataEntry\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\x15\n\x04Ping\x12\r\n\x05nonce\x18\x01 \x01(\x04\"\x15\n\x04Pong\x12\r\n\x05nonce\x18\x01 \x01(\x04\"\n\n\x08Shutdown*M\n\x0bPayloadKind\x12\x1c\n\x18PAYLOAD_KIND_UNSPECIFIED\x10\x00\x12 \n\x1cPAYLOAD_KIND_EXECUTE_REQUEST\x10\x01*\x83\x01\n\x0c\x43\x61ncelReason\x12\x1d\n\x19\x43\x41NCEL_REASON_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43\x41NCEL_REASON_CALLER_GONE\x10\x01\x12\x1a\n\x16\x43\x41NCEL_REASON_DEADLINE\x10\x02\x12\x19\n\x15\x43\x41NCEL_REASON_TIMEOUT\x10\x03*\xff\x01\n\tErrorKind\x12\x1a\n\x16\x45RROR_KIND_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x45RROR_KIND_APP\x10\x01\x12\x1f\n\x1b\x45RROR_KIND_ACTION_NOT_FOUND\x10\x02\x12\x1d\n\x19\x45RROR_KIND_ACTION_STREAMS\x10\x03\x12&\n\"ERROR_KIND_RESULT_NOT_SERIALIZABLE\x10\x04\x12\x1e\n\x1a\x45RROR_KIND_INVALID_REQUEST\x10\x05\x12 \n\x1c\x45RROR_KIND_MESSAGE_TOO_LARGE\x10\x06\x12\x18\n\x14\x45RROR_KIND_CANCELLED\x10\x07\x42i\n\x1a\x64\x65v.dirtyd.proto.worker.v1P\x01ZIgithub.com/dirtyd/dirtyd/clients/go/internal/gen/dirty/worker/v1;workerv1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -24,12 +24,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\032dev.dirtyd.proto.worker.v1P\001ZIgithub.com/dirtyd/dirtyd/clients/go/internal/gen/dirty/worker/v1;workerv1'
   _globals['_FAILURE_METADATAENTRY']._loaded_options = None
   _globals['_FAILURE_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_PAYLOADKIND']._serialized_start=2316
-  _globals['_PAYLOADKIND']._serialized_end=2393
-  _globals['_CANCELREASON']._serialized_start=2396
-  _globals['_CANCELREASON']._serialized_end=2527
-  _globals['_ERRORKIND']._serialized_start=2530
-  _globals['_ERRORKIND']._serialized_end=2785
+  _globals['_PAYLOADKIND']._serialized_start=2343
+  _globals['_PAYLOADKIND']._serialized_end=2420
+  _globals['_CANCELREASON']._serialized_start=2423
+  _globals['_CANCELREASON']._serialized_end=2554
+  _globals['_ERRORKIND']._serialized_start=2557
+  _globals['_ERRORKIND']._serialized_end=2812
   _globals['_ARBITERFRAME']._serialized_start=50
   _globals['_ARBITERFRAME']._serialized_end=430
   _globals['_WORKERFRAME']._serialized_start=433
@@ -47,31 +47,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_APPREADY']._serialized_start=1302
   _globals['_APPREADY']._serialized_end=1325
   _globals['_APPFAILED']._serialized_start=1327
-  _globals['_APPFAILED']._serialized_end=1394
-  _globals['_REQUEST']._serialized_start=1397
-  _globals['_REQUEST']._serialized_end=1667
-  _globals['_METADATA']._serialized_start=1669
-  _globals['_METADATA']._serialized_end=1707
-  _globals['_CANCEL']._serialized_start=1709
-  _globals['_CANCEL']._serialized_end=1781
-  _globals['_CREDIT']._serialized_start=1783
-  _globals['_CREDIT']._serialized_end=1839
-  _globals['_RESPONSE']._serialized_start=1841
-  _globals['_RESPONSE']._serialized_end=1885
-  _globals['_CHUNK']._serialized_start=1887
-  _globals['_CHUNK']._serialized_end=1928
-  _globals['_END']._serialized_start=1930
-  _globals['_END']._serialized_end=1952
-  _globals['_ERROR']._serialized_start=1954
-  _globals['_ERROR']._serialized_end=2063
-  _globals['_FAILURE']._serialized_start=2066
-  _globals['_FAILURE']._serialized_end=2256
-  _globals['_FAILURE_METADATAENTRY']._serialized_start=2209
-  _globals['_FAILURE_METADATAENTRY']._serialized_end=2256
-  _globals['_PING']._serialized_start=2258
-  _globals['_PING']._serialized_end=2279
-  _globals['_PONG']._serialized_start=2281
-  _globals['_PONG']._serialized_end=2302
-  _globals['_SHUTDOWN']._serialized_start=2304
-  _globals['_SHUTDOWN']._serialized_end=2314
+  _globals['_APPFAILED']._serialized_end=1421
+  _globals['_REQUEST']._serialized_start=1424
+  _globals['_REQUEST']._serialized_end=1694
+  _globals['_METADATA']._serialized_start=1696
+  _globals['_METADATA']._serialized_end=1734
+  _globals['_CANCEL']._serialized_start=1736
+  _globals['_CANCEL']._serialized_end=1808
+  _globals['_CREDIT']._serialized_start=1810
+  _globals['_CREDIT']._serialized_end=1866
+  _globals['_RESPONSE']._serialized_start=1868
+  _globals['_RESPONSE']._serialized_end=1912
+  _globals['_CHUNK']._serialized_start=1914
+  _globals['_CHUNK']._serialized_end=1955
+  _globals['_END']._serialized_start=1957
+  _globals['_END']._serialized_end=1979
+  _globals['_ERROR']._serialized_start=1981
+  _globals['_ERROR']._serialized_end=2090
+  _globals['_FAILURE']._serialized_start=2093
+  _globals['_FAILURE']._serialized_end=2283
+  _globals['_FAILURE_METADATAENTRY']._serialized_start=2236
+  _globals['_FAILURE_METADATAENTRY']._serialized_end=2283
+  _globals['_PING']._serialized_start=2285
+  _globals['_PING']._serialized_end=2306
+  _globals['_PONG']._serialized_start=2308
+  _globals['_PONG']._serialized_end=2329
+  _globals['_SHUTDOWN']._serialized_start=2331
+  _globals['_SHUTDOWN']._serialized_end=2341
 # @@protoc_insertion_point(module_scope)

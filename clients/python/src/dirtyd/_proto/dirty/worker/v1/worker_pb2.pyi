@@ -148,12 +148,14 @@ class AppReady(_message.Message):
     def __init__(self, app: _Optional[str] = ...) -> None: ...
 
 class AppFailed(_message.Message):
-    __slots__ = ("app", "failure")
+    __slots__ = ("app", "failure", "needs_new_process")
     APP_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
+    NEEDS_NEW_PROCESS_FIELD_NUMBER: _ClassVar[int]
     app: str
     failure: Failure
-    def __init__(self, app: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+    needs_new_process: bool
+    def __init__(self, app: _Optional[str] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ..., needs_new_process: bool = ...) -> None: ...
 
 class Request(_message.Message):
     __slots__ = ("call_id", "stream", "timeout_micros", "credit", "request_id", "metadata", "app", "action", "payload_kind", "payload")
