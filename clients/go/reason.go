@@ -30,7 +30,8 @@ const (
 	ErrNoWorkers Reason = "NO_WORKERS"
 	// ErrWorkerCrashed: the worker died after it had started the call.
 	ErrWorkerCrashed Reason = "WORKER_CRASHED"
-	// ErrDraining: the arbiter is about to end, and had not started the call.
+	// ErrDraining: the arbiter is about to end, and had not started the call; or, with
+	// the code ABORTED, a stream went on for too long in a worker that was to leave.
 	ErrDraining Reason = "DRAINING"
 )
 

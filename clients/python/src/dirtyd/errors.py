@@ -110,7 +110,10 @@ class DirtyNoWorkersAvailableError(DirtyError):
 
 
 class DirtyDrainingError(DirtyError):
-    """The arbiter drains and had not started the call, so that a retry is safe."""
+    """The arbiter drains and had not started the call, so that a retry is safe.
+
+    With the code ABORTED: a stream went on for too long in a worker that was to leave. It may have had effects.
+    """
 
 
 class DirtyWorkerCrashedError(DirtyError):
