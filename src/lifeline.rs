@@ -12,7 +12,9 @@ use std::{
     },
 };
 
-use nix::sys::socket::{ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg};
+use nix::sys::socket::{
+    CmsgIterator, ControlMessage, ControlMessageOwned, MsgFlags, recvmsg, sendmsg,
+};
 
 use crate::process::descriptors;
 
@@ -143,22 +145,27 @@ impl Lifeline {
 /// Reads what the main arbiter has said, and the sockets that it has handed over.
 ///
 /// # Errors
-/// Nothing has come yet, or the kernel fails.
+/// Nothing has come yet, or nothing can come any more.
 pub fn heard(lifeline: &impl AsRawFd) -> io::Result<Heard> {
     let (mut bytes, mut space) = ([0; 64], nix::cmsg_space!([RawFd; 4]));
     let mut into = [IoSliceMut::new(&mut bytes)];
     let flags = MsgFlags::MSG_CMSG_CLOEXEC | MsgFlags::MSG_DONTWAIT;
     let message = recvmsg::<()>(lifeline.as_raw_fd(), &mut into, Some(&mut space), flags)?;
-    let mut handed = Vec::new();
-    for with in message.cmsgs()? {
+    let handed = message.cmsgs().map_err(io::Error::from).and_then(sockets);
+    let n = message.bytes;
+    Ok(Heard { words: Word::all_in(&bytes[..n]), handed, is_end: n == 0 })
+}
+
+fn sockets(with: CmsgIterator<'_>) -> io::Result<Vec<UnixListener>> {
+    let mut sockets = Vec::new();
+    for with in with {
         if let ControlMessageOwned::ScmRights(descriptors) = with {
             for fd in descriptors {
-                handed.push(descriptors::listener(fd)?);
+                sockets.push(descriptors::listener(fd)?);
             }
         }
     }
-    let n = message.bytes;
-    Ok(Heard { words: Word::all_in(&bytes[..n]), handed, is_end: n == 0 })
+    Ok(sockets)
 }
 
 /// What a main arbiter has said.
@@ -166,8 +173,8 @@ pub fn heard(lifeline: &impl AsRawFd) -> io::Result<Heard> {
 pub struct Heard {
     /// Each word once.
     pub words: Vec<Word>,
-    /// The sockets that came with [`Word::Listen`].
-    pub handed: Vec<UnixListener>,
+    /// The sockets that came with [`Word::Listen`], or why they cannot be used.
+    pub handed: io::Result<Vec<UnixListener>>,
     /// It is gone.
     pub is_end: bool,
 }
@@ -215,12 +222,24 @@ mod tests {
         let (mut words, mut handed) = (Vec::new(), Vec::new());
         while let Ok(heard) = heard(&dirty) {
             words.extend(heard.words);
-            handed.extend(heard.handed);
+            handed.extend(heard.handed.expect("sockets that listen"));
         }
         assert_eq!(words, [Word::Ping, Word::Listen]);
         let _caller = UnixStream::connect(&path).expect("it listens");
         handed[0].accept().expect("it is this one");
         drop(main);
         assert!(super::heard(&dirty).expect("the end").is_end);
+    }
+
+    #[test]
+    fn a_word_is_heard_though_what_comes_with_it_is_of_no_use() {
+        let (main, dirty) = Lifeline::pair().expect("a pair");
+        let (deaf, _other) = UnixStream::pair().expect("a pair");
+        main.hand(&OwnedFd::from(deaf)).expect("room");
+        let heard = heard(&dirty).expect("a word");
+        assert_eq!(heard.words, [Word::Listen]);
+        assert!(!heard.is_end);
+        let error = heard.handed.expect_err("it does not listen");
+        assert!(error.to_string().contains("does not listen"), "{error}");
     }
 }

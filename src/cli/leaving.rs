@@ -55,8 +55,8 @@ impl Leaving {
         anyhow::anyhow!("{}", explain(&Error::of(status, self.client.socket())))
     }
 
-    /// Says who leaves, and waits for their end if that was asked for. Returns what the
-    /// command exits with.
+    /// Says who leaves, and waits for their end if that was asked for. The command
+    /// fails if a call was cut off.
     ///
     /// # Errors
     /// dirtyd went away.

@@ -110,16 +110,14 @@ impl Task {
         loop {
             tokio::select! {
                 heard = heard(read.as_ref()) => {
-                    let Ok(heard) = heard.inspect_err(|error| {
-                        tracing::warn!("what the main arbiter says cannot be read: {error}");
-                    }) else { continue };
-                    for word in heard.words {
-                        self.hear(word).await;
-                    }
-                    for listener in heard.handed {
-                        let _ = self.handed.send(listener).await;
-                    }
-                    if heard.is_end {
+                    let ended = match heard {
+                        Ok(heard) => self.hear(heard).await,
+                        Err(error) => {
+                            tracing::warn!("the main arbiter cannot be heard any more: {error}");
+                            true
+                        }
+                    };
+                    if ended {
                         let _ = self.gone.send(());
                         return;
                     }
@@ -144,7 +142,23 @@ impl Task {
         }
     }
 
-    async fn hear(&mut self, word: Word) {
+    /// Does what was said; true if that was the end.
+    async fn hear(&mut self, heard: Heard) -> bool {
+        for word in heard.words {
+            self.obey(word).await;
+        }
+        match heard.handed {
+            Ok(listeners) => {
+                for listener in listeners {
+                    let _ = self.handed.send(listener).await;
+                }
+            }
+            Err(error) => tracing::warn!("the main arbiter's new socket is of no use: {error}"),
+        }
+        heard.is_end
+    }
+
+    async fn obey(&mut self, word: Word) {
         match word {
             Word::Ping => self.sink.tell(Report::Alive).await,
             Word::Admit => drop(self.admit.take().map(|admit| admit.send(()))),

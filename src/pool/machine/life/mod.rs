@@ -26,7 +26,9 @@ impl Machine {
             Report::Imported(app, result) => self.on_imported(id, &app, result, turn),
             Report::Loaded(app, result) => self.on_loaded(id, &app, result, turn),
             Report::Spoiled => {
-                self.fleet.worker_mut(id).into_iter().for_each(|worker| worker.is_spoiled = true);
+                if let Some(worker) = self.fleet.worker_mut(id) {
+                    worker.is_spoiled = true;
+                }
             }
             Report::Booted => self.on_booted(id, turn),
             Report::Finished(end) => self.on_finished(id, end, turn),
