@@ -116,7 +116,8 @@ async fn holds_for(app: &'static str, config: &str, event: &str, deed: impl Asyn
     let calls = Calls::begin(&family, app).await;
     deed(&family).await;
     let [queued, running, streaming] = calls.end().await;
-    let state = match family.client().execute(app, "pid", args![]).await {
+    // Over a connection of its own: an older one may be just about to end.
+    let state = match family.connect().execute(app, "pid", args![]).await {
         Ok(pid) if pid == before => "kept",
         Ok(_) => "fresh",
         Err(_) => "gone",

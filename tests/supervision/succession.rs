@@ -68,14 +68,20 @@ async fn killed_at_every_moment(victims: fn(&Family, i32) -> Vec<i32>) {
         for pid in &killed {
             signal_if_there(*pid, Signal::SIGKILL);
         }
-        let answered = async || family.connect().execute(LIFE, "pid", args![]).await.ok();
-        eventually(SOON, &format!("a call is answered, {moment} µs"), answered).await;
+        // An old one that has nothing left to do is gone before it could notice, or before
+        // it could be spared: then the new one was the only one that was killed.
+        let took_the_only_one = || {
+            let log = family.log();
+            let had_left = log.contains("the main arbiter ends") && !log.contains("this one stays");
+            had_left && !killed.is_empty() && !killed.contains(&old)
+        };
+        let served = async || match family.connect().execute(LIFE, "pid", args![]).await {
+            Ok(_) => Some(true),
+            Err(_) => took_the_only_one().then_some(false),
+        };
+        let served = eventually(SOON, &format!("a call is answered, {moment} µs"), served).await;
         process::wait(&mut command, LIMIT).expect("the command ends, too");
-        // An old one that has nothing left to do is gone before it could notice: then the
-        // new one was the only one that was killed.
-        let log = family.log();
-        let had_left = log.contains("the main arbiter ends") && !log.contains("this one stays");
-        if had_left && !killed.is_empty() && !killed.contains(&old) {
+        if !served || took_the_only_one() {
             family.ended().await;
             family.extinct().await;
             continue;
