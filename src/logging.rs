@@ -28,7 +28,7 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    config::{LogConfig, LogFormat},
+    config::{Config, LogConfig, LogFormat},
     printable,
 };
 
@@ -77,6 +77,20 @@ impl Log {
     /// Opens the file anew before the next line, after it was rotated.
     pub fn reopen(&self) {
         self.reopen.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Says where the configuration comes from, and what in it is hardly meant.
+pub fn sources(config: &Config) {
+    let file = config.file().map(|file| file.display().to_string());
+    let outside = match config.from_outside() {
+        keys if keys.is_empty() => String::new(),
+        keys => format!("; beside it: {}", keys.join(", ")),
+    };
+    let file = file.unwrap_or_else(|| "no file".to_owned());
+    tracing::info!("the configuration is {file}{outside}");
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
     }
 }
 

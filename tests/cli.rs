@@ -5,9 +5,10 @@ use std::{
     process::Stdio,
 };
 
+use nix::sys::signal::Signal;
 use serde_json::{Value as Json, json};
 
-use crate::support::{Daemon, repository};
+use crate::support::{Daemon, repository, signal};
 
 const APP: &str = "[[app]]\npath = \"lab:Lab\"";
 
@@ -158,7 +159,7 @@ async fn check_accepts_and_names_what_is_wrong() {
     for (file, words) in [
         ("typo.toml", &["typo.toml", "line 2", "timout"][..]),
         ("duration.toml", &["line 1", "timeout"]),
-        ("many.toml", &["line 2", "lab:Lab", "workers = 3"]),
+        ("many.toml", &["line 4", "lab:Lab", "workers = 3"]),
         ("absent.toml", &["absent.toml"]),
     ] {
         let bad = daemon.run(&["check", "--config", file]).await;
@@ -174,14 +175,24 @@ async fn check_prints_a_file_that_means_the_same() {
     let daemon = Daemon::launch_with(APP, &[]).await;
     let flags = ["--max-queue", "7", "--dirty-timeout", "90", "--reload", "swap"];
     let checked = daemon.run(&[&["check", "--config", "dirtyd.toml"][..], &flags].concat()).await;
-    for line in ["max_queue = 7", "timeout = \"90s\"", "reload = \"swap\""] {
-        assert!(checked.stdout.lines().any(|found| found == line), "{line} in {}", checked.stdout);
+    for (line, from) in [
+        ("max_queue = 7 ", "# --max-queue"),
+        ("timeout = \"90s\" ", "# --timeout"),
+        ("reload = \"swap\" ", "# --reload"),
+        ("path = \"lab:Lab\" ", "# line "),
+    ] {
+        let is_it = |found: &str| found.starts_with(line) && found.contains(from);
+        assert!(checked.stdout.lines().any(is_it), "{line} in {}", checked.stdout);
     }
     assert!(checked.stdout.contains("# the default"), "{}", checked.stdout);
     std::fs::write(daemon.path("printed.toml"), &checked.stdout).expect("a file");
     let again = daemon.run(&["check", "--config", "printed.toml"]).await;
     let values = |text: &str| -> Vec<String> {
-        text.lines().map(|line| line.split(" #").next().unwrap_or(line).trim().to_owned()).collect()
+        // The first line names the file.
+        text.lines()
+            .skip(1)
+            .map(|line| line.split(" #").next().unwrap_or(line).trim().to_owned())
+            .collect()
     };
     assert_eq!(values(&again.stdout), values(&checked.stdout));
 }
@@ -199,6 +210,61 @@ async fn a_flag_with_a_bad_value_says_what_was_expected() {
         assert_eq!(bad.code, Some(2), "{bad:?}");
         assert!(bad.stderr.contains(flag) && bad.stderr.contains(words), "{}", bad.stderr);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_what_is_not_there_and_a_variable_that_sets_nothing() {
+    let wrong = "chdir = \"nowhere\"\n\ncommand = [\"./no-worker\"]\n[[app]]\npath = \"x\"\n";
+    let daemon = Daemon::launch_with(APP, &[("wrong.toml", wrong)]).await;
+    let bad = daemon.run(&["check", "--config", "wrong.toml"]).await;
+    assert_eq!(bad.code, Some(1), "{bad:?}");
+    for words in [
+        "wrong.toml, line 1: chdir: there is no folder",
+        "wrong.toml, line 3: command: there is no",
+    ] {
+        assert!(bad.stderr.contains(words), "{}", bad.stderr);
+    }
+    let mut check = daemon.command(&["check", "--config", "dirtyd.toml"]);
+    check.env("DIRTYD_WROKERS", "3");
+    let output = check.output().expect("dirtyd runs");
+    let warning = "warning: the environment variable DIRTYD_WROKERS sets nothing; did you mean DIRTYD_WORKERS?";
+    assert!(String::from_utf8_lossy(&output.stderr).contains(warning), "{output:?}");
+    assert!(output.status.success());
+}
+
+/// Without `--load` no app is imported.
+#[tokio::test(flavor = "multi_thread")]
+async fn check_loads_each_app_once_if_asked() {
+    let two = "workers = 2\ndirty_apps = [\"lab:Lab\", \"lab:Missing\"]\n";
+    let daemon = Daemon::launch_with(APP, &[("two.toml", two)]).await;
+    let plain = daemon.run(&["check", "--config", "two.toml"]).await;
+    assert_eq!((plain.code, plain.stderr.as_str()), (Some(0), ""), "{plain:?}");
+    let loaded = daemon.run(&["check", "--load", "--config", "two.toml"]).await;
+    assert_eq!(loaded.code, Some(1), "{loaded:?}");
+    assert!(loaded.stdout.contains("#   lab:Lab: ready after"), "{}", loaded.stdout);
+    assert!(loaded.stdout.contains("#   lab:Missing: it does not load"), "{}", loaded.stdout);
+    assert!(loaded.stderr.contains("1 app cannot be loaded\nlab:Missing: "), "{}", loaded.stderr);
+    assert!(loaded.stderr.contains("lab has no"), "{}", loaded.stderr);
+    let good = daemon.run(&["check", "--load", "--config", "dirtyd.toml"]).await;
+    assert_eq!(good.code, Some(0), "{good:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn serve_says_where_its_values_come_from() {
+    let daemon = Daemon::launch_with(APP, &[]).await;
+    let mut serve = daemon.command(&["serve", "--config", "dirtyd.toml", "--socket", "other.sock"]);
+    serve.env("DIRTYD_WORKERS", "1").env("DIRTYD_TIMEOT", "1").env("DIRTYD_PROC_NAME", "other");
+    let mut serve = serve.stderr(Stdio::piped()).spawn().expect("dirtyd runs");
+    let mut log =
+        BufReader::new(serve.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    let said = log.find(|line| line.contains("the configuration is")).expect("it says so");
+    for words in ["dirtyd.toml; beside it: socket from --socket", "workers from $DIRTYD_WORKERS"] {
+        assert!(said.contains(words), "{said}");
+    }
+    let warned = log.find(|line| line.contains("DIRTYD_TIMEOT")).expect("it warns");
+    assert!(warned.contains("WARN") && warned.contains("did you mean DIRTYD_TIMEOUT?"), "{warned}");
+    signal(i32::try_from(serve.id()).expect("a pid"), Signal::SIGTERM);
+    assert!(serve.wait().expect("it ends").success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use crate::{
     hooks::{CommandHooks, Hooks},
     lifeline::Lifeline,
     listening_socket::ListeningSocket,
-    logging::Log,
+    logging::{self, Log},
     main_arbiter::{self, Names, Succession, Supervision},
     process::{descriptors, memo::Memo, pidfile::PidFile, private_dir},
     server::ReloadConfig,
@@ -88,6 +88,7 @@ impl Serve {
         let config = self.flags.load()?;
         private_dir::make(&config.runtime_dir)?;
         let log = Log::start(&config.log)?;
+        logging::sources(&config);
         let names = Names::new(&config.runtime_dir, &config.proc_name);
         let _file = names.claim()?;
         let instance = Arc::new(names.clear(config.graceful_timeout)?);

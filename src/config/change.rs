@@ -6,6 +6,7 @@ use super::{
     Config,
     key::Key,
     rules::Takes,
+    slot::Slot,
     table::{Placed, Table, Visit},
     value::Value,
 };
@@ -59,7 +60,7 @@ impl Lasting {
 }
 
 impl Visit for Lasting {
-    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Option<T>) {
+    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Slot<T>) {
         if key.rules.takes > Takes::Reload {
             let value = slot.as_ref().or(key.default.as_ref()).map(Value::toml);
             self.values.insert(format!("{}{}", self.path, key.name), (key.rules.takes, value));

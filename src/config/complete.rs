@@ -14,8 +14,9 @@ use dirtyd_client::default_runtime_dir;
 use super::{
     AppFlag, ConfigError, DEFAULT_POOL,
     groups::{access::Access, hooks::WorkerInit, instance::Instance, log::Log, worker::Worker},
-    origin::Origin,
+    place::Place,
     raw::{PoolKeys, Raw, RawApp, RawPool},
+    slot::Slot,
     table::{Overlay, Placed},
 };
 
@@ -34,11 +35,12 @@ impl Raw {
         for placed in self.pool.into_iter().flatten() {
             pool.push(complete_pool(placed, &self.top, &init, &base)?);
         }
-        let bare = self.bare.dirty_apps.unwrap_or_default().into_iter().map(RawApp::of);
+        let Slot { value: bare, place, .. } = self.bare.dirty_apps;
+        let bare = bare.into_iter().flatten().map(|path| RawApp::of(path, &place));
         let apps: Vec<_> = bare.chain(self.app.into_iter().flatten()).collect();
         if apps.is_empty() && pool.is_empty() {
             return invalid(
-                "",
+                &self.origin.whole(),
                 "no app is configured: give --app module:Class, or write an [[app]] with a path",
             );
         }
@@ -51,15 +53,11 @@ impl Raw {
         let complete = Self {
             access: complete_access(&self.instance, self.access)?,
             instance: complete_instance(&self.instance, &base)?,
-            log: Log {
-                log_file: self.log.log_file.as_ref().map(|file| base.join(file)),
-                ..self.log
-            },
+            log: Log { log_file: self.log.log_file.map_value(|file| base.join(file)), ..self.log },
             top,
             bare: Default::default(),
             app: Some(app),
             pool: Some(pool),
-            origin: Origin::default(),
             folder: None,
             ..self
         };
@@ -113,48 +111,42 @@ fn complete_access(
             return invalid(place, "access: it names nobody; give `uids`, `users` or `groups`");
         }
     }
-    match (&instance.allowed_uids, entries) {
+    let listed = &instance.allowed_uids;
+    match (&listed.value, entries) {
         (Some(_), Some(entries)) if !entries.is_empty() => invalid(
             &entries[0].place,
             "access: `allowed_uids` is the short form of an [[access]] entry; keep one of the two",
         ),
         (Some(uids), _) => {
-            let listed = Access { uids: Some(uids.clone()), ..Access::default() };
-            Ok(Some(vec![Placed::nowhere(listed)]))
+            let uids = Slot::at(listed.place.clone(), uids.clone());
+            let table = Access { uids, ..Access::default() };
+            Ok(Some(vec![Placed { place: listed.place.clone(), table }]))
         }
         (None, entries) => Ok(entries),
     }
 }
 
 fn complete_instance(instance: &Instance, base: &Path) -> Result<Instance, ConfigError> {
-    let socket = instance.socket.as_ref().map(|path| base.join(path));
-    let runtime_dir = match (&instance.runtime_dir, &socket) {
-        (Some(dir), _) => base.join(dir),
-        (None, Some(socket)) => match socket.parent().unwrap_or(Path::new("/")) {
-            // Others could put files there, which would be taken for those of this one.
-            shared if is_shared(shared) => default_runtime_dir(),
-            own => own.to_owned(),
-        },
-        (None, None) => default_runtime_dir(),
-    };
-    let socket = socket.unwrap_or_else(|| runtime_dir.join("dirtyd.sock"));
-    if socket.as_os_str().len() > SOCKET_PATH {
+    let mut socket = instance.socket.clone().map_value(|path| base.join(path));
+    let mut runtime_dir = instance.runtime_dir.clone().map_value(|dir| base.join(dir));
+    let dir = runtime_dir.get_or_insert_with(|| match socket.as_deref().and_then(Path::parent) {
+        // Others could put files there, which would be taken for those of this one.
+        Some(own) if !is_shared(own) => own.to_owned(),
+        _ => default_runtime_dir(),
+    });
+    let path = socket.get_or_insert_with(|| dir.join("dirtyd.sock"));
+    if path.as_os_str().len() > SOCKET_PATH {
         return invalid(
-            "",
+            &instance.socket.place,
             &format!(
                 "socket: `{}` is longer than the {SOCKET_PATH} bytes that the kernel allows; choose a shorter path",
-                socket.display()
+                path.display()
             ),
         );
     }
     // What it means stands in the entries of `access` now.
-    let allowed_uids = None;
-    Ok(Instance {
-        socket: Some(socket),
-        runtime_dir: Some(runtime_dir),
-        allowed_uids,
-        ..instance.clone()
-    })
+    let allowed_uids = Slot::default();
+    Ok(Instance { socket, runtime_dir, allowed_uids, ..instance.clone() })
 }
 
 /// Whether others than its owner may write into a folder, as into `/tmp`.
@@ -165,8 +157,8 @@ fn is_shared(folder: &Path) -> bool {
 /// The same with paths that mean the same from anywhere.
 fn located(keys: &PoolKeys, base: &Path) -> PoolKeys {
     let mut keys = keys.clone();
-    let chdir = keys.process.chdir.map_or_else(|| base.to_owned(), |dir| base.join(dir));
-    keys.process.chdir = Some(chdir);
+    let chdir = &mut keys.process.chdir.value;
+    *chdir = Some(chdir.as_ref().map_or_else(|| base.to_owned(), |dir| base.join(dir)));
     keys.worker = keys.worker.located(base);
     keys
 }
@@ -194,17 +186,25 @@ fn complete_pool(
 
 fn complete_app(app: Placed<RawApp>, pool: &PoolKeys) -> Result<Placed<RawApp>, ConfigError> {
     let Placed { place, table: mut raw } = app;
-    let Some(AppFlag { path, workers: suffix }) = raw.own.path else {
+    let Some(AppFlag { path, workers: suffix }) = raw.own.path.value.take() else {
         return invalid(&place, "app: `path` is missing");
     };
-    let workers = match (raw.own.workers, suffix) {
+    if pool.worker.command.is_none() {
+        let checked = importable(&path);
+        checked.or_else(|why| invalid(&raw.own.path.place, &format!("app `{path}`: {why}")))?;
+    }
+    let workers = match (raw.own.workers.value, suffix) {
         (Some(key), Some(suffix)) if key != suffix => {
             let message = format!(
                 "app `{path}`: `workers = {key}` contradicts the `:{suffix}` of the path; keep one"
             );
-            return invalid(&place, &message);
+            return invalid(&raw.own.workers.place, &message);
         }
         (key, suffix) => key.or(suffix),
+    };
+    let place_of_workers = match raw.own.workers.is_some() {
+        true => &raw.own.workers.place,
+        false => &raw.own.path.place,
     };
     // A pool of 0 waits to be scaled; it cannot promise anything yet.
     let most = pool.worker.workers();
@@ -212,17 +212,40 @@ fn complete_app(app: Placed<RawApp>, pool: &PoolKeys) -> Result<Placed<RawApp>, 
         let message = format!(
             "app `{path}`: workers = {wanted}, but its pool has {most}; raise the pool's workers or lower the app's"
         );
-        return invalid(&place, &message);
+        return invalid(place_of_workers, &message);
     }
     // A path that looks like one with a suffix keeps its own, to be read as it is.
     let bare = AppFlag { path: path.clone(), workers: None };
     let is_read_as_it_is = path.parse() == Ok(bare.clone());
-    raw.own.path = Some(if is_read_as_it_is { bare } else { AppFlag { path, workers } });
-    raw.own.workers = workers;
+    raw.own.workers = Slot { value: workers, place: place_of_workers.clone(), ..Slot::default() };
+    raw.own.path.value = Some(if is_read_as_it_is { bare } else { AppFlag { path, workers } });
     raw.calls = pool.calls.overlaid_with(&raw.calls);
     Ok(Placed { place, table: raw })
 }
 
-fn invalid<T>(place: &str, message: &str) -> Result<T, ConfigError> {
-    Err(ConfigError::Invalid { place: place.to_owned(), message: message.to_owned() })
+/// Whether the Python worker can import a path: `module:Class`.
+fn importable(path: &str) -> Result<(), String> {
+    let names = |dotted: &str| dotted.split('.').all(is_name);
+    match path.split_once(':') {
+        Some((module, class)) if names(module) && names(class) => Ok(()),
+        Some(_) => Err("write it as `module:Class`, both as Python would import them".to_owned()),
+        None => Err(match path.rsplit_once('.') {
+            Some((module, class)) => {
+                format!("write it as `module:Class`; did you mean `{module}:{class}`?")
+            }
+            None => "write it as `module:Class`; a worker in another language needs a `command`"
+                .to_owned(),
+        }),
+    }
+}
+
+/// Whether this is a name in Python, or nearly.
+fn is_name(name: &str) -> bool {
+    !name.starts_with(|c: char| c.is_ascii_digit())
+        && !name.is_empty()
+        && name.chars().all(|c| c == '_' || c.is_alphanumeric())
+}
+
+fn invalid<T>(place: &Place, message: &str) -> Result<T, ConfigError> {
+    Err(ConfigError::Invalid { place: place.clone(), message: message.to_owned() })
 }

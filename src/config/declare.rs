@@ -16,21 +16,21 @@ macro_rules! keys {
         $(#[$attribute])*
         #[derive(Debug, Default, Clone, PartialEq)]
         pub struct $group {
-            $($(#[doc = $doc])+ pub $name: Option<$type>,)+
+            $($(#[doc = $doc])+ pub $name: $crate::config::slot::Slot<$type>,)+
         }
 
         impl $group {
             $($(
                 /// The value of the key, or its default.
                 pub fn $name(&self) -> $type {
-                    self.$name.clone().unwrap_or_else(|| $default)
+                    self.$name.value.clone().unwrap_or_else(|| $default)
                 }
             )?)+
         }
 
         impl $crate::config::table::Overlay for $group {
             fn overlaid_with(&self, over: &Self) -> Self {
-                Self { $($name: over.$name.clone().or_else(|| self.$name.clone()),)+ }
+                Self { $($name: self.$name.overlaid_with(&over.$name),)+ }
             }
         }
 

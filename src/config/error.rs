@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use super::place::Place;
+
 /// A configuration that cannot be used. The message names the file or variable,
 /// the key, the line where there is one, and what was expected.
 #[derive(Debug, thiserror::Error)]
@@ -22,22 +24,12 @@ pub enum ConfigError {
         /// The parser's words, with line and column.
         message: String,
     },
-    /// An environment variable holds no valid value.
-    #[error("environment variable {name}={value}: {message}")]
-    Environment {
-        /// The variable.
-        name: String,
-        /// Its value.
-        value: String,
-        /// What was expected.
-        message: String,
-    },
     /// A key is unknown, or its value is none that it can have, or contradicts
     /// another's.
-    #[error("{place}{message}")]
+    #[error("{}{message}", place.prefix())]
     Invalid {
-        /// "FILE, line N: " where that is known, else empty.
-        place: String,
+        /// Where it is written.
+        place: Place,
         /// The key, what is wrong with it, and the remedy.
         message: String,
     },

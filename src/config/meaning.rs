@@ -1,6 +1,11 @@
 //! What a configuration means: the types that the rest of the program sees.
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use super::{
     AccessEntry, ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, QueueLimits, Raw,
@@ -124,15 +129,15 @@ impl Config {
             (!apps.is_empty()).then(|| pool(DEFAULT_POOL.to_owned(), &raw.top, &hooks.init, apps));
         let others = raw.pool.iter().flatten().map(|Placed { table, .. }| {
             let RawPool { named, keys, init, app } = table;
-            let name = named.name.clone().unwrap_or_default();
+            let name = named.name.value.clone().unwrap_or_default();
             pool(name, keys, init, app.as_deref().unwrap_or_default())
         });
         Ok(Self {
-            socket: instance.socket.clone().unwrap_or_default(),
+            socket: instance.socket.value.clone().unwrap_or_default(),
             socket_mode: instance.socket_mode().0,
             socket_gid: instance.socket_gid(),
             access: raw.access.iter().flatten().map(|placed| placed.table.meaning()).collect(),
-            runtime_dir: instance.runtime_dir.clone().unwrap_or_default(),
+            runtime_dir: instance.runtime_dir.value.clone().unwrap_or_default(),
             proc_name: instance.proc_name(),
             graceful_timeout: instance.graceful_timeout().0,
             drain_timeout: instance.drain_timeout().0,
@@ -145,6 +150,16 @@ impl Config {
             pools: default.into_iter().chain(others).collect(),
             written: Written(raw),
         })
+    }
+
+    /// The file that this was read from, as it was named.
+    pub fn file(&self) -> Option<&Path> {
+        self.written.0.origin.path()
+    }
+
+    /// What is harmless, and hardly meant.
+    pub fn warnings(&self) -> &[String] {
+        &self.written.0.warnings
     }
 
     /// The same, with a further variable in the environment of all workers and
@@ -165,13 +180,13 @@ fn pool(name: String, keys: &PoolKeys, init: &WorkerInit, apps: &[Placed<RawApp>
         name,
         command: worker.program(),
         env: environment(worker),
-        chdir: process.chdir.clone().unwrap_or_default(),
+        chdir: process.chdir.value.clone().unwrap_or_default(),
         workers: worker.workers(),
         threads: NonZeroU32::new(worker.threads()).unwrap_or(NonZeroU32::MIN),
         boot_timeout: process.boot_timeout().0,
         kill_grace: process.kill_grace().0,
         heartbeat: process.heartbeat().0,
-        worker_init: init.dirty_worker_init.clone(),
+        worker_init: init.dirty_worker_init.value.clone(),
         recycle: recycling.meaning(),
         intensity: restarts.meaning(),
         apps: apps.iter().map(|placed| app(&placed.table)).collect(),
@@ -181,7 +196,7 @@ fn pool(name: String, keys: &PoolKeys, init: &WorkerInit, apps: &[Placed<RawApp>
 fn app(raw: &RawApp) -> AppConfig {
     AppConfig {
         path: raw.own.path.as_ref().map(|flag| flag.path.clone()).unwrap_or_default(),
-        workers: raw.own.workers,
+        workers: raw.own.workers.value,
         timeout: raw.calls.timeout().0,
         queue: raw.calls.queue(),
         recycle: raw.recycling.meaning(),
@@ -191,7 +206,7 @@ fn app(raw: &RawApp) -> AppConfig {
 /// The environment of a worker. The runtime for Python must not take a file of the
 /// app's folder for one of its own modules; it removes the variable.
 fn environment(worker: &Worker) -> BTreeMap<String, String> {
-    let mut env = worker.env.clone().unwrap_or_default();
+    let mut env = worker.env.value.clone().unwrap_or_default();
     if worker.command.is_none() {
         env.entry("PYTHONSAFEPATH".to_owned()).or_insert_with(|| "dirtyd".to_owned());
     }

@@ -10,7 +10,8 @@
 //! ```text
 //!   file ─ read ────┐                                      ┌─> meaning: Config
 //!   DIRTYD_* ───────┼─> Raw ─ overlaid ─> complete: Raw ───┼─> show: `dirtyd check`
-//!   flags ─ outside ┘                                      └─> change: what a reload leaves, who: may do what
+//!   flags ─ outside ┘                                      └─> change: what a reload leaves, who: may do what,
+//!                                                              missing: what the machine lacks
 //!   declarations alone: schema (for editors), tests/pages (docs/configuration.md)
 //! ```
 //!
@@ -24,13 +25,17 @@ mod file;
 mod groups;
 mod key;
 mod meaning;
+mod missing;
+mod nearest;
 mod origin;
 mod outside;
+mod place;
 mod raw;
 mod read;
 mod rules;
 mod schema;
 mod show;
+mod slot;
 mod table;
 mod units;
 mod value;
@@ -55,6 +60,7 @@ pub use groups::{
 };
 pub use meaning::{AppConfig, Config, PoolConfig};
 pub use outside::{Flag, flags};
+pub use place::Place;
 pub use raw::Raw;
 pub use rules::Takes;
 pub use schema::schema;

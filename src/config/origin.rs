@@ -1,28 +1,25 @@
-//! Where a configuration was written, for messages.
+//! The file that a configuration came from, for messages.
 
-use std::{
-    ops::Range,
-    path::{Path, PathBuf},
-};
+use std::{ops::Range, path::Path, sync::Arc};
 
-use super::ConfigError;
+use super::{ConfigError, place::Place};
 
 /// The file that a configuration came from; turns spans into lines.
 #[derive(Debug, Default, Clone)]
 pub struct Origin {
     /// The file and its text, if there is one.
-    file: Option<(PathBuf, String)>,
+    file: Option<(Arc<Path>, String)>,
 }
 
 impl Origin {
     /// The text of the file at `path`.
     pub fn file(path: &Path, text: String) -> Self {
-        Self { file: Some((path.to_owned(), text)) }
+        Self { file: Some((path.into(), text)) }
     }
 
     /// The file, if there is one.
     pub fn path(&self) -> Option<&Path> {
-        self.file.as_ref().map(|(path, _)| path.as_path())
+        self.file.as_ref().map(|(path, _)| &**path)
     }
 
     /// The text of the file, if there is one.
@@ -30,11 +27,16 @@ impl Origin {
         self.file.as_ref().map(|(_, text)| text.as_str())
     }
 
-    /// "FILE, line N: ", or nothing for values that stand in no file.
-    pub fn place(&self, span: &Range<usize>) -> String {
-        let Some((path, text)) = &self.file else { return String::new() };
+    /// The file as a whole.
+    pub fn whole(&self) -> Place {
+        self.file.as_ref().map_or(Place::Nowhere, |(path, _)| Place::File(Arc::clone(path)))
+    }
+
+    /// The line in which `span` begins.
+    pub fn place(&self, span: &Range<usize>) -> Place {
+        let Some((path, text)) = &self.file else { return Place::Nowhere };
         let before = text.get(..span.start).unwrap_or_default();
-        format!("{}, line {}: ", path.display(), before.matches('\n').count() + 1)
+        Place::Line(Arc::clone(path), before.matches('\n').count() + 1)
     }
 
     /// What is wrong with the value at `span`.

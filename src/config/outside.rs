@@ -6,21 +6,36 @@ use std::{collections::BTreeMap, env};
 use super::{
     ConfigError, Raw,
     key::Key,
+    nearest::nearest,
+    place::Place,
     rules::Outside,
+    slot::Slot,
     table::{Placed, Table, Visit},
     value::Value,
 };
 
+/// What the names of all variables begin with.
+const PREFIX: &str = "DIRTYD_";
+/// Variables of that kind which are no keys: what the command line, a hook and a worker get.
+const NO_KEYS: [&str; 4] =
+    ["DIRTYD_CONFIG", "DIRTYD_INSTANCE", "DIRTYD_WORKER", "DIRTYD_WORKER_FD"];
+const HOOKS: &str = "DIRTYD_HOOK_";
+
 impl Raw {
     /// Reads `DIRTYD_*` of the given environment: `DIRTYD_MAX_QUEUE=64` is the
-    /// key `max_queue`. Keys that hold tables have no variable.
+    /// key `max_queue`. Keys that hold tables have no variable. A variable of this kind
+    /// that is no key is a warning.
     ///
     /// # Errors
     /// A value that its key cannot have.
     pub fn from_env(vars: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        let name_of = |key: &str| format!("DIRTYD_{}", key.to_uppercase());
-        Self::from_texts(vars.collect(), name_of, Outside::Variable)
-            .map_err(|(name, value, message)| ConfigError::Environment { name, value, message })
+        let ours = vars.filter(|(name, _)| name.starts_with(PREFIX));
+        let (mut raw, left) = Self::from_texts(ours.collect(), &VARIABLES)?;
+        let strange = left
+            .into_keys()
+            .filter(|name| !NO_KEYS.contains(&name.as_str()) && !name.starts_with(HOOKS));
+        raw.warnings = strange.map(|name| unknown(&name)).collect();
+        Ok(raw)
     }
 
     /// The environment of this process.
@@ -39,44 +54,99 @@ impl Raw {
     /// # Errors
     /// A value that its key cannot have.
     pub fn from_flags(flags: impl Iterator<Item = (String, String)>) -> Result<Self, ConfigError> {
-        Self::from_texts(flags.collect(), str::to_owned, Outside::Flag).map_err(
-            |(name, value, message)| ConfigError::Invalid {
-                place: String::new(),
-                message: format!("--{} {value}: {message}", name.replace('_', "-")),
-            },
-        )
+        Self::from_texts(flags.collect(), &FLAGS).map(|(raw, _)| raw)
     }
 
-    fn from_texts(
-        texts: BTreeMap<String, String>,
-        name_of: impl Fn(&str) -> String,
-        source: Outside,
-    ) -> Result<Self, (String, String, String)> {
+    /// What `texts` say, and those that no key of the source has.
+    fn from_texts(texts: Texts, source: &'static Source) -> Result<(Self, Texts), ConfigError> {
         let mut raw = Self::default();
-        let mut reader = Texts { texts, name_of, source, failed: None };
+        let mut reader = Reader { texts, source, failed: None };
         raw.visit(&mut reader);
-        reader.failed.map_or(Ok(raw), Err)
+        match reader.failed {
+            None => Ok((raw, reader.texts)),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+/// Names and values.
+type Texts = BTreeMap<String, String>;
+
+/// Variables or flags.
+struct Source {
+    kind: Outside,
+    /// How a key is called there.
+    name_of: fn(&str) -> String,
+    place: fn(String) -> Place,
+}
+
+const VARIABLES: Source =
+    Source { kind: Outside::Variable, name_of: variable, place: Place::Variable };
+const FLAGS: Source = Source { kind: Outside::Flag, name_of: str::to_owned, place: flag };
+
+fn variable(key: &str) -> String {
+    format!("{PREFIX}{}", key.to_uppercase())
+}
+
+fn flag(key: String) -> Place {
+    Place::Flag(format!("--{}", key.replace('_', "-")))
+}
+
+/// What to say about a variable that sets no key.
+fn unknown(name: &str) -> String {
+    let mut keys = Reached { set: Vec::new(), others: Vec::new() };
+    Raw::default().visit(&mut keys);
+    let key = name.trim_start_matches(PREFIX).to_lowercase();
+    let remedy = match nearest(&key, keys.set.iter().copied()) {
+        _ if keys.others.contains(&key.as_str()) => format!("`{key}` can stand in the file only"),
+        Some(nearest) => format!("did you mean {}?", variable(nearest)),
+        None => "`dirtyd serve --help` lists most keys".to_owned(),
+    };
+    format!("the environment variable {name} sets nothing; {remedy}")
+}
+
+/// The keys that a variable can set, and the others.
+struct Reached {
+    set: Vec<&'static str>,
+    others: Vec<&'static str>,
+}
+
+impl Visit for Reached {
+    fn key<T: Value>(&mut self, key: &Key<T>, _: &mut Slot<T>) {
+        match key.rules.outside.reaches(Outside::Variable) {
+            true => self.set.push(key.name),
+            false => self.others.push(key.name),
+        }
+    }
+
+    fn table<T: Table>(&mut self, name: &'static str, _: &mut Option<T>) {
+        self.others.push(name);
+    }
+
+    fn tables<T: Table>(&mut self, name: &'static str, _: &mut Option<Vec<Placed<T>>>) {
+        self.others.push(name);
     }
 }
 
 /// Reads the keys of the top level from texts.
-struct Texts<F> {
-    texts: BTreeMap<String, String>,
-    name_of: F,
-    source: Outside,
-    failed: Option<(String, String, String)>,
+struct Reader {
+    texts: Texts,
+    source: &'static Source,
+    failed: Option<ConfigError>,
 }
 
-impl<F: Fn(&str) -> String> Visit for Texts<F> {
-    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Option<T>) {
-        if !key.rules.outside.reaches(self.source) {
+impl Visit for Reader {
+    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Slot<T>) {
+        if !key.rules.outside.reaches(self.source.kind) {
             return;
         }
-        let Some((name, text)) = self.texts.remove_entry(&(self.name_of)(key.name)) else { return };
+        let name = (self.source.name_of)(key.name);
+        let Some((name, text)) = self.texts.remove_entry(&name) else { return };
+        let place = (self.source.place)(name);
         match key.read_text(&text) {
-            Ok(value) => *slot = Some(value),
+            Ok(value) => *slot = Slot::at(place, value),
             Err(message) => {
-                self.failed.get_or_insert((name, text, message));
+                self.failed.get_or_insert(ConfigError::Invalid { place, message });
             }
         }
     }
@@ -112,8 +182,10 @@ pub fn flags() -> Vec<Flag> {
 /// Whether `text` is a value of `key`.
 fn check(key: &str, text: &str) -> Result<(), String> {
     let texts = BTreeMap::from([(key.to_owned(), text.to_owned())]);
-    let read = Raw::from_texts(texts, str::to_owned, Outside::Flag);
-    read.map(drop).map_err(|(_, _, message)| message)
+    match Raw::from_texts(texts, &FLAGS) {
+        Err(ConfigError::Invalid { message, .. }) => Err(message),
+        _ => Ok(()),
+    }
 }
 
 /// A word for a value of this kind: `PATH` for "a path".
@@ -129,7 +201,7 @@ fn placeholder(kind: &str) -> String {
 struct Flags(Vec<Flag>);
 
 impl Visit for Flags {
-    fn key<T: Value>(&mut self, key: &Key<T>, _: &mut Option<T>) {
+    fn key<T: Value>(&mut self, key: &Key<T>, _: &mut Slot<T>) {
         let rules = &key.rules;
         if !rules.outside.reaches(Outside::Flag) {
             return;

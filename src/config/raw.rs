@@ -21,7 +21,9 @@ use super::{
         worker::{Process, Worker},
     },
     origin::Origin,
+    place::Place,
     read::read,
+    slot::Slot,
     table::{Overlay, Placed, Table, Visit},
 };
 
@@ -45,6 +47,8 @@ pub struct Raw {
     /// Where relative paths start, that of the file among them; `None` for the
     /// working directory.
     pub(super) folder: Option<PathBuf>,
+    /// What is harmless, and hardly meant.
+    pub(super) warnings: Vec<String>,
 }
 
 /// The keys that the top level and `[[pool]]` share.
@@ -143,10 +147,10 @@ impl Overlay for PoolKeys {
 }
 
 impl RawApp {
-    /// An app of which only the path is written.
-    pub(super) fn of(path: AppFlag) -> Placed<Self> {
-        let own = Own { path: Some(path), workers: None };
-        Placed::nowhere(Self { own, ..Self::default() })
+    /// An app of which only the path is written, at `place`.
+    pub(super) fn of(path: AppFlag, place: &Place) -> Placed<Self> {
+        let own = Own { path: Slot::at(place.clone(), path), ..Own::default() };
+        Placed { place: place.clone(), table: Self { own, ..Self::default() } }
     }
 }
 
@@ -190,13 +194,17 @@ impl Raw {
     /// The apps of the default pool, as `--app` names them.
     #[must_use]
     pub fn of_apps(apps: Vec<AppFlag>) -> Self {
-        let dirty_apps = Some(apps).filter(|apps| !apps.is_empty());
+        let written = Some(apps).filter(|apps| !apps.is_empty());
+        let dirty_apps = written.map(|apps| Slot::at(Place::Flag("--app".to_owned()), apps));
+        let dirty_apps = dirty_apps.unwrap_or_default();
         Self { bare: BareApps { dirty_apps }, ..Self::default() }
     }
 
-    /// No more than the path of the socket.
+    /// No more than the path of the socket, as `--socket` gives it.
     #[must_use]
     pub fn of_socket(socket: Option<PathBuf>) -> Self {
+        let place = Place::Flag("--socket".to_owned());
+        let socket = socket.map(|socket| Slot::at(place, socket)).unwrap_or_default();
         Self { instance: Instance { socket, ..Instance::default() }, ..Self::default() }
     }
 
@@ -232,6 +240,7 @@ impl Raw {
             hooks: over.hooks.or(self.hooks),
             pool: over.pool.or(self.pool),
             folder: over.folder.or(self.folder),
+            warnings: [self.warnings, over.warnings].concat(),
             origin: if self.origin.path().is_some() { self.origin } else { over.origin },
         }
     }

@@ -8,13 +8,13 @@ use toml::{
 use super::{
     ConfigError,
     key::Key,
+    nearest::nearest,
     origin::Origin,
+    slot::Slot,
     table::{Placed, Table, Visit},
     value::{Value, expected},
 };
 
-/// How like a known key an unknown one must be to be taken for it, from 0 to 1.
-const ALIKE: f64 = 0.8;
 /// How many known keys a message lists.
 const LISTED: usize = 12;
 
@@ -73,7 +73,7 @@ impl Entry<'_, '_> {
 }
 
 impl Visit for Entry<'_, '_> {
-    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Option<T>) {
+    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Slot<T>) {
         if self.done.is_some() || !key.is(self.name) {
             return;
         }
@@ -81,7 +81,8 @@ impl Visit for Entry<'_, '_> {
             Err(self.error(&format!("`{}` is written already", key.name)))
         } else {
             let read = key.read(self.value.get_ref()).map_err(|error| self.error(&error));
-            read.map(|value| *slot = Some(value))
+            let place = self.origin.place(&self.value.span());
+            read.map(|value| *slot = Slot::at(place, value))
         });
     }
 
@@ -114,11 +115,7 @@ impl Visit for Entry<'_, '_> {
 fn unknown<T: Table>(table: &mut T, name: &str) -> String {
     let mut names = Names(Vec::new());
     table.visit(&mut names);
-    let alike = |known: &&str| strsim::jaro_winkler(known, name);
-    let nearest = (names.0.iter().copied())
-        .filter(|known| alike(known) >= ALIKE)
-        .max_by(|one, other| alike(one).total_cmp(&alike(other)));
-    match nearest {
+    match nearest(name, names.0.iter().copied()) {
         Some(nearest) => format!("this key is unknown; did you mean `{nearest}`?"),
         None if names.0.len() <= LISTED => {
             format!("this key is unknown here; known are {}", names.0.join(", "))
@@ -131,7 +128,7 @@ fn unknown<T: Table>(table: &mut T, name: &str) -> String {
 struct Names(Vec<&'static str>);
 
 impl Visit for Names {
-    fn key<T: Value>(&mut self, key: &Key<T>, _: &mut Option<T>) {
+    fn key<T: Value>(&mut self, key: &Key<T>, _: &mut Slot<T>) {
         self.0.push(key.name);
         self.0.extend(key.rules.alias);
     }

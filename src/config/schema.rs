@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{
     Raw,
     key::Key,
+    slot::Slot,
     table::{Placed, Table, Visit},
     value::Value,
 };
@@ -42,7 +43,7 @@ struct Object<'a> {
 }
 
 impl Visit for Object<'_> {
-    fn key<T: Value>(&mut self, key: &Key<T>, _: &mut Option<T>) {
+    fn key<T: Value>(&mut self, key: &Key<T>, _: &mut Slot<T>) {
         let mut schema = T::json_schema(self.generator);
         let (least, most) = key.range();
         for (name, bound) in [("minimum", least), ("maximum", most)] {

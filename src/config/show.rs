@@ -3,6 +3,7 @@
 use super::{
     Config,
     key::Key,
+    slot::Slot,
     table::{Placed, Table, Visit},
     value::Value,
 };
@@ -11,8 +12,8 @@ use super::{
 const COMMENT: usize = 48;
 
 impl Config {
-    /// A file that means the same wherever it stands: every key with its value,
-    /// a comment where that is the default.
+    /// A file that means the same wherever it stands: every key with its value, and a
+    /// comment that says where it comes from.
     pub fn to_toml(&self) -> String {
         let mut raw = self.written.0.clone();
         let has_default_pool = raw.app.as_ref().is_some_and(|apps| !apps.is_empty());
@@ -30,6 +31,31 @@ impl Config {
         shown.tables("pool", &mut raw.pool);
         shown.text
     }
+}
+
+impl Config {
+    /// The keys of the top level that variables and flags set, and which, such as
+    /// "socket from $DIRTYD_SOCKET, which beats line 3".
+    pub fn from_outside(&self) -> Vec<String> {
+        let mut outside = Sources(Vec::new());
+        self.written.0.clone().visit(&mut outside);
+        outside.0
+    }
+}
+
+/// The keys that are set outside the file.
+struct Sources(Vec<String>);
+
+impl Visit for Sources {
+    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Slot<T>) {
+        if slot.place.is_outside() {
+            self.0.push(format!("{} from {}", key.name, slot.source().unwrap_or_default()));
+        }
+    }
+
+    fn table<T: Table>(&mut self, _: &'static str, _: &mut Option<T>) {}
+
+    fn tables<T: Table>(&mut self, _: &'static str, _: &mut Option<Vec<Placed<T>>>) {}
 }
 
 /// The text of what was visited.
@@ -50,14 +76,18 @@ impl Shown {
 }
 
 impl Visit for Shown {
-    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Option<T>) {
-        let line = |value: &T| format!("{} = {}", key.name, value.toml());
-        self.text += &match (slot.as_ref(), &key.default) {
-            (Some(value), _) => line(value),
-            (None, Some(default)) => format!("{:COMMENT$} # the default", line(default)),
-            (None, None) => format!("# {}: {}", key.name, key.rules.unset.replace('`', "")),
+    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Slot<T>) {
+        let unset = key.rules.unset.replace('`', "");
+        let line = |value: &T, from: &str| {
+            let line = format!("{} = {}", key.name, value.toml());
+            format!("{line:COMMENT$} # {from}")
         };
-        self.text.push('\n');
+        let line = match (slot.as_ref(), &key.default) {
+            (Some(value), _) => line(value, &slot.source().unwrap_or(unset)),
+            (None, Some(default)) => line(default, "the default"),
+            (None, None) => format!("# {}: {unset}", key.name),
+        };
+        self.text += &(line + "\n");
     }
 
     fn table<T: Table>(&mut self, name: &'static str, slot: &mut Option<T>) {

@@ -1,6 +1,6 @@
 //! A table of the file: groups of keys, and tables below it.
 
-use super::{key::Key, value::Value};
+use super::{key::Key, place::Place, slot::Slot, value::Value};
 
 /// A table, or a group of keys that stands in one.
 pub trait Table: Default + Clone {
@@ -18,7 +18,7 @@ pub trait Overlay {
 /// What is done with every key of a table: reading, writing, describing.
 pub trait Visit {
     /// A key and its slot.
-    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Option<T>);
+    fn key<T: Value>(&mut self, key: &Key<T>, slot: &mut Slot<T>);
 
     /// A table below, written `[name]`.
     fn table<T: Table>(&mut self, name: &'static str, slot: &mut Option<T>);
@@ -30,15 +30,8 @@ pub trait Visit {
 /// A table of a list, and where it is written.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub struct Placed<T> {
-    /// "FILE, line N: ", or empty for a table that stands in no file.
-    pub place: String,
+    /// Where it begins.
+    pub place: Place,
     /// The table.
     pub table: T,
-}
-
-impl<T> Placed<T> {
-    /// A table that stands in no file.
-    pub fn nowhere(table: T) -> Self {
-        Self { place: String::new(), table }
-    }
 }

@@ -35,7 +35,7 @@ use reactor::{Parts, Reactor};
 use crate::{
     config::Config,
     listening_socket::ListeningSocket,
-    logging::Log,
+    logging::{self, Log},
     process::{memo::Memo, pidfile::PidFile},
     working_dir::WorkingDir,
 };
@@ -58,6 +58,7 @@ pub fn run(
     // Before the log's thread starts, which would take them otherwise.
     let signals = reactor::signals()?;
     let log = Log::start(&config.log)?;
+    logging::sources(config);
     let names = Names::new(&config.runtime_dir, &config.proc_name);
     let (file, instance, socket, predecessor) = match succession {
         None => {

@@ -4,7 +4,8 @@
 /// floor, and nothing else but itself.
 pub const FLOORS: &[&[&str]] = &[
     &["internals"],
-    &["cli", "embed"],
+    &["cli"],
+    &["embed"],
     &["main_arbiter"],
     &["dirty_arbiter"],
     &["server", "hooks"],

@@ -295,6 +295,7 @@ fn command(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dirtyd"));
     command
         .current_dir(dir)
+        .env_remove("DIRTYD_TEST_PYTHON")
         .env("DIRTYD_PYTHON", python())
         .env("DIRTYD_SOCKET", dir.join("d.sock"))
         .env("PYTHONPATH", python_path(dir))

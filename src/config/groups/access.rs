@@ -74,11 +74,11 @@ impl Access {
         AccessEntry {
             uids: self.uids.iter().flatten().copied().chain(named).collect(),
             gids: self.groups.iter().flatten().filter_map(|name| gid(name).ok()).collect(),
-            apps: self.apps.clone(),
+            apps: self.apps.value.clone(),
             admin: self.admin(),
-            max_running: self.max_running,
-            max_queue: self.max_queue,
-            max_connections: self.max_connections,
+            max_running: self.max_running.value,
+            max_queue: self.max_queue.value,
+            max_connections: self.max_connections.value,
             weight: self.weight(),
         }
     }

@@ -41,9 +41,9 @@ impl Commands {
     /// What the keys mean.
     pub fn meaning(&self) -> Hooks {
         Hooks {
-            on_dirty_starting: self.on_dirty_starting.clone().unwrap_or_default(),
-            dirty_post_fork: self.dirty_post_fork.clone().unwrap_or_default(),
-            dirty_worker_exit: self.dirty_worker_exit.clone().unwrap_or_default(),
+            on_dirty_starting: self.on_dirty_starting.value.clone().unwrap_or_default(),
+            dirty_post_fork: self.dirty_post_fork.value.clone().unwrap_or_default(),
+            dirty_worker_exit: self.dirty_worker_exit.value.clone().unwrap_or_default(),
             timeout: self.timeout().0,
             env: BTreeMap::new(),
         }

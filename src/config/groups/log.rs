@@ -52,7 +52,7 @@ impl Log {
     /// What the keys mean.
     pub fn meaning(&self) -> LogConfig {
         LogConfig {
-            file: self.log_file.clone(),
+            file: self.log_file.value.clone(),
             format: self.log_format(),
             filter: self.log_filter(),
         }

@@ -56,7 +56,7 @@ impl Worker {
             false => program.to_owned(),
         };
         let mut worker = self.clone();
-        worker.python = self.python.as_deref().map(located);
+        worker.python.value = self.python.as_deref().map(located);
         if let Some(program) = worker.command.as_mut().and_then(|command| command.first_mut()) {
             *program = located(Path::new(program)).to_string_lossy().into_owned();
         }
@@ -69,7 +69,7 @@ impl Worker {
             let python = self.python.as_deref().unwrap_or(Path::new("python3"));
             vec![python.to_string_lossy().into_owned(), "-m".to_owned(), "dirtyd.worker".to_owned()]
         };
-        self.command.clone().unwrap_or_else(python)
+        self.command.value.clone().unwrap_or_else(python)
     }
 }
 

@@ -52,6 +52,47 @@ fn every_key_is_checked_where_it_is_written() {
 }
 
 #[test]
+fn what_contradicts_something_has_its_place_too() {
+    let app = "[[app]]\npath = \"a:A\"\n";
+    let long = format!("\nsocket = \"/{}\"\n{app}", "x".repeat(200));
+    for (text, end) in [
+        ("workers = 2", "dirtyd.toml: no app is configured: give --app"),
+        (&long, "dirtyd.toml, line 2: socket: `/x"),
+        (
+            "\ndirty_apps = [\"a:A\", \"a:A\"]",
+            "dirtyd.toml, line 2: app `a:A`: it is configured twice",
+        ),
+        (
+            "workers = 2\n[[app]]\npath = \"a:A\"\nworkers = 3",
+            "dirtyd.toml, line 4: app `a:A`: workers = 3",
+        ),
+        (
+            "[[app]]\n\npath = \"a:A:1\"\nworkers = 2",
+            "line 4: app `a:A`: `workers = 2` contradicts",
+        ),
+        ("[[app]]\n\npath = \"a:A:3\"", "line 3: app `a:A`: workers = 3, but its pool has 1"),
+    ] {
+        let message = error(text);
+        assert!(message.contains(end), "{message}");
+    }
+}
+
+#[test]
+fn a_path_that_python_cannot_import_is_refused_where_it_is_written() {
+    for (path, remedy) in [
+        ("counter.Counter", "write it as `module:Class`; did you mean `counter:Counter`?"),
+        ("counter", "write it as `module:Class`; a worker in another language needs a `command`"),
+        ("counter.py:Counter:x", "write it as `module:Class`, both as Python would import them"),
+        ("my-app:App", "write it as `module:Class`, both as Python would import them"),
+        (":App", "write it as `module:Class`, both as Python would import them"),
+    ] {
+        let message = error(&format!("\n[[app]]\npath = \"{path}\""));
+        let end = format!("dirtyd.toml, line 3: app `{path}`: {remedy}");
+        assert!(message.ends_with(&end), "{message}");
+    }
+}
+
+#[test]
 fn an_unknown_key_gets_the_nearest_known_one() {
     for (text, key, nearest) in [
         ("wrokers = 2", "line 1: wrokers", "did you mean `workers`?"),

@@ -88,7 +88,7 @@ fn the_limits_of_a_queue_are_inherited_and_0_bytes_are_none() {
         name = "p"
         max_queue = 7
         max_queue_bytes = 2000
-        app = [{ path = "C" }, { path = "D", max_queue_bytes = "1kB" }]
+        app = [{ path = "c:C" }, { path = "d:D", max_queue_bytes = "1kB" }]
         "#,
     )
     .expect("valid");
@@ -170,7 +170,7 @@ fn a_bad_duration_says_what_was_expected() {
 fn contradictions_name_key_line_and_remedy() {
     let message = error("workers = 2\n\n[[app]]\npath = \"a:A\"\nworkers = 3\n");
     assert!(
-        message.contains("line 3") && message.contains("raise the pool's workers"),
+        message.contains("line 5") && message.contains("raise the pool's workers"),
         "{message}"
     );
     let message = error("[[app]]\npath = \"a:A:1\"\nworkers = 2\n");
@@ -203,7 +203,7 @@ fn what_could_only_go_wrong_later_is_refused() {
 fn a_bad_variable_is_named() {
     let vars = [("DIRTYD_WORKERS".to_owned(), "many".to_owned())];
     let message = Raw::from_env(vars.into_iter()).expect_err("refused").to_string();
-    assert!(message.contains("DIRTYD_WORKERS=many"), "{message}");
+    assert!(message.starts_with("$DIRTYD_WORKERS: it is the string \"many\""), "{message}");
 }
 
 #[test]
@@ -221,12 +221,75 @@ fn what_check_prints_keeps_the_path_of_an_app() {
     for (path, name, workers) in
         [("a:A:2:1", "a:A:2", 1), ("a:A:1", "a:A", 1), ("a:A:2x:1", "a:A:2x", 1)]
     {
-        let config = load(&format!("dirty_apps = [\"{path}\"]")).expect("valid");
+        let text = format!("command = [\"true\"]\ndirty_apps = [\"{path}\"]");
+        let config = load(&text).expect("valid");
         let app = &config.pools[0].apps[0];
         assert_eq!((app.path.as_str(), app.workers), (name, Some(workers)));
         let again = load(&config.to_toml()).expect("valid");
         assert_eq!(again, config);
     }
+}
+
+#[test]
+fn check_says_where_each_value_comes_from() {
+    let dir = tempfile::tempdir().expect("temporary directory");
+    let path = dir.path().join("dirtyd.toml");
+    let pool = "[[pool]]\nname = \"p\"\napp = [{ path = \"b:B\" }]\n";
+    fs::write(&path, format!("workers = 2\n\ntimeout = \"2s\"\n[[app]]\npath = \"a:A\"\n{pool}"))
+        .expect("write");
+    let vars = [("DIRTYD_TIMEOUT", "3s"), ("DIRTYD_THREADS", "2")];
+    let vars = vars.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
+    let flags = [("socket".to_owned(), "/x/y.sock".to_owned())];
+    let raw = Raw::from_file(&path)
+        .expect("file")
+        .overlaid_with(Raw::from_env(vars).expect("environment"))
+        .overlaid_with(Raw::from_flags(flags.into_iter()).expect("flags"));
+    let config = Config::from_raw(raw).expect("valid");
+    let shown = config.to_toml();
+    let comment = |line: &str| {
+        let found = shown.lines().find(|shown| shown.starts_with(line));
+        found.and_then(|line| Some(line.split_once(" # ")?.1.to_owned()))
+    };
+    for (line, from) in [
+        ("socket = ", "--socket"),
+        (
+            "runtime_dir = ",
+            "the socket's folder, unless others may write there; else a private one of this user",
+        ),
+        ("workers = 2", "line 1"),
+        ("timeout = \"3s\"", "$DIRTYD_TIMEOUT, which beats line 3"),
+        ("threads = 2", "$DIRTYD_THREADS"),
+        ("max_queue = 1024", "the default"),
+        ("path = \"b:B\"", "line 8"),
+    ] {
+        assert_eq!(comment(line).as_deref(), Some(from), "{line}\n{shown}");
+    }
+    assert_eq!(shown.matches("which beats line 3").count(), 4, "both pools and apps inherit it");
+    assert_eq!(
+        config.from_outside(),
+        [
+            "socket from --socket",
+            "threads from $DIRTYD_THREADS",
+            "timeout from $DIRTYD_TIMEOUT, which beats line 3",
+        ]
+    );
+}
+
+#[test]
+fn a_variable_that_sets_nothing_is_a_warning_with_the_nearest_one() {
+    let vars = ["DIRTYD_WROKERS", "DIRTYD_ENV", "DIRTYD_CONFIG", "DIRTYD_HOOK_EVENT", "HOME"];
+    let vars = vars.into_iter().map(|name| (name.to_owned(), "x".to_owned()));
+    let raw = Raw::from_env(vars)
+        .expect("read")
+        .overlaid_with(Raw::of_apps(vec!["a:A".parse().expect("app")]));
+    let config = Config::from_raw(raw).expect("valid");
+    assert_eq!(
+        config.warnings(),
+        [
+            "the environment variable DIRTYD_ENV sets nothing; `env` can stand in the file only",
+            "the environment variable DIRTYD_WROKERS sets nothing; did you mean DIRTYD_WORKERS?"
+        ]
+    );
 }
 
 #[test]

@@ -21,6 +21,7 @@ use super::super::{
     key::Key,
     raw::{Raw, RawApp, RawHooks, RawPool},
     schema,
+    slot::Slot,
     table::{Placed, Table, Visit},
     value::Value,
 };
@@ -54,7 +55,7 @@ impl Rows {
 }
 
 impl Visit for Rows {
-    fn key<T: Value>(&mut self, key: &Key<T>, _: &mut Option<T>) {
+    fn key<T: Value>(&mut self, key: &Key<T>, _: &mut Slot<T>) {
         let kind = T::KIND.split(" such as").next().unwrap_or_default();
         let kind = kind.trim_start_matches("a ").trim_start_matches("an ");
         let default = key.default.as_ref().map(|value| format!("`{}`", value.toml()));
