@@ -28,10 +28,12 @@ use tracing_subscriber::{
 };
 
 use crate::{
-    config::{Config, LogConfig, LogFormat},
+    config::{Config, LogConfig, LogFormat, OutputLevel},
     printable,
 };
 
+/// The target of what workers write.
+pub const OUTPUT: &str = "dirtyd::output";
 /// Lines that wait to be written.
 const BUFFERED_LINES: usize = 16 * 1024;
 
@@ -48,7 +50,8 @@ impl Log {
     /// # Errors
     /// The file cannot be opened, or the filter is malformed.
     pub fn start(config: &LogConfig) -> io::Result<Self> {
-        let filter = EnvFilter::try_new(&config.filter).map_err(|error| {
+        let filter = format!("{},{}", config.filter, of_output(config.worker_output));
+        let filter = EnvFilter::try_new(filter).map_err(|error| {
             io::Error::other(format!("log_filter: `{}`: {error}", config.filter))
         })?;
         let reopen = Arc::new(AtomicBool::new(false));
@@ -78,6 +81,18 @@ impl Log {
     pub fn reopen(&self) {
         self.reopen.store(true, Ordering::Relaxed);
     }
+}
+
+/// The part of the filter that lets through what workers write.
+fn of_output(from: OutputLevel) -> String {
+    let level = match from {
+        OutputLevel::Off => "off",
+        OutputLevel::Error => "error",
+        OutputLevel::Warn => "warn",
+        OutputLevel::Info => "info",
+        OutputLevel::Debug => "debug",
+    };
+    format!("{OUTPUT}={level}")
 }
 
 /// Says where the configuration comes from, and what in it is hardly meant.
@@ -220,6 +235,7 @@ mod tests {
         assert!(dropped > 10, "{dropped}");
         let file = tempfile::NamedTempFile::new().expect("a file");
         let config = LogConfig {
+            worker_output: OutputLevel::Info,
             file: Some(file.path().to_owned()),
             format: LogFormat::Text,
             filter: String::new(),

@@ -27,6 +27,7 @@ mod idle;
 mod ladder;
 mod memory;
 mod misbehave;
+mod output;
 mod pools;
 mod queue;
 mod rust_client;

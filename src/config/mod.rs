@@ -52,7 +52,7 @@ pub use groups::{
     edge::Limits,
     hooks::Hooks,
     instance::ReloadMode,
-    log::{LogConfig, LogFormat},
+    log::{LogConfig, LogFormat, OutputLevel},
     queue::QueueLimits,
     recycling::Recycle,
     restarts::Intensity,

@@ -15,7 +15,29 @@ pub struct LogConfig {
     pub format: LogFormat,
     /// A `tracing` filter, such as `info` or `dirtyd::pool=debug`.
     pub filter: String,
+    /// From which level on to log what workers write.
+    pub worker_output: OutputLevel,
 }
+
+/// From which level on to log what workers write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub enum OutputLevel {
+    /// Nothing.
+    Off,
+    /// Errors.
+    Error,
+    /// Warnings and errors.
+    Warn,
+    /// All but what is for debugging.
+    Info,
+    /// All.
+    Debug,
+}
+
+choice!(
+    OutputLevel: "\"off\", \"error\", \"warn\", \"info\" or \"debug\"",
+    "off" => Off, "error" => Error, "warn" => Warn, "info" => Info, "debug" => Debug
+);
 
 /// The form of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
@@ -35,8 +57,11 @@ keys! {
         log_file: PathBuf, upgrade().unset("stderr");
         /// `"text"` for people, `"json"` for machines, an object a line
         log_format: LogFormat = LogFormat::Text, upgrade();
-        /// what to log, as `tracing` writes it: `"info,dirtyd::pool=debug"`
+        /// what to log of dirtyd itself, as `tracing` writes it: `"info,dirtyd::pool=debug"`
         log_filter: String = "info".to_owned(), upgrade().check(|filter: &String| parsed(filter));
+        /// from which level on to log what workers write, whatever `log_filter` says: `"off"`,
+        /// `"error"`, `"warn"`, `"info"` or `"debug"`
+        worker_output: OutputLevel = OutputLevel::Info, upgrade();
     }
 }
 
@@ -55,6 +80,7 @@ impl Log {
             file: self.log_file.value.clone(),
             format: self.log_format(),
             filter: self.log_filter(),
+            worker_output: self.worker_output(),
         }
     }
 }

@@ -10,6 +10,7 @@ from dirtyd import errors
 from dirtyd.app import DirtyApp
 from dirtyd.call import Call, current_call
 from dirtyd.errors import ActionNotFound, AppError, CallTimeout, DirtyError
+from dirtyd.log import LogHandler
 from dirtyd.version import __version__
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "DirtyApp",
     "DirtyClient",
     "DirtyError",
+    "LogHandler",
     "__version__",
     "close_dirty_client",
     "close_dirty_client_async",

@@ -112,9 +112,15 @@ impl Machine {
             None => format!("{process} {ended}; {next}"),
         };
         if !death.lost.is_empty() || unstarted > 0 {
-            let lost = death.lost.len();
-            message +=
-                &format!("; {lost} started calls are lost, {unstarted} go back to their queue");
+            let lost = match death.lost.len() {
+                1 => "1 started call is lost".to_owned(),
+                lost => format!("{lost} started calls are lost"),
+            };
+            let back = match unstarted {
+                1 => "1 goes back to its queue".to_owned(),
+                unstarted => format!("{unstarted} go back to their queue"),
+            };
+            message += &format!("; {lost}, {back}");
         }
         let level = match expected || self.phase.drain().is_some() {
             true => Level::Info,

@@ -8,6 +8,7 @@ import socket
 import sys
 from contextlib import suppress
 
+from dirtyd.log import tell_levels
 from dirtyd.worker.interrupt import SIGNAL
 from dirtyd.worker.lines import whole_lines
 from dirtyd.worker.link import Link
@@ -21,6 +22,7 @@ def main() -> int:
     """Run the worker; return its exit status."""
     sock = _inherited_socket()
     _print_line_by_line()
+    tell_levels()
     # The arbiter sets this one, so that a file of the app is not taken for a module that the runtime imports. What an
     # action starts is to find its files as ever.
     if os.environ.get(SAFE_PATH) == "dirtyd":

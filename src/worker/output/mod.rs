@@ -1,5 +1,9 @@
 //! What a worker writes to stdout and stderr, line by line, into the log.
 
+mod budget;
+mod level;
+mod stacks;
+
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
@@ -9,17 +13,19 @@ use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     net::unix::pipe,
     task::JoinHandle,
+    time::{sleep, sleep_until},
 };
 
-use crate::call::WorkerRef;
+use tracing::Level;
+
+use crate::{call::WorkerRef, logging::OUTPUT};
+use budget::{Budget, MAX_LINES};
+use stacks::Stacks;
 
 /// The longest line that is kept in one piece.
 const MAX_LINE: u64 = 8 * 1024;
-/// The most lines of one worker that are logged in one [`INTERVAL`]; the others
-/// are counted. The pipe is read on, so that a worker never blocks on its own
-/// chatter.
-const MAX_LINES: u32 = 2000;
-const INTERVAL: Duration = Duration::from_secs(1);
+/// How long nothing may come before a dump of stacks is complete.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long to read on what an ended worker wrote to stderr: what it forked may
 /// hold the pipe open, but its last words are worth a moment.
@@ -79,13 +85,24 @@ struct Source {
     stream: &'static str,
 }
 
-/// Logs every line until the pipe ends.
-async fn log_lines(pipe: pipe::Receiver, source: Source, last: LastLine) {
-    let Source { worker, pool, stream } = source;
-    let mut reader = BufReader::new(pipe);
-    let mut line = Vec::new();
-    let mut budget = Budget::new(Instant::now());
-    let left_out = |dropped: u64| {
+impl Source {
+    fn log(&self, level: Level, text: &str) {
+        let Self { worker: WorkerRef { id: worker, pid }, pool, stream } = self;
+        macro_rules! log {
+            ($level:expr) => {
+                tracing::event!(target: OUTPUT, $level, worker, pid, pool, stream, "{text}")
+            };
+        }
+        match level {
+            Level::ERROR => log!(Level::ERROR),
+            Level::WARN => log!(Level::WARN),
+            Level::INFO => log!(Level::INFO),
+            _ => log!(Level::DEBUG),
+        }
+    }
+
+    fn log_left_out(&self, dropped: u64) {
+        let Self { worker, pool, stream } = self;
         tracing::warn!(
             worker = worker.id,
             pid = worker.pid,
@@ -94,6 +111,20 @@ async fn log_lines(pipe: pipe::Receiver, source: Source, last: LastLine) {
             dropped,
             "{worker} wrote more than {MAX_LINES} lines a second to {stream}; {dropped} of them were left out of the log"
         );
+    }
+}
+
+/// Logs every line until the pipe ends, and a dump of stacks in one piece.
+async fn log_lines(pipe: pipe::Receiver, source: Source, last: LastLine) {
+    let mut reader = BufReader::new(pipe);
+    let mut line = Vec::new();
+    let mut budget = Budget::new(Instant::now());
+    let mut stacks = Stacks::default();
+    let end = |stacks: &mut Stacks| {
+        let level = if stacks.failure().is_some() { Level::ERROR } else { Level::WARN };
+        if let Some(text) = stacks.end() {
+            source.log(level, &text);
+        }
     };
     loop {
         let room = MAX_LINE - line.len() as u64;
@@ -101,27 +132,40 @@ async fn log_lines(pipe: pipe::Receiver, source: Source, last: LastLine) {
         let read = tokio::select! {
             read = next.read_until(b'\n', &mut line) => Some(read),
             // The flood may be over: its count does not wait for the next line.
-            () = tokio::time::sleep_until(budget.ends().into()), if budget.dropped > 0 => None,
+            () = sleep_until(budget.ends().into()), if budget.dropped > 0 => None,
+            () = sleep(PAUSE), if !stacks.is_empty() => {
+                end(&mut stacks);
+                None
+            }
         };
-        budget.reopen(Instant::now()).map(left_out);
+        if let Some(dropped) = budget.reopen(Instant::now()) {
+            source.log_left_out(dropped);
+        }
         match read {
             None => continue, // what was read of a line stays in it
             Some(Ok(0) | Err(_)) => break,
             Some(Ok(_)) => {}
         }
-        if budget.take() {
-            let text = String::from_utf8_lossy(&line);
-            let text = last_state(&text);
-            if !text.trim().is_empty() {
-                last.set(text.trim());
+        let text = String::from_utf8_lossy(&line);
+        if stacks.takes(text.trim_end()) {
+            if let Some(failure) = stacks.failure() {
+                last.set(failure);
             }
-            tracing::info!(target: "dirtyd::output", worker = worker.id, pid = worker.pid, pool,
-                stream, "{}", text.trim_end());
+        } else {
+            end(&mut stacks);
+            if budget.take() {
+                let (level, text) = level::of(last_state(&text));
+                if !text.trim().is_empty() {
+                    last.set(text.trim());
+                }
+                source.log(level, text.trim_end());
+            }
         }
         line.clear();
     }
+    end(&mut stacks);
     if budget.dropped > 0 {
-        left_out(budget.dropped);
+        source.log_left_out(budget.dropped);
     }
 }
 
@@ -130,43 +174,6 @@ async fn log_lines(pipe: pipe::Receiver, source: Source, last: LastLine) {
 fn last_state(line: &str) -> &str {
     let mut states = line.trim_end().rsplit('\r');
     states.find(|state| !state.trim().is_empty()).unwrap_or_default()
-}
-
-/// How many lines may still be logged in this interval.
-struct Budget {
-    opened: Instant,
-    used: u32,
-    dropped: u64,
-}
-
-impl Budget {
-    fn new(now: Instant) -> Self {
-        Self { opened: now, used: 0, dropped: 0 }
-    }
-
-    /// When the interval is over.
-    fn ends(&self) -> Instant {
-        self.opened + INTERVAL
-    }
-
-    /// Starts a new interval if this one is over. Returns the number of lines that
-    /// the old one left out, if any.
-    fn reopen(&mut self, now: Instant) -> Option<u64> {
-        if now < self.ends() {
-            return None;
-        }
-        let dropped = self.dropped;
-        *self = Self::new(now);
-        (dropped > 0).then_some(dropped)
-    }
-
-    /// Counts a line; false if it is one too many.
-    fn take(&mut self) -> bool {
-        self.used = self.used.saturating_add(1);
-        let within = self.used <= MAX_LINES;
-        self.dropped += u64::from(!within);
-        within
-    }
 }
 
 #[cfg(test)]
@@ -178,16 +185,5 @@ mod tests {
         assert_eq!(last_state("10%\r20%\r100%\r\n"), "100%");
         assert_eq!(last_state("a line\r\n"), "a line");
         assert_eq!(last_state("\r \r"), "");
-    }
-
-    #[test]
-    fn a_flood_is_cut_and_counted() {
-        let start = Instant::now();
-        let mut budget = Budget::new(start);
-        let logged = (0..5000).filter(|_| budget.take()).count();
-        assert_eq!(logged, MAX_LINES as usize);
-        assert_eq!(budget.reopen(start), None);
-        assert_eq!(budget.reopen(start + INTERVAL), Some(5000 - u64::from(MAX_LINES)));
-        assert!(budget.take(), "a new interval has a new budget");
     }
 }
