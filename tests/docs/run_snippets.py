@@ -2,7 +2,7 @@
 
 pages.py describes the marks of blocks. A page begins in an empty folder, with what
 README's "Five minutes" leave behind: `dirtyd` and the virtual environment on PATH, and
-DIRTYD_ROOT. Its files are saved when their turn comes. What it runs is run in order:
+CHECKOUT. Its files are saved when their turn comes. What it runs is run in order:
 
 script   as one script, `bash -e`. No block is waited for, so that a program that needs
          the daemon to be there has to wait by itself, or the page has to wait for it.
@@ -14,7 +14,7 @@ When the page ends, every process that it has started is ended.
 
 A free port replaces port 8000, which somebody else may have on this machine; each way
 has directories of its own for the default socket and for programs that are installed.
-DIRTYD_ROOT contains what a fresh clone would contain: the tracked files, and nothing
+CHECKOUT contains what a fresh clone would contain: the tracked files, and nothing
 that was built or fetched. cargo and Maven compile and download into target/, so that
 they do it only once.
 
@@ -111,7 +111,7 @@ def environment(own: Path, dirtyd: Path) -> dict[str, str]:
         **{name: value for name, value in os.environ.items() if not name.startswith("DIRTYD_")},
         "PATH": ":".join([*path, os.environ["PATH"]]),
         "XDG_RUNTIME_DIR": str(own),
-        "DIRTYD_ROOT": str(CLONE),
+        "CHECKOUT": str(CLONE),
         "CARGO_TARGET_DIR": str(ROOT / "target"),
         "CARGO_INSTALL_ROOT": str(own),
         "GOBIN": str(own / "bin"),
