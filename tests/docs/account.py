@@ -1,4 +1,7 @@
-"""Checks that every block of a page that could run is run or compiled, or has a mark that says why not."""
+"""Checks that every block of a page that could run is run or compiled, or has a mark that says why not.
+
+A reader must see the name of each file, and whatever the page needs in order to work: pages.py has the rules.
+"""
 
 import re
 from functools import cache
@@ -13,6 +16,12 @@ RUNNABLE = SHELL | {
     *("c", "cpp", "c++", "ini", "service", "systemd", "yaml", "json", "dockerfile", "make"),
 }
 REASON = re.compile(r"norun=[a-z0-9]+(-[a-z0-9]+)+")
+# What a hidden block must not do, because later blocks may need it.
+SET_UP = {
+    "starts something in the background": re.compile(r"(?<!&)&\s*(#.*)?$", re.MULTILINE),
+    "exports a variable": re.compile(r"\bexport\b"),
+    "writes a file": re.compile(r"(?<![<>-])>>?\s*(?![&(>\s]|/dev/null)"),
+}
 
 
 def faults(page: Path, text: str) -> list[str]:
@@ -31,8 +40,12 @@ def _fault(page: Path, block: Block, found: list[Block]) -> str | None:
         return "the block names no language; name `text` if it should not run"
     if language == "text" and PROMPT.search(block.body):
         return "a block with commands after `$ ` should be `console`"
-    if block.mark.startswith("into=") and not (FRAMES / str(block.file)).is_file():
+    if block.is_part and not (FRAMES / str(block.file)).is_file():
         return f"there is no frame {block.file}"
+    if block.caption and block.before != block.caption:
+        return f"the line before the block should be {block.caption}"
+    if block.hidden and (deeds := [deed for deed, pattern in SET_UP.items() if pattern.search(block.body)]):
+        return f"a hidden block {deeds[0]}; show it to the reader"
     if language not in RUNNABLE or REASON.fullmatch(block.mark):
         return None
     if language == "rust" and not block.mark:

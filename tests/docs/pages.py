@@ -3,16 +3,23 @@
 The first line of a block has a mark after the language, which says what is done with
 the block. Markdown does not show marks:
 
-    sh run         run, in the page's own folder
+    sh run         run in the folder where the shell is; a page begins in an empty one
     console run    each line after `$ ` is run, and must print the lines below it; numbers may differ
-    sh run=root    run in the root of the working tree; the next block is in the folder again
-    go file=NAME   written to NAME in the page's folder, for a block that runs
-    go into=NAME   the same, but in the frame tests/docs/frames/NAME, in place of its line SNIPPETS;
-                   the blocks with the same NAME follow each other there
+    sh run=root    the same as `run`, after a `cd` to the root of the checkout
+    go file=NAME   saved as NAME where the shell is, before what follows
+    go into=NAME   a part of the file NAME, in the frame tests/docs/frames/NAME, in place of its line
+                   SNIPPETS; the blocks with the same NAME follow each other there
     sh norun=WHY   only shown; WHY is words-with-hyphens
 
-A comment can contain what a reader does not need to see, such as a comparison of the
-output. It is run like a block:
+A reader sees the name in a caption, the line before the block. A file is complete, and the
+reader saves it under its name; the frame of a part is not shown, because the page is about
+the part alone, so the caption says only where such lines stand:
+
+    `shop.py`:                         before file=shop.py
+    In `pom.xml`:                      before into=pom.xml
+
+A comment can contain what a reader does not need in order to follow the page: a check of
+what it says. It is run like a block, and must not contain what later blocks need:
 
     <!-- run
     go run main.go | diff expected -
@@ -33,12 +40,17 @@ HIDDEN = re.compile(r"^<!-- (run(?:=root)?)$")
 
 @dataclass(frozen=True)
 class Block:
-    """One block. `line` is the number of its first line, `mark` the text after the language."""
+    """One block. `line` is the number of its first line, `mark` the text after the language.
+
+    `before` is the last line above it that is not empty.
+    """
 
     line: int
     language: str
     mark: str
     body: str
+    before: str = ""
+    hidden: bool = False
 
     @property
     def runs(self) -> bool:
@@ -50,6 +62,15 @@ class Block:
         kind, _, name = self.mark.partition("=")
         return name if kind in ("file", "into") else None
 
+    @property
+    def is_part(self) -> bool:
+        return self.mark.startswith("into=")
+
+    @property
+    def caption(self) -> str | None:
+        """The line that a reader has to see before the block."""
+        return self.file and f"{'In ' if self.is_part else ''}`{self.file}`:"
+
 
 def tracked() -> list[Path]:
     """Returns the path of every page that git tracks, from the root."""
@@ -59,6 +80,7 @@ def tracked() -> list[Path]:
 
 def blocks(text: str) -> list[Block]:
     found: list[Block] = []
+    before = ""
     lines = iter(enumerate(text.splitlines(keepends=True), 1))
     for number, line in lines:
         if fence := FENCE.match(line.rstrip("\n")):
@@ -67,6 +89,7 @@ def blocks(text: str) -> list[Block]:
         elif hidden := HIDDEN.match(line):
             language, mark, end = "sh", hidden[1], re.compile(r"^-->$")
         else:
+            before = line.strip() or before
             continue
         body = []
         for _, inner in lines:
@@ -75,5 +98,6 @@ def blocks(text: str) -> list[Block]:
             body.append(inner)
         else:
             raise ValueError(f"line {number}: the block has no end")
-        found.append(Block(number, language, mark.strip(), "".join(body)))
+        found.append(Block(number, language, mark.strip(), "".join(body), before, hidden=not fence))
+        before = ""
     return found

@@ -1,14 +1,22 @@
-"""Runs the snippets of Markdown pages as a reader would, one page after the other.
+"""Runs the pages as a reader would, in two ways, and adds nothing to what they say.
 
-pages.py describes the marks of blocks. The blocks of a page that are marked to run
-are run in order, in one shell, in a folder of the page's own, with dirtyd and the
-virtual environment on PATH. After a line that starts something in the background
-(`&`) the shell waits until dirtyd answers. A free port replaces port 8000. When the
-page ends, every process that it has started is ended.
+pages.py describes the marks of blocks. A page begins in an empty folder, with what
+README's "Five minutes" leave behind: `dirtyd` and the virtual environment on PATH, and
+CHECKOUT. Its files are saved when their turn comes. What it runs is run in order:
 
-$DIRTYD_ROOT contains what a fresh clone would contain: the tracked files, and nothing
-that was built or fetched. Programs are installed into the page's folder. cargo and
-Maven compile and download into target/, so that they do it only once.
+script   as one script, `bash -e`. No block is waited for, so that a program that needs
+         the daemon to be there has to wait by itself, or the page has to wait for it.
+pasted   pasted, block by block, into one interactive shell in a terminal. The next
+         block follows when the prompt is back. Only the pages that a newcomer reads
+         first are run in this way, too (PASTED), because many others build for minutes.
+
+When the page ends, every process that it has started is ended.
+
+A free port replaces port 8000, which somebody else may have on this machine; each way
+has directories of its own for the default socket and for programs that are installed.
+CHECKOUT contains what a fresh clone would contain: the tracked files, and nothing
+that was built or fetched. cargo and Maven compile and download into target/, so that
+they do it only once.
 
     run_snippets.py DIRTYD [PAGE...]      without PAGE: all pages that have something to run
 """
@@ -22,15 +30,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from pages import FRAMES, ROOT, Block, blocks, tracked
+from terminal import Terminal
 
 CLONE = ROOT / "target/docs/clone"
-WAIT = "for _ in $(seq 300); do dirtyd status >/dev/null 2>&1 && break; sleep 0.1; done; dirtyd status >/dev/null\n"
 NUMBERS = "sed -E 's/[0-9]+/N/g'"
-BACKGROUND = re.compile(r"&\s*(#.*)?$")
+# What a newcomer reads first.
+PASTED = [Path("README.md"), Path("docs/how-do-i.md"), Path("clients/python/README.md")]
 # The limit for a page in seconds. A page may have to compile all of dirtyd for release.
 LIMIT = 1800
 
@@ -51,38 +62,36 @@ def free_port() -> str:
         return str(probe.getsockname()[1])
 
 
-def write_files(found: list[Block], folder: Path) -> None:
-    """Writes the files of a page. Files that consist of several blocks are put into their frames."""
-    bodies: dict[str, str] = {}
-    for block in found:
-        if block.file:
-            bodies[block.file] = bodies.get(block.file, "") + block.body
-    framed = {block.file for block in found if block.mark.startswith("into=")}
-    for name, body in bodies.items():
-        (folder / name).write_text(frame(name, body) if name in framed else body)
-
-
 def frame(name: str, body: str) -> str:
     """Returns the frame `name` with `body` in place of its line SNIPPETS, indented like that line."""
     before, indent, after = re.split(r"^([ \t]*).*SNIPPETS.*\n", (FRAMES / name).read_text(), flags=re.MULTILINE)
     return before + "".join(indent + line for line in body.splitlines(keepends=True)) + after
 
 
+def steps(found: list[Block]) -> Iterator[tuple[Block, str]]:
+    """Returns what is done, in order: blocks, each with the text of its file, or with its commands."""
+    parts: dict[str, str] = {}
+    for block in found:
+        if block.is_part and block.file:
+            parts[block.file] = parts.get(block.file, "") + block.body
+            yield block, frame(block.file, parts[block.file])
+        elif block.file:
+            yield block, block.body
+        elif block.runs:
+            commands = session(block.body) if block.language == "console" else block.body
+            yield block, f'cd "{ROOT}"\n{commands}' if block.mark == "run=root" else commands
+
+
 def script_of(found: list[Block]) -> str:
     """Returns the page as one shell script."""
-    script = "set -euo pipefail\n"
-    for block in found:
-        if block.runs:
+    script = "set -u -o pipefail\n"
+    for block, text in steps(found):
+        if block.file:
+            script += f"cat > {block.file} <<'END OF {block.file}'\n{text}END OF {block.file}\n"
+        else:
             shown = "".join(f"+ {line}\n" for line in block.body.splitlines())
-            commands = session(block.body) if block.language == "console" else waiting(block.body)
-            body = f"cat <<'SHOWN'\n{shown}SHOWN\n{commands}"
-            script += f'pushd "{ROOT}" >/dev/null\n{body}popd >/dev/null\n' if block.mark == "run=root" else body
+            script += f"cat <<'SHOWN'\n{shown}SHOWN\n{text}"
     return script
-
-
-def waiting(body: str) -> str:
-    """Returns the commands, with a wait after each one that stays in the background."""
-    return "".join(line + (WAIT if BACKGROUND.search(line) else "") for line in body.splitlines(keepends=True))
 
 
 def session(body: str) -> str:
@@ -95,17 +104,17 @@ def session(body: str) -> str:
     return script
 
 
-def environment(folder: Path, dirtyd: Path) -> dict[str, str]:
-    path = [str(folder / "bin"), str(dirtyd.parent), str(ROOT / ".venv/bin"), str(ROOT / ".tools/bin")]
+def environment(own: Path, dirtyd: Path) -> dict[str, str]:
+    """Returns the environment of a page, with the directory `own` for what outlives no page."""
+    path = [str(own / "bin"), str(dirtyd.parent), str(ROOT / ".venv/bin"), str(ROOT / ".tools/bin")]
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if not name.startswith("DIRTYD_")},
         "PATH": ":".join([*path, os.environ["PATH"]]),
-        "DIRTYD_RUNTIME_DIR": str(folder),
-        "DIRTYD_SOCKET": str(folder / "dirtyd.sock"),
-        "DIRTYD_ROOT": str(CLONE),
+        "XDG_RUNTIME_DIR": str(own),
+        "CHECKOUT": str(CLONE),
         "CARGO_TARGET_DIR": str(ROOT / "target"),
-        "CARGO_INSTALL_ROOT": str(folder),
-        "GOBIN": str(folder / "bin"),
+        "CARGO_INSTALL_ROOT": str(own),
+        "GOBIN": str(own / "bin"),
         "MAVEN_OPTS": f"-Dmaven.repo.local={ROOT / 'target/docs/m2'}",
     }
 
@@ -121,13 +130,14 @@ def members(session: int) -> list[int]:
     return found
 
 
-def end_session(session: int) -> None:
-    """Sends TERM, and KILL after a while, to all processes of a session until none is left."""
+def end_session(session: int, but: int | None = None) -> None:
+    """Sends TERM, and KILL after a while, to all processes of a session, except `but`, until none is left."""
     for process in members(session):
         with suppress(ProcessLookupError):
-            os.kill(process, signal.SIGTERM)
+            if process != but:
+                os.kill(process, signal.SIGTERM)
     limit = time.monotonic() + 40  # a drain may take 30 seconds
-    while left := members(session):
+    while left := [process for process in members(session) if process != but]:
         if time.monotonic() > limit:
             for process in left:
                 with suppress(ProcessLookupError):
@@ -135,28 +145,51 @@ def end_session(session: int) -> None:
         time.sleep(0.05)
 
 
-def run(found: list[Block], dirtyd: Path) -> bool:
-    """Returns whether every block of a page ran without a fault."""
-    with tempfile.TemporaryDirectory() as name:
-        folder, port = Path(name), free_port()
-        found = [Block(each.line, each.language, each.mark, each.body.replace("8000", port)) for each in found]
-        write_files(found, folder)
-        # The page has its own session, so that everything that it starts can be found and ended.
-        shell = subprocess.Popen(
-            ["bash", "-c", script_of(found)],
-            cwd=folder,
-            env=environment(folder, dirtyd),
-            stdin=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        try:
-            shell.wait(LIMIT)
-        except subprocess.TimeoutExpired:
-            print(f"the page did not end within {LIMIT} s")
-        finally:
-            end_session(shell.pid)
-            shell.wait()
+def as_script(found: list[Block], folder: Path, variables: dict[str, str]) -> bool:
+    script = Path(variables["XDG_RUNTIME_DIR"]) / "page.sh"
+    script.write_text(script_of(found))
+    # The page has its own session, so that everything that it starts can be found and ended.
+    shell = subprocess.Popen(
+        ["bash", "-e", script], cwd=folder, env=variables, stdin=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        shell.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        print(f"the page did not end within {LIMIT} s")
+    finally:
+        end_session(shell.pid)
+        shell.wait()
     return shell.returncode == 0
+
+
+def pasted(found: list[Block], folder: Path, variables: dict[str, str]) -> bool:
+    terminal = Terminal(folder, variables)
+    try:
+        for block, text in steps(found):
+            if block.file:
+                (terminal.folder() / block.file).write_text(text)
+            elif terminal.paste(text, LIMIT):
+                print(f"line {block.line}: a command of the block failed")
+                return False
+    except TimeoutError:
+        print(f"line {block.line}: the block did not end within {LIMIT} s")
+        return False
+    finally:
+        end_session(terminal.pid, but=terminal.pid)
+        terminal.close()
+        end_session(terminal.pid)
+    return True
+
+
+WAYS = {"script": as_script, "pasted": pasted}
+
+
+def run(found: list[Block], dirtyd: Path, way: str) -> bool:
+    """Returns whether every block of a page ran without a fault."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as own:
+        port = free_port()
+        found = [replace(block, body=block.body.replace("8000", port)) for block in found]
+        return WAYS[way](found, Path(folder), environment(Path(own), dirtyd))
 
 
 def main() -> None:
@@ -168,10 +201,11 @@ def main() -> None:
         count = sum(block.runs for block in found)
         if not count and page not in named:
             continue
-        passed = count > 0 and run(found, dirtyd.resolve())
-        failed += not passed
-        print(f"{'PASS' if passed else 'FAIL'} {page}: {count} blocks ran", flush=True)
-    print(f"{failed} pages failed")
+        for way in WAYS if page in PASTED else ["script"]:
+            passed = count > 0 and run(found, dirtyd.resolve(), way)
+            failed += not passed
+            print(f"{'PASS' if passed else 'FAIL'} {page}, {way}: {count} blocks ran", flush=True)
+    print(f"{failed} failed")
     sys.exit(failed > 0)
 
 
