@@ -64,14 +64,12 @@ impl Invocation {
     fn arguments(&self) -> anyhow::Result<dirtyd_client::Args> {
         let args = (self.args.iter().enumerate())
             .map(|(index, text)| {
-                json::parse(text).with_context(|| {
-                    format!("argument {}: `{text}`: write it as JSON, text in double quotes: '\"{text}\"'", index + 1)
-                })
+                json::parse(text).with_context(|| format!("argument {}", index + 1))
             })
             .collect::<anyhow::Result<Vec<_>>>()?;
         let mut args = dirtyd_client::Args::from(args);
         if let Some(text) = &self.kwargs {
-            match json::parse(text).with_context(|| format!("--kwargs: `{text}`"))? {
+            match json::parse(text).context("--kwargs")? {
                 Value::Map(kwargs) => args.kwargs = kwargs,
                 _ => anyhow::bail!(
                     "--kwargs: `{text}` is not a JSON object; write {{\"name\": value}}"

@@ -2,7 +2,7 @@
 //! bytes `{"$bytes": "base64"}`, numbers that are not finite `{"$double": "NaN"}`,
 //! arrays `{"$tensor": {"dtype": ..., "shape": [...], "values": [...]}}`.
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use dirtyd_client::Value;
 use serde_json::{Map, Number, Value as Json, json};
@@ -13,10 +13,30 @@ use crate::printable::is_hazard;
 /// Reads one JSON value.
 ///
 /// # Errors
-/// The text is not JSON, or a number is out of range.
+/// The text is not JSON, or a number is out of range; in one sentence.
 pub fn parse(text: &str) -> anyhow::Result<Value> {
-    let json: Json = serde_json::from_str(text).context("not JSON")?;
-    value(json)
+    let json = serde_json::from_str(text).map_err(|error| match is_like_json(text) {
+        true => anyhow!("`{text}` is not JSON: {}", mistake(&error)),
+        false => anyhow!("`{text}` is not JSON; write text in double quotes: '\"{text}\"'"),
+    })?;
+    value(json).map_err(|error| anyhow!("`{text}` cannot be sent: {error:#}"))
+}
+
+/// Whether a text was meant as JSON, and not as a word.
+fn is_like_json(text: &str) -> bool {
+    text.trim().is_empty() || text.starts_with(|c: char| "[{\"-".contains(c) || c.is_ascii_digit())
+}
+
+/// What is wrong with JSON, and where.
+fn mistake(error: &serde_json::Error) -> String {
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let what = text.trim_end_matches(&format!(" at line {line} column {column}"));
+    let what = what.replace("EOF while parsing", "it ends within");
+    match line {
+        1 => format!("{what}, at column {column}"),
+        line => format!("{what}, at line {line}, column {column}"),
+    }
 }
 
 /// Writes a value on one line.
@@ -144,6 +164,14 @@ mod tests {
         assert!(
             format!("{:#}", parse("9223372036854775808").expect_err("int")).contains("64 bits")
         );
+        for (text, said) in [
+            ("hello", "`hello` is not JSON; write text in double quotes: '\"hello\"'"),
+            ("{\"a\":}", "`{\"a\":}` is not JSON: expected value, at column 6"),
+            ("[1,", "`[1,` is not JSON: it ends within a value, at column 3"),
+            ("1e999", "`1e999` cannot be sent: 1e+999 does not fit into a double"),
+        ] {
+            assert_eq!(format!("{:#}", parse(text).expect_err(text)), said);
+        }
         assert!(parse("1e999").is_err());
         assert!(parse("hello").is_err());
         assert!(parse("{\"$bytes\":\"?\"}").is_err());
