@@ -97,13 +97,12 @@ fn of_output(from: OutputLevel) -> String {
 
 /// Says where the configuration comes from, and what in it is hardly meant.
 pub fn sources(config: &Config) {
-    let file = config.file().map(|file| file.display().to_string());
-    let outside = match config.from_outside() {
-        keys if keys.is_empty() => String::new(),
-        keys => format!("; beside it: {}", keys.join(", ")),
+    let file = match config.file() {
+        Some(file) => format!("configuration from {}", file.display()),
+        None => "configuration without a file".to_owned(),
     };
-    let file = file.unwrap_or_else(|| "no file".to_owned());
-    tracing::info!("the configuration is {file}{outside}");
+    let sources: Vec<_> = [file].into_iter().chain(config.from_outside()).collect();
+    tracing::info!("{}", sources.join(", "));
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }

@@ -257,8 +257,10 @@ async fn serve_says_where_its_values_come_from() {
     let mut serve = serve.stderr(Stdio::piped()).spawn().expect("dirtyd runs");
     let mut log =
         BufReader::new(serve.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
-    let said = log.find(|line| line.contains("the configuration is")).expect("it says so");
-    for words in ["dirtyd.toml; beside it: socket from --socket", "workers from $DIRTYD_WORKERS"] {
+    let said = log.find(|line| line.contains("configuration from")).expect("it says so");
+    for words in
+        ["configuration from dirtyd.toml, socket from --socket", "workers from $DIRTYD_WORKERS"]
+    {
         assert!(said.contains(words), "{said}");
     }
     let warned = log.find(|line| line.contains("DIRTYD_TIMEOT")).expect("it warns");

@@ -26,6 +26,7 @@ mod hostile_text;
 mod idle;
 mod ladder;
 mod memory;
+mod messages;
 mod misbehave;
 mod output;
 mod pools;

@@ -49,7 +49,7 @@ async fn is_replaced(fault: &str, words: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exits_mid_call() {
-    is_replaced("exit_mid_call", &["exited with code 3", "1 started calls are lost"]).await;
+    is_replaced("exit_mid_call", &["exited with code 3", "1 started call is lost"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -91,8 +91,9 @@ impl PidFile {
             let stale = content(&file);
             if !stale.is_empty() {
                 tracing::warn!(
-                    "{}: a stale PID file ({stale:?}, nobody holds it) is replaced; nobody is signalled",
-                    path.display()
+                    "{}: a stale PID file (of process {}, and nobody holds it) is replaced; nobody is signalled",
+                    path.display(),
+                    stale.trim()
                 );
             }
             file.set_len(0).map_err(failed)?;

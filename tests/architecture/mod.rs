@@ -7,7 +7,7 @@
 mod circles;
 mod floors;
 mod graph;
-mod house;
+pub mod house;
 mod modules;
 mod paths;
 mod rules;

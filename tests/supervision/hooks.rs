@@ -49,7 +49,10 @@ async fn they_run_in_the_order_of_life_with_the_facts() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn failing_and_hanging_hooks_are_logged_and_change_nothing() {
     for (command, told) in [
-        (r#"["sh", "-c", "echo the reason >&2; exit 3"]"#, "exited with 3; nothing else changes"),
+        (
+            r#"["sh", "-c", "echo the reason >&2; exit 3"]"#,
+            "exited with code 3; nothing else changes",
+        ),
         (r#"["sleep", "1000"]"#, "did not end within 300ms and was killed"),
         (r#"["/no/such/hook"]"#, "cannot start `/no/such/hook`"),
     ] {

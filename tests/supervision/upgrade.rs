@@ -92,7 +92,7 @@ async fn a_new_binary_that_fails_leaves_the_old_one_in_charge() {
     let family = Family::with("boot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n").await;
     // The configuration cannot be used.
     family.configure("nonsense = 1\n");
-    refused(&family, "exited with 1 before it was ready").await;
+    refused(&family, "exited with code 1 before it was ready").await;
     // An app that the old one serves cannot be loaded.
     family.configure("boot_timeout = \"2s\"\n[[app]]\npath = \"life:Moody\"\n");
     fs::write(family.path("mood"), "raise").expect("file");
@@ -211,7 +211,7 @@ async fn the_path_that_was_called_is_called_again() {
     eventually(LIMIT, "it listens", async || socket.exists().then_some(())).await;
     let gone = format!("failed cannot start {}: No such file or directory", link.display());
     for (target, why) in [
-        ("/bin/false", "failed the new main arbiter exited with 1 before it was ready\n"),
+        ("/bin/false", "failed the new main arbiter exited with code 1 before it was ready\n"),
         ("/no/such/binary", &gone),
     ] {
         fs::remove_file(&link).expect("link");

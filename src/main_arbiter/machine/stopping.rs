@@ -7,6 +7,8 @@
 
 use std::time::Instant;
 
+use nix::sys::signal::Signal;
+
 use crate::{clock::Deadline, process::children::Exit};
 
 /// An end in progress.
@@ -89,8 +91,10 @@ impl Stopping {
     }
 
     /// The exit code of this process if the dirty arbiter ended so: 0 after a
-    /// clean drain, or if none was wanted.
+    /// clean drain, or if none was wanted. SIGTERM itself can only end a dirty arbiter
+    /// that serves nobody yet.
     pub(super) fn exit_code(&self, exit: Exit) -> u8 {
-        u8::from(!self.at_once && exit != Exit::Code(0))
+        let is_clean = exit == Exit::Code(0) || exit == Exit::Signal(Signal::SIGTERM as i32);
+        u8::from(!self.at_once && !is_clean)
     }
 }

@@ -116,6 +116,15 @@ fn a_dirty_arbiter_that_does_not_end_is_killed_and_the_exit_code_tells() {
     assert_eq!(actions.last(), Some(&Action::Exit(1)));
 }
 
+/// It is told before it has a handler for the signal, so the signal ends it.
+#[test]
+fn a_stop_right_after_the_start_is_a_clean_one() {
+    let mut bench = Bench::serving();
+    bench.signal(Signal::SIGTERM);
+    let actions = bench.on(Event::DirtyExited(Exit::Signal(Signal::SIGTERM as i32)));
+    assert_eq!(actions.last(), Some(&Action::Exit(0)));
+}
+
 #[test]
 fn quit_needs_no_drain() {
     let mut bench = Bench::serving();

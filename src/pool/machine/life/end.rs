@@ -40,9 +40,12 @@ impl Machine {
         if !is_there {
             return; // nobody has heard of it
         }
-        let running = count(self.dispatch.load(id), "call");
+        let then = match self.dispatch.load(id) {
+            0 => "exits".to_owned(),
+            running => format!("finishes {} and exits", count(running, "call")),
+        };
         let pool = &self.fleet.pool(pool).config.name;
-        let message = format!("{process} drains: {why}; it finishes {running} and exits");
+        let message = format!("{process} drains: {why}; it {then}");
         turn.note(Note::event(EntryKind::WorkerDraining, message).worker(process).pool(pool));
     }
 
@@ -104,6 +107,7 @@ impl Machine {
             _ if self.phase.drain().is_some() => "the arbiter is draining, it is not replaced",
             Some(Claim::Holder) => "it is replaced",
             Some(Claim::Successor) => "the worker that it was to replace stays",
+            None if matches!(death.ended, EndedBy::Killed(_)) => "it was to leave",
             None => "it had been asked to",
         };
         let (process, ended) = (worker.process, &death.ended);
@@ -113,14 +117,17 @@ impl Machine {
         };
         if !death.lost.is_empty() || unstarted > 0 {
             let lost = match death.lost.len() {
-                1 => "1 started call is lost".to_owned(),
-                lost => format!("{lost} started calls are lost"),
+                0 => None,
+                1 => Some("1 started call is lost".to_owned()),
+                lost => Some(format!("{lost} started calls are lost")),
             };
             let back = match unstarted {
-                1 => "1 goes back to its queue".to_owned(),
-                unstarted => format!("{unstarted} go back to their queue"),
+                0 => None,
+                1 => Some("1 call goes back to its queue".to_owned()),
+                back => Some(format!("{back} calls go back to their queues")),
             };
-            message += &format!("; {lost}, {back}");
+            let parts: Vec<_> = lost.into_iter().chain(back).collect();
+            message += &format!("; {}", parts.join(", "));
         }
         let level = match expected || self.phase.drain().is_some() {
             true => Level::Info,
