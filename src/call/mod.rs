@@ -19,6 +19,7 @@ use std::{
 use bytes::Bytes;
 use dirtyd_client::proto::worker::Metadata;
 
+pub use dirtyd_client::proto::worker::PayloadKind;
 pub use error::{AppFailure, CallError, EndedBy, QueueBound, WorkerRef};
 pub use peer::{Peer, Principal, Quota};
 pub use reply::{Chunks, Hold, Reply, Sink, StreamItem, reply_channel, stream_channel};
@@ -46,8 +47,11 @@ pub struct CallRequest {
     pub app: String,
     /// The action's name; never empty, never private.
     pub action: String,
-    /// The whole `dirty.v1.ExecuteRequest`, as it came.
+    /// The request as it came, unopened: a whole `dirty.v1.ExecuteRequest`, or what
+    /// `payload_kind` says.
     pub payload: Bytes,
+    /// How the request is encoded, and its answer is to be.
+    pub payload_kind: PayloadKind,
     /// When it arrived.
     pub arrived: Instant,
     /// Who calls.

@@ -24,7 +24,7 @@ use super::{
     status::{self, CallFacts},
 };
 use crate::{
-    call::{CallError, CallRequest, Hold, reply_channel, stream_channel},
+    call::{CallError, CallRequest, Hold, PayloadKind, reply_channel, stream_channel},
     config::{Limits, Window},
     pool::PoolHandle,
 };
@@ -176,6 +176,7 @@ fn call(
         app,
         action,
         payload,
+        payload_kind: PayloadKind::ExecuteRequest,
         arrived: times.arrived,
         peer: caller.peer.clone(),
         quota: caller.rights.quota,

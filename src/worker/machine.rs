@@ -61,7 +61,7 @@ use super::{Control, Report, WorkerSpec};
 use dirtyd_client::proto::worker::{Hello, Ping, Request, arbiter_frame, worker_frame::Kind};
 
 use crate::{
-    call::{AppFailure, CallError, CallId, Sink, WorkerRef},
+    call::{AppFailure, Call, CallError, CallId, Sink, WorkerRef},
     clock::Deadline,
 };
 
@@ -178,6 +178,7 @@ impl Machine {
             Control::Start(call) if self.is_buried() => {
                 turn.act(Action::Answer(call.reply, Err(CallError::Lost)));
             }
+            Control::Start(call) if !self.reads_payload(&call) => self.calls.refuse(call, turn),
             Control::Start(call) => self.calls.start(call, turn),
             Control::Cancel(id) => self.calls.cancel(id, turn),
             Control::Credit(id, credit) => self.calls.credit(id, credit, turn),
@@ -185,6 +186,11 @@ impl Machine {
             Control::EndStreams(at) => self.calls.end_streams(at, turn),
             Control::Kill(why) => self.kill(why, turn),
         }
+    }
+
+    fn reads_payload(&self, call: &Call) -> bool {
+        let kind = call.request.payload_kind;
+        self.terms.as_ref().is_none_or(|terms| terms.reads(kind))
     }
 
     fn on_frame(&mut self, kind: Option<Kind>, turn: &mut Turn<'_>) {

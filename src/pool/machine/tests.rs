@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::{Action, Event, Machine};
 use crate::{
     call::{
-        AppFailure, CallError, CallId, CallRequest, EndedBy, FromCaller, Peer, Quota, Reply,
-        reply_channel,
+        AppFailure, CallError, CallId, CallRequest, EndedBy, FromCaller, PayloadKind, Peer, Quota,
+        Reply, reply_channel,
     },
     clock::Deadline,
     config::{Config, Raw},
@@ -27,6 +27,7 @@ fn submit(id: u64, now: Instant) -> Event {
         app: "app:App".to_owned(),
         action: "act".to_owned(),
         payload: Bytes::new(),
+        payload_kind: PayloadKind::ExecuteRequest,
         arrived: now,
         peer: Peer::Unknown,
         quota: Quota::default(),

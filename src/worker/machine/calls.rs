@@ -73,6 +73,20 @@ impl Calls {
         }
     }
 
+    /// Answers a call whose payload the worker cannot read.
+    pub fn refuse(&mut self, call: Call, turn: &mut Turn<'_>) {
+        let message = format!(
+            "the workers of app `{}` do not read JSON; call it by gRPC, or update their runtime",
+            call.request.app
+        );
+        let mut slot = Slot::new(call, None, self.window, self.kill_grace, turn.now);
+        let (reply, end) = slot.end(false, turn.now);
+        turn.report(Report::Finished(end));
+        if let Some(reply) = reply {
+            turn.act(Action::Answer(reply, Err(CallError::InvalidRequest { message })));
+        }
+    }
+
     /// Streams end at the instant, those included that are still to start.
     pub fn end_streams(&mut self, at: Instant, turn: &mut Turn<'_>) {
         self.streams_end = self.streams_end.min(at.into());

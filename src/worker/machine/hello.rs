@@ -1,6 +1,6 @@
 //! What the two sides agree on when a worker says Hello.
 
-use dirtyd_client::proto::worker::{Hello, Welcome};
+use dirtyd_client::proto::worker::{Hello, PayloadKind, Welcome};
 
 use crate::{call::WorkerRef, worker::WorkerSpec};
 
@@ -9,8 +9,10 @@ const LOWEST: u32 = 1;
 const HIGHEST: u32 = 2;
 /// The first version in which a Request names app, action and kind of payload.
 const NAMES_IN_REQUEST: u32 = 2;
-/// The capabilities that this arbiter knows. None so far.
-const KNOWN: [&str; 0] = [];
+/// Reading and writing payloads of JSON.
+const JSON: &str = "json";
+/// The capabilities that this arbiter knows.
+const KNOWN: [&str; 1] = [JSON];
 /// The most capabilities of a worker that are kept, and the longest name of one
 /// in bytes: a worker is not trusted with the arbiter's memory.
 const MOST_CAPABILITIES: usize = 64;
@@ -69,8 +71,16 @@ impl Terms {
         self.version >= NAMES_IN_REQUEST
     }
 
+    /// Whether the worker reads payloads of this kind.
+    pub fn reads(&self, kind: PayloadKind) -> bool {
+        match kind {
+            PayloadKind::Json => self.names_in_request() && self.can(JSON),
+            PayloadKind::ExecuteRequest | PayloadKind::Unspecified => true,
+        }
+    }
+
     /// Whether the worker can do something beyond its version.
-    pub fn can(&self, capability: &str) -> bool {
+    fn can(&self, capability: &str) -> bool {
         self.capabilities.iter().any(|name| name == capability)
     }
 

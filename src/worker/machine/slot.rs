@@ -179,7 +179,7 @@ impl Slot {
         if named {
             head.app = std::mem::take(&mut request.app);
             head.action = std::mem::take(&mut request.action);
-            head.payload_kind = PayloadKind::ExecuteRequest.into();
+            head.payload_kind = request.payload_kind.into();
         }
         let written = match named {
             true => write(&head, &request.payload),

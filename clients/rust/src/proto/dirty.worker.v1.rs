@@ -97,7 +97,8 @@ pub struct Hello {
     #[prost(uint32, tag = "4")]
     pub latest_protocol_version: u32,
     /// What the worker can do beyond its versions, by name. The arbiter ignores
-    /// names that it does not know. No capability exists yet.
+    /// names that it does not know. "json": it reads and writes
+    /// PAYLOAD_KIND_JSON.
     #[prost(string, repeated, tag = "5")]
     pub capabilities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The process id of the worker, which gets `stack_dump_signal`; 0 if it is the
@@ -367,6 +368,13 @@ pub enum PayloadKind {
     /// A dirty.v1.ExecuteRequest, answered with dirty.v1.ExecuteResponse or
     /// dirty.v1.ExecuteStreamResponse.
     ExecuteRequest = 1,
+    /// JSON text (RFC 8259): an object with any of `args`, a list, and `kwargs`, an
+    /// object; a list alone, which is `args`; or nothing, which is no arguments. The
+    /// Response and each Chunk hold one JSON value without a line break. What JSON
+    /// lacks is an object with one key: {"$bytes": "base64"}, {"$double": "NaN"},
+    /// {"$tensor": {"dtype": …, "shape": \[…\], "values": \[…\]}}. Needs the capability
+    /// "json".
+    Json = 2,
 }
 impl PayloadKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -377,6 +385,7 @@ impl PayloadKind {
         match self {
             Self::Unspecified => "PAYLOAD_KIND_UNSPECIFIED",
             Self::ExecuteRequest => "PAYLOAD_KIND_EXECUTE_REQUEST",
+            Self::Json => "PAYLOAD_KIND_JSON",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -384,6 +393,7 @@ impl PayloadKind {
         match value {
             "PAYLOAD_KIND_UNSPECIFIED" => Some(Self::Unspecified),
             "PAYLOAD_KIND_EXECUTE_REQUEST" => Some(Self::ExecuteRequest),
+            "PAYLOAD_KIND_JSON" => Some(Self::Json),
             _ => None,
         }
     }

@@ -18,7 +18,10 @@ use super::{
     worker::{Deed, Wishes, Worker},
 };
 use crate::{
-    call::{CallError, CallId, CallRequest, FromCaller, Peer, Principal, WorkerRef, reply_channel},
+    call::{
+        CallError, CallId, CallRequest, FromCaller, PayloadKind, Peer, Principal, WorkerRef,
+        reply_channel,
+    },
     clock::Deadline,
     config::PoolConfig,
     pool::{
@@ -265,6 +268,7 @@ impl<'a> World<'a> {
             app: APPS.get(plan.app).copied().unwrap_or("no:App").to_owned(),
             action: "act".to_owned(),
             payload: Bytes::from(vec![0; plan.bytes]),
+            payload_kind: PayloadKind::ExecuteRequest,
             arrived: self.now,
             peer: Peer::Process { uid: plan.uid, gid: plan.uid, pid: None },
             quota: plan.quota(),

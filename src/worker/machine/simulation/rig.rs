@@ -16,8 +16,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     call::{
-        Call, CallError, CallId, CallRequest, Chunks, Credit, Peer, Quota, Reply, StreamItem,
-        WorkerRef,
+        Call, CallError, CallId, CallRequest, Chunks, Credit, PayloadKind, Peer, Quota, Reply,
+        StreamItem, WorkerRef,
     },
     clock::Deadline,
     config::{Config, PoolConfig, Raw, Window},
@@ -199,6 +199,7 @@ impl Rig {
             app: APP.to_owned(),
             action: "act".to_owned(),
             payload: Bytes::from_static(b"payload"),
+            payload_kind: PayloadKind::ExecuteRequest,
             arrived: self.now,
             peer: Peer::Unknown,
             quota: Quota::default(),
@@ -264,6 +265,15 @@ impl Rig {
     pub fn execute(&mut self, id: u64) {
         let (reply, answer) = reply_channel();
         self.start(id, reply, Deadline::Never);
+        self.callers.insert(id, Caller::Unary(answer));
+    }
+
+    /// The same with a request of JSON.
+    pub fn execute_json(&mut self, id: u64) {
+        let (reply, answer) = reply_channel();
+        let mut call = self.call(id, reply, Deadline::Never);
+        call.request.payload_kind = PayloadKind::Json;
+        self.tell(Control::Start(call));
         self.callers.insert(id, Caller::Unary(answer));
     }
 

@@ -4,12 +4,12 @@ use bytes::Bytes;
 
 use super::rig::{Rig, TIMEOUT, chunk, pool, response};
 use dirtyd_client::proto::worker::{
-    CancelReason, Chunk, End, arbiter_frame as arbiter, worker_frame::Kind,
+    CancelReason, Chunk, End, Hello, PayloadKind, arbiter_frame as arbiter, worker_frame::Kind,
 };
 
 use crate::{
     call::{CallError, CallId, StreamItem},
-    worker::{Report, machine::Event},
+    worker::{Control, Report, machine::Event},
 };
 
 fn cancels(rig: &Rig) -> Vec<CancelReason> {
@@ -27,6 +27,27 @@ fn the_pool_hears_of_an_end_before_the_caller() {
     assert_eq!(rig.on(Event::Frame(Some(response(1)))), ["report", "answer"]);
     assert_eq!(rig.answer(1), Some(Ok(Bytes::from_static(b"result"))));
     assert!(matches!(&rig.reports[..], [Report::Finished(end)] if end.served));
+}
+
+#[test]
+fn json_goes_only_to_a_worker_that_reads_it() {
+    let mut rig = Rig::serving(2);
+    rig.execute_json(1);
+    assert!(rig.sent.is_empty(), "it has not said that it reads JSON: {:?}", rig.sent);
+    assert!(matches!(&rig.reports[..], [Report::Finished(end)] if !end.served), "the slot is free");
+    assert!(matches!(rig.answer(1), Some(Err(CallError::InvalidRequest { .. }))));
+
+    let mut rig = Rig::started();
+    rig.tell(Control::Load(Vec::new()));
+    let capabilities = vec!["json".to_owned()];
+    let hello = Hello { protocol_version: 2, capabilities, ..Hello::default() };
+    rig.frame(Kind::Hello(hello));
+    assert!(
+        matches!(&rig.sent[..], [arbiter::Kind::Welcome(welcome)] if welcome.capabilities == ["json"])
+    );
+    rig.execute_json(1);
+    assert!(matches!(rig.sent.last(), Some(arbiter::Kind::Request(request))
+        if request.payload_kind() == PayloadKind::Json));
 }
 
 #[test]

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use crate::worker::machine::slot::{Slot, Step};
 use crate::{
     call::{
-        Call, CallId, CallRequest, Chunks, Hold, Peer, Quota, Reply, reply_channel, stream_channel,
+        Call, CallId, CallRequest, Chunks, Hold, PayloadKind, Peer, Quota, Reply, reply_channel,
+        stream_channel,
     },
     config::Window,
 };
@@ -25,6 +26,7 @@ fn slot(reply: Reply, caller: Option<Instant>, now: Instant) -> Slot {
         app: "a:A".into(),
         action: "act".into(),
         payload: Bytes::new(),
+        payload_kind: PayloadKind::ExecuteRequest,
         arrived: now,
         peer: Peer::Unknown,
         quota: Quota::default(),

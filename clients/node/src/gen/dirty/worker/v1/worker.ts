@@ -24,6 +24,15 @@ export enum PayloadKind {
    * dirty.v1.ExecuteStreamResponse.
    */
   PAYLOAD_KIND_EXECUTE_REQUEST = 1,
+  /**
+   * PAYLOAD_KIND_JSON - JSON text (RFC 8259): an object with any of `args`, a list, and `kwargs`, an
+   * object; a list alone, which is `args`; or nothing, which is no arguments. The
+   * Response and each Chunk hold one JSON value without a line break. What JSON
+   * lacks is an object with one key: {"$bytes": "base64"}, {"$double": "NaN"},
+   * {"$tensor": {"dtype": …, "shape": […], "values": […]}}. Needs the capability
+   * "json".
+   */
+  PAYLOAD_KIND_JSON = 2,
   UNRECOGNIZED = -1,
 }
 
@@ -160,7 +169,8 @@ export interface Hello {
   latestProtocolVersion: number;
   /**
    * What the worker can do beyond its versions, by name. The arbiter ignores
-   * names that it does not know. No capability exists yet.
+   * names that it does not know. "json": it reads and writes
+   * PAYLOAD_KIND_JSON.
    */
   capabilities: string[];
   /**

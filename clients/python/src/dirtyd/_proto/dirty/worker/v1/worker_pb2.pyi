@@ -10,6 +10,7 @@ class PayloadKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PAYLOAD_KIND_UNSPECIFIED: _ClassVar[PayloadKind]
     PAYLOAD_KIND_EXECUTE_REQUEST: _ClassVar[PayloadKind]
+    PAYLOAD_KIND_JSON: _ClassVar[PayloadKind]
 
 class CancelReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -30,6 +31,7 @@ class ErrorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_KIND_CANCELLED: _ClassVar[ErrorKind]
 PAYLOAD_KIND_UNSPECIFIED: PayloadKind
 PAYLOAD_KIND_EXECUTE_REQUEST: PayloadKind
+PAYLOAD_KIND_JSON: PayloadKind
 CANCEL_REASON_UNSPECIFIED: CancelReason
 CANCEL_REASON_CALLER_GONE: CancelReason
 CANCEL_REASON_DEADLINE: CancelReason
