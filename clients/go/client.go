@@ -75,7 +75,9 @@ func (c *Client) Socket() string { return c.socket }
 func (c *Client) Close() error { return c.conn.Close() }
 
 // Execute runs an action of an app and returns its result. The last of args
-// may be [Kwargs]. When ctx ends, so does the action, as far as it cooperates.
+// may be [Kwargs]. When ctx ends, so does the action, as far as it cooperates. At
+// the deadline of ctx the arbiter ends the call; without its word the call fails a
+// second later, with [ErrNoAnswer].
 func (c *Client) Execute(ctx context.Context, app, action string, args ...any) (any, error) {
 	request, err := newRequest(app, action, args)
 	if err != nil {
@@ -119,9 +121,5 @@ func (c *Client) Stream(ctx context.Context, app, action string, args ...any) it
 
 // begin bounds a call by the client's timeout, and gives it the client's metadata.
 func (c *Client) begin(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx = metadata.AppendToOutgoingContext(ctx, c.settings.metadata...)
-	if c.settings.timeout > 0 {
-		return context.WithTimeout(ctx, c.settings.timeout)
-	}
-	return context.WithCancel(ctx)
+	return bound(metadata.AppendToOutgoingContext(ctx, c.settings.metadata...), c.settings.timeout)
 }

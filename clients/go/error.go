@@ -20,7 +20,7 @@ const domain = "dirty.v1"
 // Error is the failure of a call. What the arbiter did not say is zero.
 type Error struct {
 	// Reason is empty where the arbiter had no part in it, such as for a
-	// deadline of the caller's own.
+	// context that was cancelled.
 	Reason  Reason
 	Code    codes.Code
 	Message string
@@ -109,6 +109,8 @@ func (e *Error) explain(c *Client, sent bool) {
 	switch {
 	case e.Code == codes.Canceled && c.conn.GetState() == connectivity.Shutdown:
 		e.Reason, e.Message = ErrConnection, "the client is closed"
+	case e.Code == codes.DeadlineExceeded:
+		e.Reason, e.Message = ErrNoAnswer, "dirtyd did not answer by the deadline, nor in the second after it"
 	case e.Code != codes.Unavailable:
 	case sent:
 		e.Reason, e.Message = ErrConnection, fmt.Sprintf("the connection to %s broke during the call: %s", c.socket, e.Message)

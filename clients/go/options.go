@@ -16,7 +16,8 @@ type settings struct {
 
 // WithTimeout bounds each call, its retries and the whole of its stream. The
 // context may bound it further; without either the arbiter's own timeout
-// holds.
+// holds. The arbiter ends the call; if it says nothing, the call fails a second
+// later with [ErrNoAnswer].
 func WithTimeout(timeout time.Duration) Option {
 	return func(s *settings) { s.timeout = timeout }
 }

@@ -39,4 +39,9 @@ const (
 // the connection broke during the call.
 const ErrConnection Reason = "CONNECTION"
 
+// ErrNoAnswer is the client's own reason: a second after the deadline the arbiter had
+// not said what became of the call. So ends, too, a call whose deadline had passed
+// before it was sent.
+const ErrNoAnswer Reason = "NO_ANSWER"
+
 func (r Reason) Error() string { return "dirtyd: " + string(r) }

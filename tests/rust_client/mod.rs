@@ -1,7 +1,8 @@
-//! `dirtyd_client`: the shared conformance cases, retries, and the samples.
+//! `dirtyd_client`: the shared conformance cases, deadlines, retries, and the samples.
 
 mod cases;
 mod connection;
+mod deadlines;
 mod report;
 mod retries;
 mod samples;

@@ -3,6 +3,7 @@
 import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { Client, type ClientReadableStream, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
+import { endsAt } from "./deadline.js";
 import * as errors from "./errors.js";
 import { ExecuteRequest, ExecuteResponse, ExecuteStreamResponse } from "./gen/dirty/v1/arbiter.js";
 import { defaultSocket } from "./socket.js";
@@ -33,7 +34,10 @@ const CHANNEL = {
 export type CallMetadata = Readonly<Record<string, string | Uint8Array>>;
 
 interface Options {
-  /** The milliseconds for the whole call, including its stream. Without this only the arbiter's timeout holds. */
+  /**
+   * The milliseconds for the whole call, including its stream. Without this only the arbiter's timeout holds. The arbiter
+   * ends the call; if it does not answer, the call fails a second later with a DirtyTimeoutError, reason "NO_ANSWER".
+   */
   timeoutMs?: number;
   metadata?: CallMetadata;
   /**
@@ -157,7 +161,7 @@ export class DirtyClient {
         deserialize,
         request,
         metadata,
-        { deadline: deadline(ends) },
+        { interceptors: [endsAt(ends)] },
         done,
       );
       const stop = onAbort(target.signal, () => call.cancel());
@@ -172,7 +176,7 @@ export class DirtyClient {
       deserializeChunk,
       request,
       metadata,
-      { deadline: deadline(ends) },
+      { interceptors: [endsAt(ends)] },
     );
     const stop = onAbort(target.signal, () => call.cancel());
     call.once("status", stop);
@@ -210,9 +214,6 @@ async function pauseBeforeRetry(
   // After an abort during the pause the next try fails with the reason.
   await pause(delay, undefined, { signal }).catch(() => {});
 }
-
-/** What grpc-js takes: milliseconds since 1970, by a clock that may be set, so that it is read as late as possible. */
-const deadline = (ends: number) => Date.now() + (ends - performance.now());
 
 function refuseAborted({ app, action, signal }: Target): void {
   if (!signal?.aborted) return;

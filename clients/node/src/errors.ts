@@ -65,7 +65,10 @@ export class DirtyError extends Error {
 /** The arbiter cannot be reached, or the connection broke during the call. */
 export class DirtyConnectionError extends DirtyError {}
 
-/** The caller's deadline or the app's timeout passed, in the queue or while the action ran. */
+/**
+ * The caller's deadline or the app's timeout passed, in the queue or while the action ran. With the reason "NO_ANSWER":
+ * the arbiter had not answered a second after the deadline.
+ */
 export class DirtyTimeoutError extends DirtyError {}
 
 /** The call was cancelled; `cause` is the reason of the AbortSignal. */

@@ -7,6 +7,9 @@ import { DebugInfo, ErrorInfo, RetryInfo, Status } from "./gen/dirtyd/status.js"
 const DOMAIN = "dirty.v1";
 const DETAILS = "grpc-status-details-bin";
 
+/** The client's own reason: the deadline passed, and the arbiter has said nothing. */
+const NO_ANSWER = "NO_ANSWER";
+
 type Kind = typeof errors.DirtyError;
 
 const BY_REASON = new Map<string, Kind>([
@@ -44,15 +47,13 @@ export interface Target {
 /** Return the DirtyError for what grpc-js has thrown. */
 export function toDirtyError(error: ServiceError, target: Target): errors.DirtyError {
   const { info, retryAfterMs, remoteTraceback } = details(error);
-  const kind = BY_REASON.get(info.reason) ?? BY_CODE.get(error.code) ?? errors.DirtyError;
+  // Only the client's own timer says no more than the code.
+  const reason = info.reason || (error.code === status.DEADLINE_EXCEEDED ? NO_ANSWER : "");
+  const kind = BY_REASON.get(reason) ?? BY_CODE.get(error.code) ?? errors.DirtyError;
   const { app, action, worker_pid, exception_type, request_id, ...metadata } = Object.fromEntries(info.metadata);
-  const message =
-    kind === errors.DirtyConnectionError
-      ? `cannot reach dirtyd at ${target.socket}: ${error.details}; is dirtyd running? start it with \`dirtyd serve\``
-      : error.details || error.message;
-  return new kind(message, {
+  return new kind(message(error, kind, reason, target), {
     code: status[error.code] ?? "UNKNOWN",
-    reason: info.reason,
+    reason,
     app: app ?? target.app,
     action: action ?? target.action,
     workerPid: worker_pid ? Number(worker_pid) : undefined,
@@ -62,10 +63,15 @@ export function toDirtyError(error: ServiceError, target: Target): errors.DirtyE
     requestId: request_id,
     metadata,
     // grpc-js tells it by its text only.
-    isUnsent:
-      !info.reason && error.code === status.UNAVAILABLE && error.details.startsWith("No connection established"),
+    isUnsent: !reason && error.code === status.UNAVAILABLE && error.details.startsWith("No connection established"),
     ...(target.signal?.aborted && { cause: target.signal.reason }),
   });
+}
+
+function message(error: ServiceError, kind: Kind, reason: string, { socket }: Target): string {
+  if (reason === NO_ANSWER) return "dirtyd did not answer by the deadline, nor in the second after it";
+  if (kind !== errors.DirtyConnectionError) return error.details || error.message;
+  return `cannot reach dirtyd at ${socket}: ${error.details}; is dirtyd running? start it with \`dirtyd serve\``;
 }
 
 interface Details {

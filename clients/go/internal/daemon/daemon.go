@@ -90,6 +90,9 @@ func (d *Daemon) wait(app string) error {
 	return fmt.Errorf("the daemon does not serve: %w", err)
 }
 
+// Signal sends the daemon a signal.
+func (d *Daemon) Signal(signal os.Signal) error { return d.command.Process.Signal(signal) }
+
 // Stop ends the daemon by SIGTERM, and says how it failed to.
 func (d *Daemon) Stop() error {
 	defer os.RemoveAll(d.dir)

@@ -24,14 +24,15 @@ const { DIRTYD_BIN, DIRTYD_TEST_PYTHON = "python3" } = process.env;
 
 /**
  * Start `dirtyd serve` in a directory of its own, with this configuration or with
- * that of a file. Resolves once the daemon answers.
+ * that of a file, and with further flags. Resolves once the daemon answers.
  */
-export async function startDaemon(configuration, file = undefined) {
+export async function startDaemon(configuration, file = undefined, flags = []) {
   if (!DIRTYD_BIN) throw new Error("set DIRTYD_BIN to the daemon, such as ../../target/debug/dirtyd");
   const directory = await mkdtemp(join(tmpdir(), "dirtyd-node-"));
   const socket = join(directory, "d.sock");
   if (!file) await writeFile(join(directory, "dirtyd.toml"), configuration);
-  const child = spawn(resolve(DIRTYD_BIN), ["serve", "--config", file ?? "dirtyd.toml", "--socket", socket], {
+  const serve = ["serve", "--config", file ?? "dirtyd.toml", "--socket", socket, ...flags];
+  const child = spawn(resolve(DIRTYD_BIN), serve, {
     cwd: directory,
     env: { ...process.env, DIRTYD_PYTHON: DIRTYD_TEST_PYTHON, PYTHONPATH: PYTHON_PACKAGE, XDG_RUNTIME_DIR: directory },
     stdio: ["ignore", "pipe", "pipe"],
@@ -71,6 +72,11 @@ class Daemon {
   async connections() {
     const { stdout } = await run(resolve(DIRTYD_BIN), ["status", "--json", "--socket", this.socket]);
     return JSON.parse(stdout).arbiter.connections;
+  }
+
+  /** Send it a signal. */
+  signal(name) {
+    this.child.kill(name);
   }
 
   async stop() {

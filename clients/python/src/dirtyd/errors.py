@@ -66,7 +66,10 @@ class DirtyConnectionError(DirtyError):
 
 
 class DirtyTimeoutError(DirtyError):
-    """The caller's deadline or the app's timeout passed, in the queue or while the action ran."""
+    """The caller's deadline or the app's timeout passed, in the queue or while the action ran.
+
+    With the reason "NO_ANSWER": about a second after the deadline the arbiter had not answered.
+    """
 
 
 class DirtyCancelledError(DirtyError):

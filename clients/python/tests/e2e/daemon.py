@@ -18,25 +18,34 @@ PATIENCE = 60.0
 @contextmanager
 def daemon(directory: Path, ready: tuple[str, str], *arguments: str, cwd: Path | None = None) -> Iterator[str]:
     """Run `dirtyd serve` with its files in `directory`, wait until the action `ready` answers, and yield the socket."""
+    with process(directory, ready, *arguments, cwd=cwd) as (socket, _):
+        yield socket
+
+
+@contextmanager
+def process(
+    directory: Path, ready: tuple[str, str], *arguments: str, cwd: Path | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Do the same, and yield the socket and the process."""
     binary = os.environ.get("DIRTYD_BIN")
     if not binary:
         pytest.fail("set DIRTYD_BIN to the daemon, such as ../../target/debug/dirtyd")
     socket = f"{directory}/d.sock"
     # The daemon finds `python` where the tests run, with this package.
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    process = subprocess.Popen(
+    server = subprocess.Popen(
         [os.path.abspath(binary), "serve", "--socket", socket, *arguments],
         cwd=cwd or directory,
         env={**os.environ, "PATH": path, "XDG_RUNTIME_DIR": str(directory)},
     )
     try:
-        _wait_until_it_answers(socket, process, ready)
-        yield socket
-        process.terminate()
-        assert process.wait(PATIENCE) == 0
+        _wait_until_it_answers(socket, server, ready)
+        yield socket, server
+        server.terminate()
+        assert server.wait(PATIENCE) == 0
     finally:
-        process.kill()
-        process.wait()
+        server.kill()
+        server.wait()
 
 
 def _wait_until_it_answers(socket: str, process: subprocess.Popen[bytes], ready: tuple[str, str]) -> None:

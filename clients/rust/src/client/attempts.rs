@@ -8,7 +8,7 @@ use super::Error;
 
 /// How much longer than its deadline a call waits for the arbiter, which knows
 /// what became of it.
-const GRACE: Duration = Duration::from_millis(250);
+const GRACE: Duration = Duration::from_secs(1);
 /// The longest that `grpc-timeout` can say; tonic panics above.
 const LONGEST: Duration = Duration::from_secs(99_999_999 * 3600);
 const FIRST_DELAY: Duration = Duration::from_millis(50);

@@ -71,8 +71,8 @@ pub enum Error {
     /// The arbiter answered with an error.
     #[error(transparent)]
     Call(Box<CallFailure>),
-    /// The caller's own deadline passed before an answer came.
-    #[error("the deadline passed before dirtyd answered")]
+    /// A second after the caller's own deadline there was no answer. The call may have had effects.
+    #[error("dirtyd did not answer by the deadline, nor in the second after it")]
     DeadlineExceeded,
     /// There is no connection.
     #[error("no connection to dirtyd at {socket}: {message}; {}", remedy(message))]

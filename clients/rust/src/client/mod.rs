@@ -54,7 +54,8 @@ impl Client {
     }
 
     /// The same connection, with a deadline for each call, its further attempts
-    /// and the whole of its stream.
+    /// and the whole of its stream. The arbiter ends the call; if it does not
+    /// answer, the call fails a second later with [`Error::DeadlineExceeded`].
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);

@@ -3,6 +3,7 @@
 core       one client: settings, requests, views
 attempts   which failed calls are tried again, and when
 channels   gRPC channels: one per process, one per event loop, new ones after a fork
+deadline   what the arbiter is told of it, and the end of a call that it does not answer
 streams    the two iterators over the chunks of a stream
 status     gRPC errors as DirtyError
 shared     get_dirty_client and its siblings

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest
+from dirtyd.client import deadline
 from dirtyd.client.attempts import Attempts
 from dirtyd.client.channels import Channels
 from dirtyd.client.status import to_dirty_error
@@ -29,13 +30,16 @@ class DirtyClient:
     /run/dirtyd/dirtyd.sock; otherwise ~/.local/state/dirtyd/run/dirtyd.sock.
 
     `timeout` is in seconds and bounds a whole call, including its stream.
-    Without one only the arbiter's timeout holds. `metadata` goes to the action,
-    which finds it in current_call().metadata; keys that end with "-bin" carry
-    bytes. `retries` is the number of times that the client repeats a call which
-    has certainly not started (`DirtyError.is_safe_to_retry`). It waits for as long
-    as the arbiter asks, or 50 ms, then twice as long each time, at most 2 s, less
-    a random part, and within `timeout`. A stream is repeated only before its first
-    chunk.
+    Without one only the arbiter's timeout holds. The arbiter ends the call; if it
+    does not answer, the call fails about a second later with DirtyTimeoutError,
+    reason "NO_ANSWER".
+
+    `metadata` goes to the action, which finds it in current_call().metadata; keys
+    that end with "-bin" carry bytes. `retries` is the number of times that the client
+    repeats a call which has certainly not started (`DirtyError.is_safe_to_retry`).
+    It waits for as long as the arbiter asks, or 50 ms, then twice as long each time,
+    at most 2 s, less a random part, and within `timeout`. A stream is repeated only
+    before its first chunk.
 
     The first call opens the connection. If the connection is lost, the next call
     opens it again.
@@ -86,7 +90,7 @@ class DirtyClient:
         while True:
             try:
                 call = self._channels.sync().execute
-                return decode(call(request, timeout=attempts.timeout(), metadata=self._metadata).result)
+                return decode(deadline.execute(call, request, self._metadata, attempts.timeout()).result)
             except grpc.RpcError as error:
                 failure = self._translate(app_path, action)(error)
             pause = attempts.pause(failure)
@@ -98,8 +102,8 @@ class DirtyClient:
         """Run an action and return an iterator over its chunks. The iterator raises DirtyError."""
         request = _request(app_path, action, args, kwargs)
 
-        def start(timeout: float | None) -> Any:
-            return self._channels.sync().stream(request, timeout=timeout, metadata=self._metadata)
+        def start(timeout: float | None) -> deadline.Chunks:
+            return deadline.Chunks(self._channels.sync().stream, request, self._metadata, timeout)
 
         return Stream(start, self._translate(app_path, action), self._attempts())
 
@@ -109,7 +113,7 @@ class DirtyClient:
         while True:
             try:
                 call = self._channels.of_loop().execute
-                return decode((await call(request, timeout=attempts.timeout(), metadata=self._metadata)).result)
+                return decode((await deadline.execute_async(call, request, self._metadata, attempts.timeout())).result)
             except grpc.RpcError as error:
                 failure = self._translate(app_path, action)(error)
             pause = attempts.pause(failure)
@@ -121,8 +125,8 @@ class DirtyClient:
         """Run an action and return an async iterator over its chunks. Call this on the event loop."""
         request = _request(app_path, action, args, kwargs)
 
-        def start(timeout: float | None) -> Any:
-            return self._channels.of_loop().stream(request, timeout=timeout, metadata=self._metadata)
+        def start(timeout: float | None) -> deadline.AsyncChunks:
+            return deadline.AsyncChunks(self._channels.of_loop().stream, request, self._metadata, timeout)
 
         return AsyncStream(start, self._translate(app_path, action), self._attempts())
 

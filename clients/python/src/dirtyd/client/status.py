@@ -9,6 +9,9 @@ from dirtyd._proto.dirtyd.status_pb2 import DebugInfo, ErrorInfo, RetryInfo, Sta
 DOMAIN = "dirty.v1"
 DETAILS = "grpc-status-details-bin"
 
+#: The client's own reason: the deadline passed, and the arbiter has said nothing.
+NO_ANSWER = "NO_ANSWER"
+
 BY_REASON: dict[str, type[errors.DirtyError]] = {
     "APP_NOT_FOUND": errors.DirtyAppNotFoundError,
     "ACTION_NOT_FOUND": errors.DirtyActionNotFoundError,
@@ -40,7 +43,10 @@ def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> error
     info, facts, said = _details(error.trailing_metadata() or ())
     # If a deadline races with the answer, grpcio returns the text percent-encoded; the details have it as it was sent.
     message: str = said or error.details() or code
-    kind = BY_REASON.get(info.reason) or BY_CODE.get(code, errors.DirtyError)
+    reason = info.reason or (NO_ANSWER if code == "DEADLINE_EXCEEDED" else "")
+    if reason == NO_ANSWER:
+        message = "dirtyd did not answer by the deadline, nor in the second after it"
+    kind = BY_REASON.get(reason) or BY_CODE.get(code, errors.DirtyError)
     if kind is errors.DirtyConnectionError:
         # grpcio tells it by its text only.
         facts["unsent"] = message.startswith("failed to connect to all addresses")
@@ -49,7 +55,7 @@ def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> error
     return kind(
         message,
         code=code,
-        reason=info.reason,
+        reason=reason,
         app=known.pop("app", app),
         action=known.pop("action", action),
         worker_pid=_number(known.pop("worker_pid", "")),

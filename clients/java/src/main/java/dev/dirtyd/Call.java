@@ -3,6 +3,7 @@ package dev.dirtyd;
 import dev.dirtyd.proto.v1.ArbiterGrpc;
 import dev.dirtyd.proto.v1.ExecuteRequest;
 import io.grpc.CallOptions;
+import io.grpc.Deadline;
 import io.grpc.Metadata;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCalls;
@@ -49,7 +50,10 @@ public final class Call {
         return this;
     }
 
-    /** Bounds the call as a whole, its stream included. Without it the arbiter's own timeout holds. */
+    /**
+     * Bounds the call as a whole, its stream included. Without it the arbiter's own timeout holds. The arbiter ends the
+     * call; if it does not answer, the call fails a second later with {@link DirtyException.Timeout}, reason NO_ANSWER.
+     */
     public Call timeout(Duration limit) {
         timeout = Objects.requireNonNull(limit);
         return this;
@@ -83,14 +87,17 @@ public final class Call {
      */
     public Object execute() {
         Invocation invocation = complete();
-        CallOptions options = invocation.begin();
+        Deadline deadline = invocation.begin();
         for (int made = 0; ; made++) {
             try {
                 return Values.decode(ClientCalls.blockingUnaryCall(
-                                invocation.channel(), ArbiterGrpc.getExecuteMethod(), options, invocation.request())
+                                invocation.channel(deadline),
+                                ArbiterGrpc.getExecuteMethod(),
+                                CallOptions.DEFAULT,
+                                invocation.request())
                         .getResult());
             } catch (StatusRuntimeException error) {
-                invocation.waitForRetry(made, invocation.translate(error), options);
+                invocation.waitForRetry(made, invocation.translate(error), deadline);
             }
         }
     }

@@ -3,8 +3,8 @@ package dev.dirtyd;
 import dev.dirtyd.proto.v1.ArbiterGrpc;
 import dev.dirtyd.proto.v1.ExecuteRequest;
 import dev.dirtyd.proto.v1.ExecuteStreamResponse;
-import io.grpc.CallOptions;
 import io.grpc.ClientCall;
+import io.grpc.Deadline;
 import io.grpc.StatusRuntimeException;
 import io.grpc.stub.ClientCalls;
 import java.util.Iterator;
@@ -20,7 +20,7 @@ import java.util.stream.StreamSupport;
  */
 public final class ChunkIterator implements Iterator<Object>, AutoCloseable {
     private final Invocation invocation;
-    private final CallOptions options;
+    private final Deadline deadline;
     private volatile boolean closed;
     private volatile ClientCall<ExecuteRequest, ExecuteStreamResponse> call;
     private Iterator<ExecuteStreamResponse> responses;
@@ -29,13 +29,13 @@ public final class ChunkIterator implements Iterator<Object>, AutoCloseable {
 
     ChunkIterator(Invocation invocation) {
         this.invocation = invocation;
-        this.options = invocation.begin();
+        this.deadline = invocation.begin();
         send();
     }
 
     private void send() {
         sent++;
-        call = invocation.newCall(ArbiterGrpc.getExecuteStreamMethod(), options);
+        call = invocation.newCall(ArbiterGrpc.getExecuteStreamMethod(), deadline);
         responses = ClientCalls.blockingServerStreamingCall(call, invocation.request());
         if (closed) {
             close(); // It was another call, of an earlier attempt, that close() has seen.
@@ -62,7 +62,7 @@ public final class ChunkIterator implements Iterator<Object>, AutoCloseable {
                 if (begun) {
                     throw failure;
                 }
-                invocation.waitForRetry(sent - 1, failure, options);
+                invocation.waitForRetry(sent - 1, failure, deadline);
                 send();
             }
         }

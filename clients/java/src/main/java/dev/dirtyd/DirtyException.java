@@ -108,7 +108,10 @@ public sealed class DirtyException extends RuntimeException {
         }
     }
 
-    /** The deadline passed: the caller's own, in the queue, or while the action ran. */
+    /**
+     * The deadline passed: the caller's own, in the queue, or while the action ran. With the reason NO_ANSWER: the arbiter
+     * had not answered a second after it.
+     */
     public static final class Timeout extends DirtyException {
         Timeout(Facts facts) {
             super(facts);

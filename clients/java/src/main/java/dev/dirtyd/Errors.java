@@ -24,6 +24,11 @@ import java.util.stream.Stream;
 final class Errors {
     private static final String DOMAIN = "dirty.v1";
 
+    /** The client's own reason: the deadline passed, and the arbiter has said nothing. */
+    private static final String NO_ANSWER = "NO_ANSWER";
+
+    private static final String UNANSWERED = "dirtyd did not answer by the deadline, nor in the second after it";
+
     private static final Map<String, Function<Facts, DirtyException>> BY_REASON = Map.ofEntries(
             Map.entry("APP_NOT_FOUND", DirtyException.AppNotFound::new),
             Map.entry("ACTION_NOT_FOUND", DirtyException.ActionNotFound::new),
@@ -50,14 +55,16 @@ final class Errors {
         ErrorInfo info = find(details, ErrorInfo.class)
                 .filter(found -> found.getDomain().equals(DOMAIN))
                 .orElse(ErrorInfo.getDefaultInstance());
-        boolean unreachable = info.getReason().isEmpty() && status.getCode() == Status.Code.UNAVAILABLE;
+        boolean untold = info.getReason().isEmpty();
+        boolean unreachable = untold && status.getCode() == Status.Code.UNAVAILABLE;
+        boolean unanswered = untold && status.getCode() == Status.Code.DEADLINE_EXCEEDED;
         Map<String, String> known = new HashMap<>(info.getMetadataMap());
         String toldApp = known.remove("app");
         String toldAction = known.remove("action");
         Facts facts = new Facts(
                 status.getCode(),
-                unreachable ? unreachable(status, socket) : message(status),
-                info.getReason(),
+                unreachable ? unreachable(status, socket) : unanswered ? UNANSWERED : message(status),
+                unanswered ? NO_ANSWER : info.getReason(),
                 toldApp == null ? app : toldApp,
                 toldAction == null ? action : toldAction,
                 number(known.remove("worker_pid")),

@@ -3,8 +3,8 @@ package dev.dirtyd;
 import dev.dirtyd.proto.v1.ArbiterGrpc;
 import dev.dirtyd.proto.v1.ExecuteRequest;
 import dev.dirtyd.proto.v1.ExecuteResponse;
-import io.grpc.CallOptions;
 import io.grpc.ClientCall;
+import io.grpc.Deadline;
 import io.grpc.stub.ClientCalls;
 import io.grpc.stub.StreamObserver;
 import java.util.concurrent.CompletableFuture;
@@ -14,13 +14,13 @@ import java.util.concurrent.TimeUnit;
 /** Brings the result of one call into a future. */
 final class FutureResult implements StreamObserver<ExecuteResponse> {
     private final Invocation invocation;
-    private final CallOptions options;
+    private final Deadline deadline;
     private final CompletableFuture<Object> future;
     private final int made;
 
-    private FutureResult(Invocation invocation, CallOptions options, CompletableFuture<Object> future, int made) {
+    private FutureResult(Invocation invocation, Deadline deadline, CompletableFuture<Object> future, int made) {
         this.invocation = invocation;
-        this.options = options;
+        this.deadline = deadline;
         this.future = future;
         this.made = made;
     }
@@ -32,7 +32,7 @@ final class FutureResult implements StreamObserver<ExecuteResponse> {
     }
 
     private void send() {
-        ClientCall<ExecuteRequest, ExecuteResponse> call = invocation.newCall(ArbiterGrpc.getExecuteMethod(), options);
+        ClientCall<ExecuteRequest, ExecuteResponse> call = invocation.newCall(ArbiterGrpc.getExecuteMethod(), deadline);
         ClientCalls.asyncUnaryCall(call, invocation.request(), this);
         // Whoever completes the future, its caller or a timeout, does not wait for the call any more.
         future.whenComplete((result, error) -> call.cancel("nobody waits for the result", null));
@@ -51,13 +51,13 @@ final class FutureResult implements StreamObserver<ExecuteResponse> {
     public void onError(Throwable failure) {
         DirtyException error = invocation.translate(failure);
         invocation
-                .retryAfter(made, error, options)
+                .retryAfter(made, error, deadline)
                 .filter(wait -> !future.isDone())
                 .ifPresentOrElse(
                         wait -> {
                             Executor later = CompletableFuture.delayedExecutor(wait.toNanos(), TimeUnit.NANOSECONDS);
                             later.execute(
-                                    () -> new FutureResult(invocation, options, future, made + 1).sendUnlessDone());
+                                    () -> new FutureResult(invocation, deadline, future, made + 1).sendUnlessDone());
                         },
                         () -> future.completeExceptionally(error));
     }

@@ -16,19 +16,20 @@ import java.util.concurrent.TimeUnit;
 /** All that one call needs, once it is complete. */
 record Invocation(Connection connection, ExecuteRequest request, Duration timeout, Metadata headers, Retries retries) {
 
-    /** Starts the clock: the deadline holds for all attempts together. */
-    CallOptions begin() {
-        return timeout == null
-                ? CallOptions.DEFAULT
-                : CallOptions.DEFAULT.withDeadlineAfter(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    /** Starts the clock: the deadline holds for all attempts together. Null if there is none. */
+    Deadline begin() {
+        return timeout == null ? null : Deadline.after(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 
-    Channel channel() {
-        return ClientInterceptors.intercept(connection.channel(), MetadataUtils.newAttachHeadersInterceptor(headers));
+    /** The channel for one attempt. */
+    Channel channel(Deadline deadline) {
+        Channel channel =
+                ClientInterceptors.intercept(connection.channel(), MetadataUtils.newAttachHeadersInterceptor(headers));
+        return deadline == null ? channel : ClientInterceptors.intercept(channel, new CallerDeadline(deadline));
     }
 
-    <T> ClientCall<ExecuteRequest, T> newCall(MethodDescriptor<ExecuteRequest, T> method, CallOptions options) {
-        return channel().newCall(method, options);
+    <T> ClientCall<ExecuteRequest, T> newCall(MethodDescriptor<ExecuteRequest, T> method, Deadline deadline) {
+        return channel(deadline).newCall(method, CallOptions.DEFAULT);
     }
 
     DirtyException translate(Throwable error) {
@@ -36,15 +37,14 @@ record Invocation(Connection connection, ExecuteRequest request, Duration timeou
     }
 
     /** The wait before another attempt; empty if there is to be none, or no time for it. */
-    Optional<Duration> retryAfter(int made, DirtyException error, CallOptions options) {
-        Deadline deadline = options.getDeadline();
+    Optional<Duration> retryAfter(int made, DirtyException error, Deadline deadline) {
         return retries.after(made, error)
                 .filter(wait -> deadline == null || deadline.timeRemaining(TimeUnit.NANOSECONDS) > wait.toNanos());
     }
 
     /** Waits for another attempt, or throws the error. */
-    void waitForRetry(int made, DirtyException error, CallOptions options) {
-        Duration wait = retryAfter(made, error, options).orElseThrow(() -> error);
+    void waitForRetry(int made, DirtyException error, Deadline deadline) {
+        Duration wait = retryAfter(made, error, deadline).orElseThrow(() -> error);
         try {
             TimeUnit.NANOSECONDS.sleep(wait.toNanos());
         } catch (InterruptedException interrupted) {

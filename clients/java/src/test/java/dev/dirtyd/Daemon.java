@@ -25,15 +25,18 @@ final class Daemon implements AutoCloseable {
         this.process = process;
     }
 
-    /** Serves an app whose module is in {@code apps}, until its workers answer. */
-    static Daemon serve(String app, Path apps, String settings) throws IOException, InterruptedException {
+    /** Serves an app whose module is in {@code apps}, until its workers answer; with further flags. */
+    static Daemon serve(String app, Path apps, String settings, String... flags)
+            throws IOException, InterruptedException {
         String binary = Objects.requireNonNull(
                 System.getenv("DIRTYD_BIN"), "set DIRTYD_BIN to the daemon, such as /.../target/debug/dirtyd");
         Path directory = Files.createTempDirectory("dirtyd");
         Path config = Files.writeString(
                 directory.resolve("dirtyd.toml"),
                 settings + "\nsocket = \"" + directory.resolve("d.sock") + "\"\n[[app]]\npath = \"" + app + "\"\n");
-        ProcessBuilder builder = new ProcessBuilder(binary, "serve", "--config", config.toString())
+        List<String> command = new ArrayList<>(List.of(binary, "serve", "--config", config.toString()));
+        command.addAll(List.of(flags));
+        ProcessBuilder builder = new ProcessBuilder(command)
                 .directory(directory.toFile())
                 .redirectErrorStream(true)
                 .redirectOutput(directory.resolve("log").toFile());
@@ -68,6 +71,14 @@ final class Daemon implements AutoCloseable {
             String log = log();
             close();
             throw new IllegalStateException(log, error);
+        }
+    }
+
+    /** Sends it a signal, such as STOP. */
+    void signal(String name) throws IOException, InterruptedException {
+        List<String> kill = List.of("kill", "-" + name, Long.toString(process.pid()));
+        if (new ProcessBuilder(kill).inheritIO().start().waitFor() != 0) {
+            throw new IOException("failed to send " + name);
         }
     }
 
