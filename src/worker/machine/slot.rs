@@ -16,7 +16,7 @@ use super::{
 };
 use dirtyd_client::proto::{
     v1::ExecuteRequest,
-    worker::{self, PayloadKind, Request},
+    worker::{self, Request},
 };
 
 use crate::{
