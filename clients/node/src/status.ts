@@ -46,10 +46,15 @@ export function toDirtyError(error: ServiceError, target: Target): errors.DirtyE
   const { info, retryAfterMs, remoteTraceback } = details(error);
   const kind = BY_REASON.get(info.reason) ?? BY_CODE.get(error.code) ?? errors.DirtyError;
   const { app, action, worker_pid, exception_type, request_id, ...metadata } = Object.fromEntries(info.metadata);
+  // grpc-js tells it by its text only.
+  const isUnsent =
+    !info.reason && error.code === status.UNAVAILABLE && error.details.startsWith("No connection established");
   const message =
-    kind === errors.DirtyConnectionError
-      ? `cannot reach dirtyd at ${target.socket}: ${error.details}; is dirtyd running? start it with \`dirtyd serve\``
-      : error.details || error.message;
+    kind !== errors.DirtyConnectionError
+      ? error.details || error.message
+      : isUnsent
+        ? `cannot reach dirtyd at ${target.socket}: ${error.details}; is dirtyd running? start it with \`dirtyd serve\``
+        : `the connection to dirtyd at ${target.socket} broke during the call: ${error.details}`;
   return new kind(message, {
     code: status[error.code] ?? "UNKNOWN",
     reason: info.reason,
@@ -61,9 +66,7 @@ export function toDirtyError(error: ServiceError, target: Target): errors.DirtyE
     retryAfterMs,
     requestId: request_id,
     metadata,
-    // grpc-js tells it by its text only.
-    isUnsent:
-      !info.reason && error.code === status.UNAVAILABLE && error.details.startsWith("No connection established"),
+    isUnsent,
     ...(target.signal?.aborted && { cause: target.signal.reason }),
   });
 }
