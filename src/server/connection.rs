@@ -59,6 +59,8 @@ pub struct Warnings {
     pub nameless: Seldom,
     /// A client takes nothing of its results.
     pub unread: Seldom,
+    /// A client breaks the protocol.
+    pub broken: Seldom,
     /// There are no descriptors for another connection.
     pub unaccepted: Seldom,
 }
@@ -69,6 +71,7 @@ impl Default for Warnings {
             refused: Seldom::new("connections were refused"),
             nameless: Seldom::new("connections were closed before it was known whose they were"),
             unread: Seldom::new("connections were closed that took nothing of a result"),
+            broken: Seldom::new("connections were closed whose clients broke the protocol"),
             unaccepted: Seldom::new("times a connection could not be accepted"),
         }
     }
@@ -156,9 +159,13 @@ async fn serve<S>(
                 }
             });
             if let Err(error) = served {
-                // A client that vanishes is no fault of the arbiter's, nor is one
-                // that breaks the protocol.
-                tracing::debug!("a connection of {peer} broke: {error}");
+                match http2::fault(&error) {
+                    Some(fault) => shared.warnings.broken.warn(format_args!(
+                        "a connection of {peer} is closed, because its client broke the protocol: {fault}"
+                    )),
+                    // A client that vanishes is no fault of the arbiter's.
+                    None => tracing::debug!("a connection of {peer} broke: {error}"),
+                }
             }
         }
         Protocol::Http1 => {

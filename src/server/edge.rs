@@ -84,7 +84,7 @@ impl<L: Listener> Edge<L> {
         let shared = Arc::new(Shared {
             admission,
             router,
-            accounts: Accounts::default(),
+            accounts: Accounts::new(held.clone()),
             limits: config.limits,
             warnings: Warnings::default(),
         });

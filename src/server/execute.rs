@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use dirtyd_client::proto::worker::Metadata;
-use http::Request;
+use http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use tonic::{
     Status,
@@ -111,6 +111,18 @@ impl ArbiterService {
         Ok((StreamingBody::new(chunks).begun().await, outstanding))
     }
 
+    /// The size of a head in bytes.
+    ///
+    /// # Errors
+    /// It is too large.
+    pub fn head_size(&self, headers: &HeaderMap) -> Result<usize, Status> {
+        let size = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        match size > self.max_header_size {
+            true => Err(status::head_too_large(size, self.max_header_size)),
+            false => Ok(size),
+        }
+    }
+
     async fn read(
         &self,
         request: Request<Incoming>,
@@ -118,11 +130,7 @@ impl ArbiterService {
     ) -> Result<(Box<CallRequest>, CallFacts), Status> {
         let (head, body) = request.into_parts();
         self.held.has_room(caller.peer.principal()).map_err(status::no_room_for_request)?;
-        let head_size: usize =
-            head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        if head_size > self.max_header_size {
-            return Err(status::head_too_large(head_size, self.max_header_size));
-        }
+        let head_size = self.head_size(&head.headers)?;
         let metadata = MetadataMap::from_headers(head.headers);
         let times = Times::of(&metadata, self.request_timeout)?;
         // A small one costs nothing.

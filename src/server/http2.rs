@@ -16,7 +16,7 @@ use super::{
     access::Caller,
     admission::Refusal,
     answer,
-    authority::AuthorityRepair,
+    authority::{AuthorityRepair, MAX_BLOCK, MAX_FRAME},
     calm::{Calm, Tally},
     lifetime::{Activity, Asked, is_over},
     router::Router,
@@ -28,14 +28,11 @@ use crate::config::Limits;
 /// few round trips, small enough to bound what a connection may hold.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-/// The largest frame in bytes, about what a Unix socket takes at once: with
-/// HTTP/2's default of 16 KiB, a payload of 1 MiB takes 64 writes and reads.
-const FRAME: u32 = 256 * 1024;
 
-/// How many bytes beyond `max_header_size` a head is read, in order to be refused in
-/// words: what is larger still, h2 answers with 431, and far beyond, by closing the
-/// connection.
-const READ_TO_REFUSE: u32 = 64 * 1024;
+/// The largest head that is read, whatever `max_header_size` is, in order to be refused in
+/// words; announced, so that many clients send none that is larger. Such a one h2 answers
+/// with 431, and one far beyond by closing the connection.
+const MAX_HEAD: u32 = MAX_BLOCK as u32;
 
 /// How long a connection that nobody used may take to end.
 const IDLE_END: Duration = Duration::from_secs(10);
@@ -86,6 +83,12 @@ where
     }
 }
 
+/// What h2 has closed the connection for, if it was for what the client sent.
+pub fn fault(error: &hyper::Error) -> Option<&h2::Error> {
+    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    error.is_library().then_some(error)
+}
+
 /// Answers every request of a connection with the refusal. The caller bounds the
 /// time.
 ///
@@ -117,10 +120,10 @@ fn builder(limits: Limits) -> http2::Builder<TokioExecutor> {
         // Callers may cancel all their calls at once; the default of 20 would
         // take such a burst for an attack and drop the connection.
         .max_pending_accept_reset_streams(limits.max_concurrent_streams as usize)
-        .max_header_list_size(limits.max_header_size.saturating_add(READ_TO_REFUSE))
+        .max_header_list_size(MAX_HEAD)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME)
+        .max_frame_size(MAX_FRAME as u32)
         .auto_date_header(false);
     builder
 }

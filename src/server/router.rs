@@ -95,6 +95,9 @@ impl Router {
                 if let Err(denied) = caller.may_use(path) {
                     return Ok(answer::refused(status::of_denied(&denied)));
                 }
+                if let Err(too_large) = self.arbiter.head_size(request.headers()) {
+                    return Ok(answer::refused(too_large));
+                }
                 let response = self.others.clone().oneshot(request).await;
                 let until_drain = |body| UntilDrain::new(body, self.draining.clone());
                 return response.map(|response| {
