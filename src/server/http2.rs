@@ -1,6 +1,6 @@
 //! A connection of HTTP/2, over a stream whose `:authority` is repaired.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc};
 
 use bytes::BytesMut;
 use http::Request;
@@ -9,7 +9,6 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
-    time::timeout,
 };
 
 use super::{
@@ -18,7 +17,7 @@ use super::{
     answer,
     authority::{AuthorityRepair, MAX_BLOCK, MAX_FRAME},
     calm::{Calm, Tally},
-    lifetime::{Activity, Asked, is_over},
+    lifetime::{self, Activity, is_over},
     router::Router,
     status,
 };
@@ -33,9 +32,6 @@ const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
 /// words; announced, so that many clients send none that is larger. Such a one h2 answers
 /// with 431, and one far beyond by closing the connection.
 const MAX_HEAD: u32 = MAX_BLOCK as u32;
-
-/// How long a connection that nobody used may take to end.
-const IDLE_END: Duration = Duration::from_secs(10);
 
 /// Serves a connection that begins with the bytes `opening`, until its client
 /// leaves or it is asked to end: by `closing`, or because nobody uses it or reads. What
@@ -65,22 +61,8 @@ where
         // Boxed, because hyper moves it several times on its way into a task.
         Box::pin(async move { router.serve(request, caller, served).await })
     });
-    let mut connection = pin!(builder(limits).serve_connection(io, service));
-    let asked = tokio::select! { biased;
-        ended = connection.as_mut() => return ended.map(|()| false),
-        asked = Box::pin(over) => asked,
-    };
-    if asked != Asked::NotRead {
-        connection.as_mut().graceful_shutdown();
-    }
-    match asked {
-        // Whoever does not read would not see that it is asked to end.
-        Asked::NotRead => Ok(true),
-        // The edge knows how long it waits.
-        Asked::Closing => connection.await.map(|()| false),
-        // A client that does not even see that it should end is left alone.
-        Asked::Idle => timeout(IDLE_END, connection).await.unwrap_or(Ok(())).map(|()| false),
-    }
+    let connection = pin!(builder(limits).serve_connection(io, service));
+    lifetime::serve(connection, over, |connection| connection.graceful_shutdown()).await
 }
 
 /// What h2 has closed the connection for, if it was for what the client sent.
