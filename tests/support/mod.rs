@@ -3,6 +3,8 @@
 mod bare;
 mod call;
 mod daemon;
+pub mod family;
+pub mod innocent;
 mod paths;
 pub mod process;
 mod status;
