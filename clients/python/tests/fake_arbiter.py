@@ -98,11 +98,28 @@ class FakeArbiter:
         for name, value in kwargs.items():
             encode(value, message.kwargs[name])
         request = self.request(app, action, message.SerializeToString(), timeout)
+        for key, entry in (metadata or {}).items():
+            request.metadata.add(key=key, value=entry)
+        return self._begin(request, stream, chunks, size)
+
+    def start_json(
+        self,
+        action: str,
+        text: str | bytes = b"",
+        app: str = "apps:App",
+        stream: bool = False,
+        chunks: int = 1000,
+        size: int = 1 << 30,
+    ) -> int:
+        """Send a Request whose payload is JSON and return its call id."""
+        request = self.request(app, action, text.encode() if isinstance(text, str) else text)
+        request.payload_kind = pb.PAYLOAD_KIND_JSON
+        return self._begin(request, stream, chunks, size)
+
+    def _begin(self, request: pb.Request, stream: bool, chunks: int, size: int) -> int:
         request.stream = stream
         if stream:
             request.credit.chunks, request.credit.bytes = chunks, size
-        for key, entry in (metadata or {}).items():
-            request.metadata.add(key=key, value=entry)
         self.send(request=request)
         return request.call_id
 
@@ -128,6 +145,22 @@ class FakeArbiter:
 
     def error(self, action: str, *args: Any, **kwargs: Any) -> pb.Error:
         call_id = self.start(action, *args, **kwargs)
+        error = self.expect("error")
+        assert error.call_id == call_id
+        return error
+
+    def text(self, kind: str = "response") -> str:
+        """Receive a Response or Chunk of a call in JSON and return its one line."""
+        return self.expect(kind).payload.decode()
+
+    def call_json(self, action: str, text: str | bytes = b"") -> str:
+        call_id = self.start_json(action, text)
+        response = self.expect("response")
+        assert response.call_id == call_id
+        return response.payload.decode()
+
+    def error_json(self, action: str, text: str | bytes = b"") -> pb.Error:
+        call_id = self.start_json(action, text)
         error = self.expect("error")
         assert error.call_id == call_id
         return error

@@ -40,7 +40,7 @@ def answer(arbiter: FakeArbiter, request: pb.Request) -> object:
 def test_hello_says_the_range(worker) -> None:
     hello = worker(APP, boot=False).welcome()
     assert (hello.protocol_version, hello.latest_protocol_version) == (1, 2)
-    assert not hello.capabilities
+    assert hello.capabilities == ["json"]
 
 
 @pytest.mark.parametrize("version", [0, 3])
@@ -76,7 +76,7 @@ def test_names_that_come_twice(arbiter) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 100_000], ids=["small", "large"])
-@pytest.mark.parametrize("kind", [pb.PAYLOAD_KIND_UNSPECIFIED, 77, -1])
+@pytest.mark.parametrize("kind", [pb.PAYLOAD_KIND_UNSPECIFIED, pb.PAYLOAD_KIND_JSON, 77, -1])
 def test_a_payload_kind_that_nobody_agreed_on(arbiter, kind, size) -> None:
     request = arbiter.request("apps:App", "called", execute_request(size=size))
     request.payload_kind = kind

@@ -40,7 +40,7 @@ _HINTS = {
 }
 
 
-class _Unfit(Exception):
+class Unfit(Exception):
     """Carries a refusal up through the containers. Each container adds its step to the path."""
 
     def __init__(self, error: type[Exception], reason: str) -> None:
@@ -60,7 +60,7 @@ def encode(value: Any, into: Value, label: str = "value") -> None:
     """
     try:
         _encoder(value)(value, into, MAX_DEPTH)
-    except _Unfit as unfit:
+    except Unfit as unfit:
         raise unfit.at(label) from None
 
 
@@ -87,7 +87,7 @@ def _int(value: Any, into: Value, _depth: int) -> None:
     try:
         into.int_value = int(value)
     except ValueError:
-        raise _Unfit(ValueError, "the int does not fit in 64 bits; convert it to str or float") from None
+        raise Unfit(ValueError, "the int does not fit in 64 bits; convert it to str or float") from None
 
 
 def _float(value: Any, into: Value, _depth: int) -> None:
@@ -98,7 +98,7 @@ def _str(value: str, into: Value, _depth: int) -> None:
     try:
         into.string_value = value
     except ValueError:
-        raise _Unfit(ValueError, "the str holds lone surrogates; send bytes instead") from None
+        raise Unfit(ValueError, "the str holds lone surrogates; send bytes instead") from None
 
 
 def _bytes(value: Any, into: Value, _depth: int) -> None:
@@ -112,7 +112,7 @@ def _list(value: Any, into: Value, depth: int) -> None:
     try:
         for index, item in enumerate(value):  # noqa: B007, the path in an error needs it
             (find(type(item)) or _encoder(item))(item, add(), depth - 1)
-    except _Unfit as unfit:
+    except Unfit as unfit:
         unfit.steps.append(f"[{index}]")
         raise
 
@@ -124,26 +124,26 @@ def _map(value: Mapping[Any, Any], into: Value, depth: int) -> None:
     try:
         for key, item in value.items():
             if not isinstance(key, str):
-                raise _Unfit(TypeError, f"keys must be str, this one is {type(key).__name__}")
+                raise Unfit(TypeError, f"keys must be str, this one is {type(key).__name__}")
             try:
                 entry = entries[key]
             except ValueError:
-                raise _Unfit(ValueError, "the key holds lone surrogates") from None
+                raise Unfit(ValueError, "the key holds lone surrogates") from None
             (find(type(item)) or _encoder(item))(item, entry, depth - 1)
-    except _Unfit as unfit:
+    except Unfit as unfit:
         unfit.steps.append(f'["{key}"]' if isinstance(key, str) else f"[{key!r}]")
         raise
 
 
 def _check_depth(depth: int) -> None:
     if not depth:
-        raise _Unfit(ValueError, f"nested deeper than {MAX_DEPTH} levels, or in a cycle")
+        raise Unfit(ValueError, f"nested deeper than {MAX_DEPTH} levels, or in a cycle")
 
 
 def _array(value: Any, into: Value, _depth: int) -> None:
     name = value.dtype.name
     if name not in DTYPES or hasattr(value, "mask"):
-        raise _Unfit(TypeError, f"{type(value).__name__} of dtype {name} has no form as a Tensor")
+        raise Unfit(TypeError, f"{type(value).__name__} of dtype {name} has no form as a Tensor")
     tensor = into.tensor_value
     tensor.dtype = name
     tensor.shape.extend(value.shape)
@@ -186,7 +186,7 @@ def _encoder(value: Any) -> _Encoder:
         if base in _ENCODERS:
             return _ENCODERS[base]
     name = type(value).__name__
-    raise _Unfit(TypeError, f"{name} has no form as a Value{_HINTS.get(name, '')}")
+    raise Unfit(TypeError, f"{name} has no form as a Value{_HINTS.get(name, '')}")
 
 
 def _decode_list(value: Value, depth: int) -> list[Any]:

@@ -22,6 +22,7 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
     ERROR_KIND_MESSAGE_TOO_LARGE,
     ERROR_KIND_RESULT_NOT_SERIALIZABLE,
     PAYLOAD_KIND_EXECUTE_REQUEST,
+    PAYLOAD_KIND_JSON,
     ErrorKind,
 )
 from dirtyd.call import CURRENT
@@ -30,6 +31,7 @@ from dirtyd.values import decode, encode
 from dirtyd.worker.credit import Credit
 from dirtyd.worker.failures import describe, plain, type_name
 from dirtyd.worker.interrupt import Guard
+from dirtyd.worker.json_values import read_request, write
 from dirtyd.worker.link import CAPACITY, LARGEST, Payload
 from dirtyd.worker.loader import Apps
 from dirtyd.worker.protocol import LOWEST, NAMES_IN_FRAME
@@ -59,14 +61,20 @@ class AsyncRunner(Protocol):
 
 
 class Codec:
-    """Decodes the payloads of requests and encodes those of results."""
+    """Decodes the payloads of requests and encodes those of results. `json` says whether JSON is agreed on."""
 
     def __init__(self) -> None:
-        self.version, self.limit = LOWEST, LARGEST
+        self.version, self.limit, self.json = LOWEST, LARGEST, False
+        # Bound once, because each call keeps one of them.
+        self._seal_as_value, self._seal_as_json = self._seal, self._seal_json
 
     def open(self, call: Running) -> tuple[list[Any], dict[str, Any]]:
-        """Decode the request of `call`: return args and kwargs. `call.public` names app and action from here on."""
+        """Decode the request of `call`: return args and kwargs.
+
+        From here on `call.public` names app and action, and `call.seal` encodes results.
+        """
         payload, call.payload = call.payload, b""
+        call.seal = self._seal_as_value
         if self.version < NAMES_IN_FRAME:
             names = read_names(payload)
             if names is None:
@@ -74,8 +82,7 @@ class Codec:
             call.public.app, call.public.action, at = names
             return read_arguments(payload, at) or self._open(call, payload)
         if call.payload_kind != PAYLOAD_KIND_EXECUTE_REQUEST:
-            unknown = f"the request has payload kind {call.payload_kind}, which this worker does not know"
-            raise Refusal(ERROR_KIND_INVALID_REQUEST, unknown)
+            return self._open_json(call, payload)
         return read_arguments(payload) or self._open(call, payload)
 
     def _open(self, call: Running, payload: Data) -> tuple[list[Any], dict[str, Any]]:
@@ -92,7 +99,19 @@ class Codec:
             call.public.app, call.public.action = request.app, request.action
         return args, kwargs
 
-    def seal(self, value: Any, what: str) -> Payload:
+    def _open_json(self, call: Running, payload: Data) -> tuple[list[Any], dict[str, Any]]:
+        if call.payload_kind != PAYLOAD_KIND_JSON or not self.json:
+            unknown = f"the request has payload kind {call.payload_kind}, which this worker does not know"
+            raise Refusal(ERROR_KIND_INVALID_REQUEST, unknown)
+        call.seal = self._seal_as_json
+        try:
+            return read_request(payload)
+        except ImportError:
+            raise
+        except Exception as error:
+            raise Refusal(ERROR_KIND_INVALID_REQUEST, str(error), type_name(type(error))) from None
+
+    def _seal(self, value: Any, what: str) -> Payload:
         """Return a result or a chunk, encoded. The two messages are the same on the wire."""
         body = b""
         try:
@@ -102,20 +121,32 @@ class Codec:
                 data = write_value(value)
             head = b"\x0a" + varint(len(data) + len(body)) + data  # ExecuteResponse.result = 1
         except (Unusual, UnicodeEncodeError):
-            head = self._seal(value, what)
+            head = self._seal_unusual(value, what)
         if len(head) + len(body) > self.limit:
-            size = f"the {what} takes {len(head) + len(body)} bytes, max_message_size is {self.limit}"
-            raise Refusal(ERROR_KIND_MESSAGE_TOO_LARGE, size)
+            raise _too_large(what, len(head) + len(body), self.limit)
         return head, body
 
+    def _seal_json(self, value: Any, what: str) -> Payload:
+        try:
+            data = write(value, what)
+        except Exception as error:
+            raise Refusal(ERROR_KIND_RESULT_NOT_SERIALIZABLE, str(error), type_name(type(error))) from None
+        if len(data) > self.limit:
+            raise _too_large(what, len(data), self.limit)
+        return (data, b"") if len(data) < CAPACITY else (b"", data)
+
     @staticmethod
-    def _seal(value: Any, what: str) -> bytes:
+    def _seal_unusual(value: Any, what: str) -> bytes:
         message = ExecuteResponse()
         try:
             encode(value, message.result, what)
             return message.SerializeToString()
         except Exception as error:
             raise Refusal(ERROR_KIND_RESULT_NOT_SERIALIZABLE, str(error), type_name(type(error))) from None
+
+
+def _too_large(what: str, size: int, limit: int) -> Refusal:
+    return Refusal(ERROR_KIND_MESSAGE_TOO_LARGE, f"the {what} takes {size} bytes, max_message_size is {limit}")
 
 
 class SyncRunner:
@@ -164,18 +195,18 @@ class SyncRunner:
     def _follow(self, call: Running, result: Any) -> None:
         kind = type(result)
         if kind in PLAIN:
-            call.respond(self._codec.seal(result, "result"))
+            call.respond(call.seal(result, "result"))
         elif kind is GeneratorType:
             self._stream(call, result)
         elif kind is AsyncGeneratorType or hasattr(kind, "__await__"):
             self._loop.take(call, result)
         else:
-            call.respond(self._codec.seal(result, "result"))
+            call.respond(call.seal(result, "result"))
 
     def _stream(self, call: Running, generator: Any) -> None:
         try:
             credit = streaming_credit(call)
-            run, seal, public = self._guard.run, self._codec.seal, call.public
+            run, seal, public = self._guard.run, call.seal, call.public
             while not public.cancelled:
                 chunk = run(call, next, generator, _END)
                 if chunk is _END:

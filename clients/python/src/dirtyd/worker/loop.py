@@ -12,7 +12,7 @@ from contextlib import suppress
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any
 
-from dirtyd.worker.actions import Codec, report, streaming_credit
+from dirtyd.worker.actions import report, streaming_credit
 from dirtyd.worker.credit import Credit
 from dirtyd.worker.green import has_patched_threads
 from dirtyd.worker.running import Running
@@ -23,8 +23,8 @@ log = logging.getLogger("dirtyd.worker")
 class EventLoop:
     """The loop. Its thread starts with the first coroutine. `resume` takes the generators that coroutines return."""
 
-    def __init__(self, codec: Codec, resume: Callable[[Running, Any], None]) -> None:
-        self._codec, self._resume = codec, resume
+    def __init__(self, resume: Callable[[Running, Any], None]) -> None:
+        self._resume = resume
         self._loop: asyncio.AbstractEventLoop | None = None
         self._starting = threading.Lock()
         # The loop itself refers to its tasks only weakly.
@@ -82,7 +82,7 @@ class EventLoop:
                 call.cancel_task = None
                 self._resume(call, result)
             else:
-                call.respond(self._codec.seal(result, "result"))
+                call.respond(call.seal(result, "result"))
         except asyncio.CancelledError as error:
             if call.cancelled:
                 call.end_cancelled()
@@ -95,7 +95,7 @@ class EventLoop:
         try:
             credit = streaming_credit(call)
             async for chunk in generator:
-                payload = self._codec.seal(chunk, "chunk")
+                payload = call.seal(chunk, "chunk")
                 while not credit.take(payload) and not call.cancelled:
                     await _ready(credit)
                 if call.cancelled:

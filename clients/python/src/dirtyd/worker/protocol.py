@@ -15,8 +15,10 @@ from dirtyd.worker.link import ProtocolError
 LOWEST, LATEST = 1, 2
 #: From this version on a Request names its app, its action and the kind of its payload.
 NAMES_IN_FRAME = 2
-#: What this worker can do beyond its versions, by name: nothing yet.
-CAPABILITIES: frozenset[str] = frozenset()
+#: The capability to read and write PAYLOAD_KIND_JSON.
+JSON = "json"
+#: What this worker can do beyond its versions, by name.
+CAPABILITIES: frozenset[str] = frozenset((JSON,))
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Running:
 
     __slots__ = (
         "_ended", "_link", "_on_end", "app", "cancel_task", "context", "credit", "guard", "id", "interrupted",
-        "payload", "payload_kind", "public", "streams", "timed_out",
+        "payload", "payload_kind", "public", "seal", "streams", "timed_out",
     )  # fmt: skip
 
     def __init__(self, request: Request | PlainRequest, link: Link, on_end: Callable[[int], None]) -> None:
@@ -49,6 +49,8 @@ class Running:
         # In version 1 app and action are empty here; the payload names them.
         self.public = Call(request.app, request.action, request.request_id, deadline, request.metadata)
         self.credit = Credit(request.credit.chunks, request.credit.bytes) if self.streams else None
+        #: Encodes a result or a chunk, named by the second argument. The codec sets it when it has read the request.
+        self.seal: Callable[[Any, str], Payload]
         self.guard: Guard | None = None
         #: What the code of this call sets in its context, no other call sees.
         self.context: Context | None = None

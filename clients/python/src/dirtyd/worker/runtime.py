@@ -28,7 +28,7 @@ from dirtyd.worker.interrupt import Guard, MainGuard
 from dirtyd.worker.link import ENVELOPE, LARGEST, Frame, Link, ProtocolError
 from dirtyd.worker.loader import Apps, import_path
 from dirtyd.worker.loop import EventLoop
-from dirtyd.worker.protocol import LOWEST, Agreement, hello
+from dirtyd.worker.protocol import JSON, LOWEST, Agreement, hello
 from dirtyd.worker.running import Running
 from dirtyd.worker.threads import Pool
 from dirtyd.worker.turn import Turn
@@ -58,7 +58,7 @@ class Runtime:
         #: The agreement until Welcome says more: what every arbiter speaks.
         self._agreed = Agreement(LOWEST)
         self._codec = Codec()
-        self._loop = EventLoop(self._codec, self._resume)
+        self._loop = EventLoop(self._resume)
         self._apps = Apps(self._loop.settle)
         self._main = self._runner(MainGuard(), self._turn.wait)
         self._pool: Pool | None = None
@@ -132,6 +132,7 @@ class Runtime:
     def _on_welcome(self, welcome: Welcome) -> None:
         self._agreed = Agreement.of(welcome)
         self._codec.version = self._agreed.version
+        self._codec.json = JSON in self._agreed.capabilities
         if welcome.max_message_size:
             self._codec.limit = welcome.max_message_size
         self._link.limit = min(self._codec.limit + ENVELOPE, LARGEST)
