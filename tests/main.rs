@@ -23,6 +23,7 @@ mod floods;
 mod grpcurl;
 mod held;
 mod hostile_text;
+mod http;
 mod idle;
 mod ladder;
 mod memory;

@@ -76,8 +76,8 @@ impl ArbiterService {
         caller: &Caller,
         answers: &Outstanding,
     ) -> Result<(UnaryBody, OutstandingAnswer), Status> {
-        let asked = self.read(request, caller).await?;
-        let (result, outstanding) = self.run(asked, caller, answers).await?;
+        let (call, mut facts) = self.read(request, caller).await?;
+        let (result, outstanding) = self.run(call, &mut facts, caller, answers).await?;
         Ok((UnaryBody::new(result), outstanding))
     }
 
@@ -110,8 +110,8 @@ impl ArbiterService {
         caller: &Caller,
         answers: &Outstanding,
     ) -> Result<(Bytes, OutstandingAnswer), Status> {
-        let asked = self.read_json(request, (app, action), caller).await?;
-        self.run(asked, caller, answers).await
+        let (call, mut facts) = self.read_json(request, (app, action), caller).await?;
+        self.run(call, &mut facts, caller, answers).await
     }
 
     /// The same for a call that streams.
@@ -129,9 +129,11 @@ impl ArbiterService {
         Ok(self.stream(asked, caller, answers).await)
     }
 
+    /// `facts` are lent, because a future that owns them is larger for every call.
     async fn run(
         &self,
-        (call, mut facts): Asked,
+        call: Box<CallRequest>,
+        facts: &mut CallFacts,
         caller: &Caller,
         answers: &Outstanding,
     ) -> Result<(Bytes, OutstandingAnswer), Status> {
@@ -144,9 +146,9 @@ impl ArbiterService {
         match outcome {
             Ok(payload) => match self.held.hold(caller.peer.principal(), payload) {
                 Ok(payload) => Ok((payload, outstanding)),
-                Err(no_room) => Err(status::no_room_for_result(no_room, &facts)),
+                Err(no_room) => Err(status::no_room_for_result(no_room, facts)),
             },
-            Err((error, worker)) => Err(status::of_call(error, worker, &facts)),
+            Err((error, worker)) => Err(status::of_call(error, worker, facts)),
         }
     }
 

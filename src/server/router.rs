@@ -81,7 +81,8 @@ impl Router {
             return Ok(match is_service(request.uri().path()) {
                 true if request.version() < Version::HTTP_2 => text(json::nothing(&NoTarget::Grpc)),
                 true => answer::not_grpc(&why),
-                false => self.plain(request, caller, served).await,
+                // Boxed, so that those of gRPC do not carry its size.
+                false => Box::pin(self.plain(request, caller, served)).await,
             });
         }
         let answered = match request.uri().path() {
