@@ -117,8 +117,8 @@ test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN
 	python tests/docs/run_snippets.py $(DEBUG)
 
 .PHONY: test-hostile
-test-hostile: $(VENV) ## an attacker beside a good client, attack by attack; writes the table of docs/security.md; needs root and an idle machine
-	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python cargo test --locked --release --test hostile -- --full --write docs/security.md
+test-hostile: $(VENV) ## an attacker beside a good client, attack by attack; writes the table of docs/security.md; needs root and an idle machine (ONLY=upgrade,planted for these rows)
+	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python cargo test --locked --release --test hostile -- --full $(if $(ONLY),--only $(ONLY)) --write docs/security.md
 
 .PHONY: test-systemd
 test-systemd: debug $(VENV) $(SYSTEMD) ## docs/dirtyd.service under a real systemd, in its own namespaces; needs root, and `make test` leaves it out

@@ -152,15 +152,19 @@ async fn garbage_ends_its_connection_and_nothing_else() {
 async fn a_client_of_http_1_reads_what_the_socket_speaks() {
     let daemon = Daemon::start(APP).await;
     let body = "x".repeat(50_000);
-    for request in ["GET / HTTP/1.1\r\nHost: d\r\n\r\n", &format!("POST / HTTP/1.1\r\n\r\n{body}")]
-    {
+    let close = "Host: d\r\nConnection: close";
+    let path = "/dirty.v1.Arbiter/Execute";
+    for request in [
+        format!("GET {path} HTTP/1.1\r\n{close}\r\n\r\n"),
+        format!("POST {path} HTTP/1.1\r\n{close}\r\nContent-Length: 50000\r\n\r\n{body}"),
+    ] {
         let mut stream = UnixStream::connect(daemon.socket()).await.expect("connect");
         stream.write_all(request.as_bytes()).await.expect("write");
         let mut answer = String::new();
         let read = tokio::time::timeout(LIMIT, stream.read_to_string(&mut answer)).await;
         read.expect("the connection is closed").expect("and not reset");
         assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
-        assert!(answer.contains("gRPC") && answer.contains("grpcurl"), "{answer}");
+        assert!(answer.contains("gRPC") && answer.contains("HTTP/2"), "{answer}");
     }
     daemon.client().execute("lab:Lab", "echo", args![]).await.expect("others are served");
 }

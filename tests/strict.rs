@@ -2,6 +2,7 @@
 
 use std::{fs, time::Duration};
 
+use base64::Engine as _;
 use bytes::Bytes;
 use dirtyd_client::{Value, proto::v1::ExecuteRequest};
 use http::{Request, StatusCode};
@@ -11,8 +12,9 @@ use tonic::Code;
 use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
+use tonic_types::StatusExt as _;
 
-use crate::support::{Daemon, bare, framed, post, raw};
+use crate::support::{Daemon, bare, execute_with, framed, in_small_frames, of_lab, post, raw};
 
 const APP: &str = "[[app]]\npath = \"lab:Lab\"";
 
@@ -167,4 +169,61 @@ async fn metadata_above_the_limit_is_told_in_words_and_costs_no_connection() {
         assert!(answer.headers().contains_key("grpc-status-details-bin"));
     }
     assert!(!daemon.path("ran").exists());
+}
+
+/// Clients cut a head into frames of 16 KiB: one of 1 MiB has 65.
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_of_up_to_1_mib_costs_its_own_call_only() {
+    let daemon = Daemon::start(&format!("workers = 2\n{APP}")).await;
+    let mut sender = in_small_frames(&daemon.socket()).await;
+    let wait = of_lab("hold", Value::from("go"));
+    let beside = sender.send_request(post().body(Full::new(wait)).expect("a request"));
+    let beside = tokio::spawn(beside);
+    for size in [100 << 10, 300 << 10, 1 << 20] {
+        let request = post().header("x-large", "x".repeat(size));
+        let request = request.body(Full::new(framed(&touch("ran")))).expect("a request");
+        let answer = sender.send_request(request).await.expect("the connection lives");
+        let said = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!(said("grpc-status"), Some("8"), "{size}: {answer:?}");
+        let details = said("grpc-status-details-bin").expect("details");
+        let info = tonic::Status::with_details(
+            Code::ResourceExhausted,
+            said("grpc-message").expect("words"),
+            base64::engine::general_purpose::STANDARD_NO_PAD
+                .decode(details)
+                .expect("base64")
+                .into(),
+        );
+        assert!(info.message().contains("max_header_size"), "{info:?}");
+        let info = info.get_error_details().error_info().expect("an ErrorInfo").clone();
+        assert_eq!(info.reason, "MESSAGE_TOO_LARGE");
+        let next = post().body(Full::new(of_lab("echo", Value::from(7)))).expect("a request");
+        let next = sender.send_request(next).await.expect("the connection lives");
+        let end = next.into_body().collect().await.expect("a result");
+        assert_eq!(end.trailers().expect("trailers")["grpc-status"], "0");
+    }
+    daemon.touch("go");
+    let beside = beside.await.expect("no panic").expect("it went on").into_body();
+    let end = beside.collect().await.expect("a result");
+    assert_eq!(end.trailers().expect("trailers")["grpc-status"], "0");
+    assert!(!daemon.path("ran").exists(), "nothing ran");
+}
+
+/// What is beyond that is no mistake any more.
+#[tokio::test(flavor = "multi_thread")]
+async fn metadata_without_end_costs_the_connection_and_the_log_says_why() {
+    let daemon = Daemon::start(APP).await;
+    for _ in 0..2 {
+        let mut sender = in_small_frames(&daemon.socket()).await;
+        let request = post().header("x-large", "x".repeat(2 << 20));
+        let request = request.body(Full::new(framed(&touch("ran")))).expect("a request");
+        sender.send_request(request).await.expect_err("the connection is closed");
+    }
+    let large = "x".repeat(2 << 20);
+    let lost = execute_with(&daemon.socket(), ("x-large", &large), "echo", &[]).await;
+    let lost = lost.expect_err("the connection is closed").to_string();
+    assert!(lost.contains("broke during the call") && !lost.contains("running"), "{lost}");
+    daemon.logged("is closed: it sent a header block of more than 1114112 bytes").await;
+    assert_eq!(daemon.log().matches("it sent a header block").count(), 1, "the first of a while");
+    assert!(!daemon.path("ran").exists(), "nothing ran");
 }

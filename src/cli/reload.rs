@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use dirtyd_client::proto::v1::ReloadRequest;
+use dirtyd_client::proto::v1::{PendingUntil, ReloadRequest};
 
 use super::{
     connect::{Target, block_on},
@@ -34,6 +34,17 @@ impl Reload {
             let done = leaving.admin().reload(ReloadRequest { pool: self.pool }).await;
             let done = done.map_err(|status| leaving.failed(status))?.into_inner();
             say(format_args!("reloaded: {} replaced", count(done.replaced_workers, "worker")));
+            for (until, remedy) in [
+                (PendingUntil::Upgrade, "an upgrade or a restart"),
+                (PendingUntil::Restart, "a restart"),
+            ] {
+                let keys = done.pending_keys.iter().filter(|key| key.until() == until);
+                let keys: Vec<_> = keys.map(|key| key.key.as_str()).collect();
+                if !keys.is_empty() {
+                    let keys = keys.join(", ");
+                    say(format_args!("not changed: {keys}; changing them needs {remedy}"));
+                }
+            }
             leaving.end().await
         })
     }

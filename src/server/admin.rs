@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     pin::Pin,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -15,6 +16,7 @@ use tonic::{Request, Response, Status};
 use super::{admission::Users, counter::Counter, held::Held, reload::ReloadConfig, status};
 use crate::{
     call::Principal,
+    config::{Config, Pending, Takes},
     pool::{
         AppSnapshot, Entry, EntryKind, PoolHandle, ScaleTo, Snapshot, WorkerSnapshot, WorkerState,
     },
@@ -58,14 +60,15 @@ pub struct AdminService {
     counts: Counts,
     reload: ReloadConfig,
     started: SystemTime,
-    proc_name: String,
+    /// The configuration that it started with.
+    config: Arc<Config>,
 }
 
 impl AdminService {
-    /// A service over a pool. `counts` are those of the edge, `reload` reads the
-    /// configuration again, and `proc_name` names the instance.
-    pub fn new(pool: PoolHandle, counts: Counts, reload: ReloadConfig, proc_name: String) -> Self {
-        Self { pool, counts, reload, started: SystemTime::now(), proc_name }
+    /// A service over a pool that was started with `config`. `counts` are those of the
+    /// edge, and `reload` reads the configuration again.
+    pub fn new(pool: PoolHandle, counts: Counts, reload: ReloadConfig, config: Config) -> Self {
+        Self { pool, counts, reload, started: SystemTime::now(), config: Arc::new(config) }
     }
 
     fn arbiter(&self, snapshot: &Snapshot) -> v1::ArbiterStatus {
@@ -80,7 +83,7 @@ impl AdminService {
             late_frames: snapshot.late_frames,
             memory_bytes: resident_bytes(pid).unwrap_or(0),
             reloads: snapshot.reloads,
-            proc_name: self.proc_name.clone(),
+            proc_name: self.config.proc_name.clone(),
             held_bytes: self.counts.held.bytes(),
             max_held_bytes: self.counts.held.limit(),
         }
@@ -118,9 +121,11 @@ impl Admin for AdminService {
     ) -> Result<Response<v1::ReloadResponse>, Status> {
         let v1::ReloadRequest { pool } = request.into_inner();
         let config = self.reload.read().await.map_err(|error| status::of_config(&error))?;
+        let pending = self.config.pending_after_reload(&config);
+        let pending_keys = pending.into_iter().map(pending_key).collect();
         let replaced_workers =
             self.pool.reload(config, pool).await.map_err(|error| status::of_reload(&error))?;
-        Ok(Response::new(v1::ReloadResponse { replaced_workers }))
+        Ok(Response::new(v1::ReloadResponse { replaced_workers, pending_keys }))
     }
 
     type WatchEventsStream =
@@ -132,6 +137,14 @@ impl Admin for AdminService {
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         Ok(Response::new(Box::pin(responses(self.pool.events()))))
     }
+}
+
+fn pending_key(pending: Pending) -> v1::PendingKey {
+    let until = match pending.takes {
+        Takes::Reload | Takes::Upgrade => v1::PendingUntil::Upgrade,
+        Takes::Restart => v1::PendingUntil::Restart,
+    };
+    v1::PendingKey { key: pending.key, until: until.into() }
 }
 
 fn responses(

@@ -14,6 +14,7 @@ use tonic::Status;
 use super::{
     chunks::EncodedChunks,
     grpc::{NotGrpc, StreamingBody, UnaryBody},
+    json::Lines,
     lifetime::Served,
     outstanding::OutstandingAnswer,
     status,
@@ -35,10 +36,18 @@ pin_project! {
             outstanding: OutstandingAnswer,
             served: Served,
         },
+        /// Of a stream in JSON.
+        Lines {
+            #[pin] body: Lines<EncodedChunks>,
+            outstanding: OutstandingAnswer,
+            served: Served,
+        },
         /// Of another service.
         Other { #[pin] body: UntilDrain, served: Served },
-        /// An error.
+        /// An error of gRPC.
         Error { #[pin] body: tonic::body::Body },
+        /// An error in JSON, or what is told of the edge itself.
+        Text { body: Option<Bytes> },
     }
 }
 
@@ -72,8 +81,12 @@ impl Body for Answer {
             Projected::Streaming { body, outstanding, .. } => {
                 body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
             }
+            Projected::Lines { body, outstanding, .. } => {
+                body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
+            }
             Projected::Other { body, .. } => body.poll_frame(cx),
             Projected::Error { body } => body.poll_frame(cx),
+            Projected::Text { body } => Poll::Ready(body.take().map(|text| Ok(Frame::data(text)))),
         }
     }
 
@@ -82,8 +95,10 @@ impl Body for Answer {
             Self::Unary { body, .. } => body.is_end_stream(),
             Self::Large { body, .. } => body.is_end_stream(),
             Self::Streaming { body, .. } => body.is_end_stream(),
+            Self::Lines { body, .. } => body.is_end_stream(),
             Self::Other { body, .. } => body.is_end_stream(),
             Self::Error { body } => body.is_end_stream(),
+            Self::Text { body } => body.is_none(),
         }
     }
 }

@@ -7,10 +7,61 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tonic::{Status, metadata::MetadataMap};
+use bytes::Bytes;
+use tonic::Status;
 
-use super::{deadline, status};
-use crate::{call::CallError, clock::Deadline};
+use super::{
+    guarded::SMALL,
+    held::{Held, Reservation},
+    status,
+};
+use crate::{
+    call::{CallError, Principal},
+    clock::Deadline,
+};
+
+/// What is kept of a request while it arrives, counted for its user. A small one costs
+/// nothing.
+pub struct Arriving<'a> {
+    held: &'a Held,
+    of: Principal,
+    head: usize,
+    reservation: Option<Reservation>,
+}
+
+impl<'a> Arriving<'a> {
+    /// A head of so many bytes.
+    ///
+    /// # Errors
+    /// There is no room for it.
+    pub fn new(held: &'a Held, of: Principal, head: usize) -> Result<Self, Status> {
+        let mut arriving = Self { held, of, head, reservation: None };
+        arriving.keep(0)?;
+        Ok(arriving)
+    }
+
+    /// So many bytes of the body have come.
+    ///
+    /// # Errors
+    /// There is no room for them.
+    pub fn keep(&mut self, body: usize) -> Result<(), Status> {
+        let bytes = self.head + body;
+        if bytes <= SMALL {
+            return Ok(());
+        }
+        let nothing = || self.held.nothing(self.of);
+        let reservation = self.reservation.get_or_insert_with(nothing);
+        reservation.grow_to(bytes).map_err(status::no_room_for_request)
+    }
+
+    /// The whole body, which counts as long as it is there.
+    pub fn around(self, body: Bytes) -> Bytes {
+        match self.reservation {
+            Some(reservation) => reservation.around(body),
+            None => body,
+        }
+    }
+}
 
 /// When a request came, and how long it may take.
 #[derive(Debug, Clone, Copy)]
@@ -24,14 +75,16 @@ pub struct Times {
 }
 
 impl Times {
-    /// Those of a request whose head has just come.
+    /// Those of a request whose head has just come. `deadline` reads the caller's.
     ///
     /// # Errors
     /// The caller's deadline is malformed.
-    pub fn of(headers: &MetadataMap, request_timeout: Duration) -> Result<Self, Status> {
+    pub fn of(
+        deadline: impl FnOnce(Instant) -> Result<Deadline, String>,
+        request_timeout: Duration,
+    ) -> Result<Self, Status> {
         let arrived = Instant::now();
-        let caller_deadline =
-            deadline::of_caller(headers, arrived).map_err(status::invalid_request)?;
+        let caller_deadline = deadline(arrived).map_err(status::invalid_request)?;
         Ok(Self { arrived, caller_deadline, request_timeout })
     }
 

@@ -6,6 +6,9 @@
 //! charged to it and to its user, by the second; a connection above its limit, or above
 //! its share while its user is above his, is closed with ENHANCE_YOUR_CALM. Further
 //! connections of that user wait until the second is over.
+//!
+//! So is a connection with a header block that has no end, or for which there is no room:
+//! what is kept of it counts as held for the user.
 
 use std::{
     collections::HashMap,
@@ -13,14 +16,16 @@ use std::{
     io::{self, IoSlice},
     pin::Pin,
     sync::{Arc, Mutex, Weak},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::{Duration, Instant},
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::{
-    authority::{AuthorityRepair, Walked},
+    authority::{AuthorityRepair, Excess, Walked},
+    guarded::SMALL,
+    held::{Held, Reservation},
     locked::locked,
     seldom::Seldom,
 };
@@ -86,17 +91,17 @@ impl Account {
 #[derive(Debug)]
 pub struct Accounts {
     of_users: Mutex<HashMap<Principal, Weak<Mutex<Account>>>>,
-    floods: Seldom,
-}
-
-impl Default for Accounts {
-    fn default() -> Self {
-        let floods = Seldom::new("connections were closed because they flooded");
-        Self { of_users: Mutex::default(), floods }
-    }
+    closed: Seldom,
+    held: Held,
 }
 
 impl Accounts {
+    /// None yet; header blocks are kept in `held`.
+    pub fn new(held: Held) -> Self {
+        let closed = Seldom::new("connections were closed because of what they sent");
+        Self { of_users: Mutex::default(), closed, held }
+    }
+
     /// A tally for a connection of a peer.
     pub fn tally(&self, peer: &Peer) -> Tally {
         let now = Instant::now();
@@ -111,7 +116,8 @@ impl Accounts {
             own: Account::new(now),
             earned: 0,
             uncharged: 0,
-            floods: self.floods.clone(),
+            kept: self.held.nothing(peer.principal()),
+            closed: self.closed.clone(),
         }
     }
 }
@@ -124,12 +130,18 @@ pub struct Tally {
     own: Account,
     earned: u32,
     uncharged: u32,
-    floods: Seldom,
+    /// A header block without its end.
+    kept: Reservation,
+    closed: Seldom,
 }
 
-/// There are too many.
+/// Why a connection is closed.
 #[derive(Debug)]
-struct Flood;
+enum Excessive {
+    Flood,
+    Block(Excess),
+    NoRoom,
+}
 
 impl Tally {
     /// Whether the connection's user floods on others.
@@ -149,25 +161,36 @@ impl Tally {
     }
 
     /// Counts what was read. Returns whether the turn of the connection is over.
-    fn count(&mut self, walked: Walked, now: impl FnOnce() -> Instant) -> Result<bool, Flood> {
+    fn count(&mut self, walked: Walked, now: impl FnOnce() -> Instant) -> Result<bool, Excessive> {
         if walked.requests > 0 {
             self.earn(walked.requests.saturating_mul(BY_REQUEST));
         }
         if walked.empty == 0 {
-            return Ok(false);
+            return Ok(walked.large);
         }
         let free = walked.empty.min(self.earned);
         self.earned -= free;
         self.uncharged += walked.empty - free;
         if self.uncharged < GRAIN {
-            return Ok(false);
+            return Ok(walked.large);
         }
         let (frames, now) = (std::mem::take(&mut self.uncharged), now());
         let own = self.own.charge(frames, now);
         let of_user = locked(&self.of_user).charge(frames, now);
         match own > OF_CONNECTION || own > SHARE && of_user > OF_USER {
-            true => Err(Flood),
+            true => Err(Excessive::Flood),
             false => Ok(true),
+        }
+    }
+
+    /// Counts the memory that a header block without its end takes; a small one costs nothing.
+    fn keep(&mut self, bytes: usize) -> Result<(), Excessive> {
+        match bytes > SMALL {
+            true => self.kept.grow_to(bytes).map_err(|_| Excessive::NoRoom),
+            false => {
+                self.kept.release();
+                Ok(())
+            }
         }
     }
 }
@@ -201,20 +224,29 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> AsyncRead for Calm<IO> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        ready!(Pin::new(&mut *io).poll_read(cx, buf))?;
-        match tally.count(io.walked(), Instant::now) {
+        let polled = Pin::new(&mut *io).poll_read(cx, buf);
+        let excess = |error: &io::Error| error.get_ref()?.downcast_ref().copied();
+        let counted = match &polled {
+            Poll::Ready(Err(error)) => match excess(error) {
+                Some(excess) => Err(Excessive::Block(excess)),
+                None => return polled,
+            },
+            // Frames of an unfinished block count while they are kept back.
+            _ => tally.keep(io.kept()).and_then(|()| tally.count(io.walked(), Instant::now)),
+        };
+        match counted {
             Ok(over) => *yields = over,
-            Err(flood) => {
+            Err(why) => {
                 if *between_frames {
                     // It is told why, if there is room.
                     let _ = Pin::new(io).poll_write(cx, &GOAWAY);
                 }
                 let peer = &tally.peer;
-                tally.floods.warn(format_args!("a connection of {peer} is closed: {flood}"));
-                return Poll::Ready(Err(io::Error::other(flood.to_string())));
+                tally.closed.warn(format_args!("a connection of {peer} is closed: {why}"));
+                return Poll::Ready(Err(io::Error::other(why.to_string())));
             }
         }
-        Poll::Ready(Ok(()))
+        polled
     }
 }
 
@@ -261,12 +293,18 @@ impl<IO: AsyncWrite + Unpin> AsyncWrite for Calm<IO> {
     }
 }
 
-impl fmt::Display for Flood {
+impl fmt::Display for Excessive {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "it sent more frames that carry nothing (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, RST_STREAM) than its calls need: over {OF_CONNECTION} in {INTERVAL:?}, or over {OF_USER} of all connections of its user"
-        )
+        match self {
+            Self::Flood => write!(
+                f,
+                "it sent more frames that carry nothing (SETTINGS, PING, PRIORITY, WINDOW_UPDATE, RST_STREAM) than its calls need: over {OF_CONNECTION} in {INTERVAL:?}, or over {OF_USER} of all connections of its user"
+            ),
+            Self::Block(excess) => write!(f, "it sent {excess}"),
+            Self::NoRoom => {
+                write!(f, "for its unfinished header block there is no room in max_held_bytes")
+            }
+        }
     }
 }
 
@@ -274,8 +312,12 @@ impl fmt::Display for Flood {
 mod tests {
     use super::*;
 
+    fn accounts() -> Accounts {
+        Accounts::new(Held::new(1 << 20))
+    }
+
     fn empty(frames: u32) -> Walked {
-        Walked { requests: 0, empty: frames }
+        Walked { empty: frames, ..Walked::default() }
     }
 
     fn peer(uid: u32) -> Peer {
@@ -284,7 +326,7 @@ mod tests {
 
     #[test]
     fn a_connection_may_send_so_many_frames_in_a_second() {
-        let mut tally = Accounts::default().tally(&peer(1));
+        let mut tally = accounts().tally(&peer(1));
         let now = tally.own.begun;
         for second in 0..3 {
             let at = now + second * INTERVAL;
@@ -297,10 +339,12 @@ mod tests {
 
     #[test]
     fn what_calls_need_is_free() {
-        let mut tally = Accounts::default().tally(&peer(1));
+        let mut tally = accounts().tally(&peer(1));
         let now = tally.own.begun;
         for _ in 0..100_000 {
-            tally.count(Walked { requests: 1, empty: 1 }, || now).expect("a request of its own");
+            tally
+                .count(Walked { requests: 1, empty: 1, large: false }, || now)
+                .expect("a request of its own");
             tally.earn(BY_WRITE);
             tally.count(empty(3), || now).expect("it was sent something");
         }
@@ -311,7 +355,7 @@ mod tests {
 
     #[test]
     fn many_connections_of_a_user_share_a_limit_and_hurt_no_quiet_one() {
-        let accounts = Accounts::default();
+        let accounts = accounts();
         let mut loud: Vec<_> = (0..100).map(|_| accounts.tally(&peer(1))).collect();
         let now = loud[0].own.begun;
         let mut closed = 0;
@@ -327,5 +371,19 @@ mod tests {
         let mut quiet = accounts.tally(&peer(1));
         quiet.count(empty(GRAIN), || now).expect("it does no harm");
         accounts.tally(&peer(2)).count(empty(GRAIN), || now).expect("nor does another user");
+    }
+
+    #[test]
+    fn what_is_kept_of_a_header_block_is_held_for_the_user() {
+        let held = Held::new(1 << 20);
+        let accounts = Accounts::new(held.clone());
+        let mut tally = accounts.tally(&peer(1));
+        for bytes in [SMALL, 100_000, 50_000, 200_000] {
+            tally.keep(bytes).expect("room");
+        }
+        assert_eq!(held.bytes(), 200_000);
+        accounts.tally(&peer(1)).keep(600_000).expect_err("a quarter is for others");
+        tally.keep(0).expect("it had its end");
+        assert_eq!(held.bytes(), 0);
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   arrival ─identify─> peer ─admission─> preface ─┬─ HTTP/2 ─> router
-//!                                                  ├─ HTTP/1 ─> an answer in words
+//!                                                  ├─ HTTP/1 ─> router, but for gRPC
 //!                                                  └─ else   ─> closed
 //! ```
 //!
@@ -21,15 +21,15 @@ use super::{
     admission::{Admission, Refusal},
     calm::{Accounts, Tally},
     counter::Counted,
-    http1::Notice,
-    http2,
+    http1, http2,
     linger::LingeringClose,
     listener::Arrival,
+    notice::Notice,
     preface::{self, Opening, Protocol},
     router::Router,
     seldom::Seldom,
 };
-use crate::{config::Limits, patience::CONNECTIONS_CLOSE};
+use crate::{call::Peer, config::Limits, patience::CONNECTIONS_CLOSE};
 
 /// How long a connection may take until it is clear who connects and which
 /// protocol it speaks; each of the two has this time.
@@ -59,6 +59,8 @@ pub struct Warnings {
     pub nameless: Seldom,
     /// A client takes nothing of its results.
     pub unread: Seldom,
+    /// A client breaks the protocol.
+    pub broken: Seldom,
     /// There are no descriptors for another connection.
     pub unaccepted: Seldom,
 }
@@ -69,6 +71,7 @@ impl Default for Warnings {
             refused: Seldom::new("connections were refused"),
             nameless: Seldom::new("connections were closed before it was known whose they were"),
             unread: Seldom::new("connections were closed that took nothing of a result"),
+            broken: Seldom::new("connections were closed whose clients broke the protocol"),
             unaccepted: Seldom::new("times a connection could not be accepted"),
         }
     }
@@ -148,29 +151,36 @@ async fn serve<S>(
                 shared.limits,
                 closing.clone(),
             );
-            let served = served.await.inspect(|not_read| {
-                if *not_read {
-                    shared.warnings.unread.warn(format_args!(
-                        "a connection of {peer} is closed: it took nothing of a result within response_timeout"
-                    ));
-                }
-            });
-            if let Err(error) = served {
-                // A client that vanishes is no fault of the arbiter's, nor is one
-                // that breaks the protocol.
-                tracing::debug!("a connection of {peer} broke: {error}");
-            }
+            ended(served.await, peer, shared);
         }
         Protocol::Http1 => {
-            tracing::debug!("{peer} speaks HTTP/1 and is told to use HTTP/2");
-            // A client that does not take the answer cannot be told.
-            let _ = in_time(Notice::wrong_protocol().send(&bytes, stream)).await;
+            let (router, limits) = (Arc::clone(&shared.router), shared.limits);
+            let caller = Arc::clone(&caller);
+            let served = http1::serve(stream, bytes, caller, router, limits, closing.clone());
+            ended(served.await, peer, shared);
         }
         Protocol::Unknown => tracing::debug!(
             "a connection of {peer} is closed, because its first bytes belong to no protocol that \
              is spoken here: {}",
             bytes[..bytes.len().min(24)].escape_ascii()
         ),
+    }
+}
+
+/// Says how a connection ended, if somebody should know.
+fn ended(served: hyper::Result<bool>, peer: &Peer, shared: &Shared) {
+    match served {
+        Ok(false) => {}
+        Ok(true) => shared.warnings.unread.warn(format_args!(
+            "a connection of {peer} is closed: it took nothing of a result within response_timeout"
+        )),
+        Err(error) => match http2::fault(&error) {
+            Some(fault) => shared.warnings.broken.warn(format_args!(
+                "a connection of {peer} is closed, because its client broke the protocol: {fault}"
+            )),
+            // A client that vanishes is no fault of the arbiter's.
+            None => tracing::debug!("a connection of {peer} broke: {error}"),
+        },
     }
 }
 

@@ -66,14 +66,13 @@ impl<L: Listener> Edge<L> {
         let (draining, drains) = watch::channel(false);
         let (reporter, health_service) = health::pair();
         tokio::spawn(reporter.report(pool.health(), drains.clone()));
-        let name = config.proc_name.clone();
         let held = Held::new(config.limits.max_held_bytes);
         let counts = Counts {
             connections: admission.open().clone(),
             users: admission.users().clone(),
             held: held.clone(),
         };
-        let admin = AdminService::new(pool.clone(), counts, reload, name);
+        let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
         let others = services::beside_the_arbiter(admin, health_service)?;
         let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits, held.clone());
         let router = Arc::new(Router::new(arbiter, others, drains));
@@ -84,7 +83,7 @@ impl<L: Listener> Edge<L> {
         let shared = Arc::new(Shared {
             admission,
             router,
-            accounts: Accounts::default(),
+            accounts: Accounts::new(held.clone()),
             limits: config.limits,
             warnings: Warnings::default(),
         });

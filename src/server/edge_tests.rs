@@ -141,8 +141,16 @@ async fn any_listener_is_served_and_closed() {
 #[tokio::test]
 async fn a_client_of_http_1_reads_what_the_socket_speaks() {
     let served = Served::start(|_| {});
-    let answer = served.ask(user(7), b"GET /v1 HTTP/1.1\r\nHost: d\r\n\r\n").await;
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n");
+    let answer = served.ask(user(7), get("/").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"dirtyd\""), "{answer}");
+    let answer = served.ask(user(7), get("/v1").as_bytes()).await;
+    assert!(answer.contains("\"app\":\"app:App\""), "{answer}");
+    let answer = served.ask(user(7), get("/dirty.v1.Arbiter/Execute").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 505 ") && answer.contains("gRPC"), "{answer}");
+    let two = [get("/v1").replace("close", "keep-alive"), get("/nothing")].concat();
+    let answer = served.ask(user(7), two.as_bytes()).await;
+    assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "one after the other: {answer}");
     assert_eq!(served.ask(user(7), b"\x16\x03\x01\x02\x00").await, "", "closed");
 }
 

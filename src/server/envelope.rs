@@ -22,6 +22,19 @@ pub struct Envelope {
 }
 
 impl Envelope {
+    /// A request whose names stand beside it.
+    ///
+    /// # Errors
+    /// A name is too long.
+    pub fn named(app: String, action: String, payload: Bytes) -> Result<Self, String> {
+        for (field, name) in [("app", &app), ("action", &action)] {
+            if name.len() > MAX_NAME {
+                return Err(too_long(field, name.len() as u64));
+            }
+        }
+        Ok(Self { app, action, payload })
+    }
+
     /// Reads app and action and stops there, so that the cost does not depend
     /// on the arguments. Encoders write fields in the order of their numbers, so
     /// both are at the start; a few KiB of others before them are skipped.
@@ -62,11 +75,15 @@ fn once(field: &str, slot: &mut Option<String>, rest: &mut Bytes) -> Result<(), 
     }
 }
 
+fn too_long(field: &str, length: u64) -> String {
+    format!("`{field}` has {length} bytes, the limit is {MAX_NAME}")
+}
+
 fn name(field: &str, rest: &mut Bytes) -> Result<String, String> {
     let cut = || format!("the request is not an ExecuteRequest: `{field}` is cut short");
     let length = decode_varint(rest).map_err(|_| cut())?;
     if length > MAX_NAME as u64 {
-        return Err(format!("`{field}` has {length} bytes, the limit is {MAX_NAME}"));
+        return Err(too_long(field, length));
     }
     let length = length as usize;
     if rest.remaining() < length {

@@ -1,11 +1,11 @@
-//! Execute and ExecuteStream: from a gRPC request to a submitted call, and from
-//! its outcome to a gRPC response.
+//! Calls: from a request, of gRPC or with JSON, to a submitted call, and from its outcome
+//! to an answer.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use dirtyd_client::proto::worker::Metadata;
-use http::Request;
+use http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use tonic::{
     Status,
@@ -14,19 +14,20 @@ use tonic::{
 
 use super::{
     access::Caller,
-    arrival::Times,
+    arrival::{Arriving, Times},
     chunks::{self, EncodedChunks},
+    deadline,
     envelope::Envelope,
     grpc::{self, StreamingBody, UnaryBody},
-    guarded::SMALL,
     held::Held,
+    json,
     outstanding::{Outstanding, OutstandingAnswer},
     status::{self, CallFacts},
 };
 use crate::{
     call::{CallError, CallRequest, Hold, PayloadKind, reply_channel, stream_channel},
     config::{Limits, Window},
-    pool::PoolHandle,
+    pool::{PoolHandle, Snapshot},
 };
 
 /// The metadata key of a caller's own request id.
@@ -60,6 +61,11 @@ impl ArbiterService {
         self.pool.status().await.map_or(0, |snapshot| snapshot.calls)
     }
 
+    /// The pool, as it is.
+    pub async fn snapshot(&self) -> Result<Snapshot, Status> {
+        self.pool.status().await.ok_or_else(status::draining)
+    }
+
     /// Execute. Dropping the future cancels the call. Its answer is one of `answers`.
     ///
     /// # Errors
@@ -70,20 +76,9 @@ impl ArbiterService {
         caller: &Caller,
         answers: &Outstanding,
     ) -> Result<(UnaryBody, OutstandingAnswer), Status> {
-        let (call, mut facts) = self.read(request, caller).await?;
-        let outstanding = answers.begin();
-        let (reply, answer) = reply_channel();
-        let ticket = self.pool.submit(call, reply).await;
-        facts.call = Some(ticket.call());
-        let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
-        ticket.done();
-        match outcome {
-            Ok(payload) => match self.held.hold(caller.peer.principal(), payload) {
-                Ok(payload) => Ok((UnaryBody::new(payload), outstanding)),
-                Err(no_room) => Err(status::no_room_for_result(no_room, &facts)),
-            },
-            Err((error, worker)) => Err(status::of_call(error, worker, &facts)),
-        }
+        let asked = self.read(request, caller).await?;
+        let (result, outstanding) = self.run(asked, caller, answers).await?;
+        Ok((UnaryBody::new(result), outstanding))
     }
 
     /// ExecuteStream. Dropping the body cancels the call. Its answer is one of
@@ -98,7 +93,69 @@ impl ArbiterService {
         caller: &Caller,
         answers: &Outstanding,
     ) -> Result<(StreamingBody<EncodedChunks>, OutstandingAnswer), Status> {
-        let (call, mut facts) = self.read(request, caller).await?;
+        let asked = self.read(request, caller).await?;
+        let (chunks, outstanding) = self.stream(asked, caller, answers).await;
+        Ok((StreamingBody::new(chunks).begun().await, outstanding))
+    }
+
+    /// A call whose arguments and result are JSON. Dropping the future cancels the call.
+    /// Its answer is one of `answers`.
+    ///
+    /// # Errors
+    /// Why the call has no result.
+    pub async fn execute_json(
+        &self,
+        request: Request<Incoming>,
+        (app, action): (String, String),
+        caller: &Caller,
+        answers: &Outstanding,
+    ) -> Result<(Bytes, OutstandingAnswer), Status> {
+        let asked = self.read_json(request, (app, action), caller).await?;
+        self.run(asked, caller, answers).await
+    }
+
+    /// The same for a call that streams.
+    ///
+    /// # Errors
+    /// The request is malformed. The end of the stream tells what became of the call.
+    pub async fn stream_json(
+        &self,
+        request: Request<Incoming>,
+        (app, action): (String, String),
+        caller: &Caller,
+        answers: &Outstanding,
+    ) -> Result<(EncodedChunks, OutstandingAnswer), Status> {
+        let asked = self.read_json(request, (app, action), caller).await?;
+        Ok(self.stream(asked, caller, answers).await)
+    }
+
+    async fn run(
+        &self,
+        (call, mut facts): Asked,
+        caller: &Caller,
+        answers: &Outstanding,
+    ) -> Result<(Bytes, OutstandingAnswer), Status> {
+        let outstanding = answers.begin();
+        let (reply, answer) = reply_channel();
+        let ticket = self.pool.submit(call, reply).await;
+        facts.call = Some(ticket.call());
+        let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
+        ticket.done();
+        match outcome {
+            Ok(payload) => match self.held.hold(caller.peer.principal(), payload) {
+                Ok(payload) => Ok((payload, outstanding)),
+                Err(no_room) => Err(status::no_room_for_result(no_room, &facts)),
+            },
+            Err((error, worker)) => Err(status::of_call(error, worker, &facts)),
+        }
+    }
+
+    async fn stream(
+        &self,
+        (call, mut facts): Asked,
+        caller: &Caller,
+        answers: &Outstanding,
+    ) -> (EncodedChunks, OutstandingAnswer) {
         let outstanding = answers.begin();
         let of = caller.peer.principal();
         let held = self.held.clone();
@@ -107,52 +164,73 @@ impl ArbiterService {
         let ticket = self.pool.submit(call, reply).await;
         facts.call = Some(ticket.call());
         let held = (self.held.clone(), of);
-        let chunks = chunks::encoded(chunks, ticket, self.window, held, facts);
-        Ok((StreamingBody::new(chunks).begun().await, outstanding))
+        (chunks::encoded(chunks, ticket, self.window, held, facts), outstanding)
     }
 
-    async fn read(
+    /// The size of a head in bytes.
+    ///
+    /// # Errors
+    /// It is too large.
+    pub fn head_size(&self, headers: &HeaderMap) -> Result<usize, Status> {
+        let size = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        match size > self.max_header_size {
+            true => Err(status::head_too_large(size, self.max_header_size)),
+            false => Ok(size),
+        }
+    }
+
+    async fn read(&self, request: Request<Incoming>, caller: &Caller) -> Result<Asked, Status> {
+        let (head, body) = request.into_parts();
+        let mut arriving = self.arriving(&head.headers, caller)?;
+        let metadata = MetadataMap::from_headers(head.headers);
+        let deadline = |arrived| deadline::of_grpc(&metadata, arrived);
+        let times = Times::of(deadline, self.request_timeout)?;
+        let room = |bytes| arriving.keep(bytes);
+        let message = times.whole(grpc::read(body, self.max_message_size, room)).await?;
+        let envelope = Envelope::read(arriving.around(message)).map_err(status::invalid_request)?;
+        call(&metadata, is_own_metadata, envelope, PayloadKind::ExecuteRequest, caller, times)
+    }
+
+    async fn read_json(
         &self,
         request: Request<Incoming>,
+        (app, action): (String, String),
         caller: &Caller,
-    ) -> Result<(Box<CallRequest>, CallFacts), Status> {
+    ) -> Result<Asked, Status> {
         let (head, body) = request.into_parts();
-        self.held.has_room(caller.peer.principal()).map_err(status::no_room_for_request)?;
-        let head_size: usize =
-            head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        if head_size > self.max_header_size {
-            return Err(status::head_too_large(head_size, self.max_header_size));
-        }
+        let mut arriving = self.arriving(&head.headers, caller)?;
+        json::is_readable(&head.headers)?;
         let metadata = MetadataMap::from_headers(head.headers);
-        let times = Times::of(&metadata, self.request_timeout)?;
-        // A small one costs nothing.
-        let mut reservation = None;
-        let mut room = |bytes| {
-            let bytes = head_size + bytes;
-            if bytes <= SMALL {
-                return Ok(());
-            }
-            let nothing = || self.held.nothing(caller.peer.principal());
-            let reservation = reservation.get_or_insert_with(nothing);
-            reservation.grow_to(bytes).map_err(status::no_room_for_request)
-        };
-        room(0)?;
-        let message = times.whole(grpc::read(body, self.max_message_size, room)).await?;
-        let message = match reservation {
-            Some(reservation) => reservation.around(message),
-            None => message,
-        };
-        let envelope = Envelope::read(message).map_err(status::invalid_request)?;
-        call(&metadata, envelope, caller, times)
+        let deadline = |arrived| deadline::of_http(&metadata, arrived);
+        let times = Times::of(deadline, self.request_timeout)?;
+        let room = |bytes| arriving.keep(bytes);
+        let body = times.whole(json::read(body, self.max_message_size, room)).await?;
+        let envelope = Envelope::named(app, action, arriving.around(body));
+        let envelope = envelope.map_err(status::invalid_request)?;
+        let is_own = |key: &str| is_own_metadata(key) && json::is_own_header(key);
+        call(&metadata, is_own, envelope, PayloadKind::Json, caller, times)
+    }
+
+    /// What is kept of a request with these headers, of which nothing else has come.
+    fn arriving(&self, headers: &HeaderMap, caller: &Caller) -> Result<Arriving<'_>, Status> {
+        let of = caller.peer.principal();
+        self.held.has_room(of).map_err(status::no_room_for_request)?;
+        let head = self.head_size(headers)?;
+        Arriving::new(&self.held, of, head)
     }
 }
 
+/// A call that may be submitted.
+type Asked = (Box<CallRequest>, CallFacts);
+
 fn call(
     metadata: &MetadataMap,
+    is_own: impl Fn(&str) -> bool,
     envelope: Envelope,
+    payload_kind: PayloadKind,
     caller: &Caller,
     times: Times,
-) -> Result<(Box<CallRequest>, CallFacts), Status> {
+) -> Result<Asked, Status> {
     let request_id = metadata
         .get(REQUEST_ID)
         .and_then(|value| value.to_str().ok())
@@ -170,13 +248,13 @@ fn call(
     if let Err(message) = may_be_called(&action) {
         return Err(refuse(CallError::ActionNotFound { message }));
     }
-    let metadata =
-        forwarded(metadata).map_err(|message| refuse(CallError::InvalidRequest { message }))?;
+    let metadata = forwarded(metadata, is_own)
+        .map_err(|message| refuse(CallError::InvalidRequest { message }))?;
     let call = CallRequest {
         app,
         action,
         payload,
-        payload_kind: PayloadKind::ExecuteRequest,
+        payload_kind,
         arrived: times.arrived,
         peer: caller.peer.clone(),
         quota: caller.rights.quota,
@@ -200,14 +278,19 @@ fn may_be_called(action: &str) -> Result<(), String> {
     }
 }
 
-/// The caller's own metadata: everything that does not belong to HTTP or gRPC.
+/// Whether metadata is the caller's, and not gRPC's.
+fn is_own_metadata(key: &str) -> bool {
+    !key.starts_with("grpc-") && !matches!(key, "te" | "content-type" | "user-agent")
+}
+
+/// The caller's own metadata.
 ///
 /// # Errors
 /// A value is not what its key says.
-fn forwarded(metadata: &MetadataMap) -> Result<Vec<Metadata>, String> {
-    let is_own = |key: &str| {
-        !key.starts_with("grpc-") && !matches!(key, "te" | "content-type" | "user-agent")
-    };
+fn forwarded(
+    metadata: &MetadataMap,
+    is_own: impl Fn(&str) -> bool,
+) -> Result<Vec<Metadata>, String> {
     let entry = |entry: KeyAndValueRef<'_>| match entry {
         KeyAndValueRef::Ascii(key, value) if is_own(key.as_str()) => Some(Ok(Metadata {
             key: key.as_str().to_owned(),

@@ -166,6 +166,13 @@ impl Reservation {
         Ok(())
     }
 
+    /// Gives all of it back.
+    pub fn release(&mut self) {
+        if self.bytes > 0 {
+            *self = self.held.nothing(self.of);
+        }
+    }
+
     /// Keeps the reservation as long as the message.
     pub fn around(self, message: Bytes) -> Bytes {
         match self.bytes {

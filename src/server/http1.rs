@@ -1,105 +1,63 @@
-//! What a client of HTTP/1 gets: one answer in words, because a person with
-//! curl should read why nothing else comes.
+//! A connection of HTTP/1: one request after the other, of callers that speak JSON.
 
-use std::io;
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+use bytes::BytesMut;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::watch,
+};
 
-use super::admission::Refusal;
+use super::{
+    access::Caller,
+    lifetime::{self, Activity, is_over},
+    prepended::Prepended,
+    router::Router,
+};
+use crate::config::Limits;
 
-/// An answer in words.
-#[derive(Debug)]
-pub struct Notice {
-    status: &'static str,
-    text: String,
-}
+/// How many bytes beyond `max_header_size` a head is read, in order to be refused in
+/// words; hyper answers what is larger with 431 and nothing else.
+const READ_TO_REFUSE: usize = 64 * 1024;
+/// The most headers of a request.
+const MAX_HEADERS: usize = 256;
 
-impl Notice {
-    /// The socket does not speak HTTP/1.
-    pub fn wrong_protocol() -> Self {
-        let text = "This socket of dirtyd speaks gRPC, which is HTTP/2; the request is HTTP/1.\n\
-                    Use a gRPC client, `dirtyd call APP ACTION`, or `grpcurl -plaintext -unix SOCKET list`.\n";
-        Self { status: "505 HTTP Version Not Supported", text: text.to_owned() }
-    }
-
-    /// The connection is not served at all.
-    pub fn refused(refusal: &Refusal) -> Self {
-        let status = match refusal {
-            Refusal::PeerNotAllowed(_) => "403 Forbidden",
-            Refusal::TooManyConnections(_) | Refusal::TooManyOfUser { .. } => {
-                "503 Service Unavailable\r\nRetry-After: 1"
-            }
-        };
-        Self { status, text: format!("dirtyd refuses the connection: {refusal}.\n") }
-    }
-
-    /// Answers the request that begins with `request`, and closes. The answer
-    /// to HEAD has no body.
-    ///
-    /// # Errors
-    /// The client does not take the answer.
-    pub async fn send<S>(self, request: &[u8], mut stream: S) -> io::Result<()>
-    where
-        S: AsyncWrite + Unpin,
-    {
-        let Self { status, text } = self;
-        let mut answer = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n",
-            text.len()
-        );
-        if !request.starts_with(b"HEAD ") {
-            answer.push_str(&text);
-        }
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tokio::io::AsyncReadExt as _;
-
-    use super::*;
-    use crate::{call::Peer, server::linger::LingeringClose};
-
-    /// What a client gets that sends `request` and then waits for the answer.
-    async fn answer(notice: Notice, request: &[u8]) -> String {
-        let (mut client, server) = tokio::io::duplex(64);
-        let server = LingeringClose::new(server, std::time::Duration::from_secs(60));
-        let ask = async {
-            let mut answer = String::new();
-            client.read_to_string(&mut answer).await.expect("text");
-            // Only now the rest of its request, which nobody wants.
-            client.write_all(&[b'x'; 1000]).await.expect("somebody still reads");
-            drop(client);
-            answer
-        };
-        let (answer, sent) = tokio::join!(ask, notice.send(request, server));
-        sent.expect("the client reads");
-        answer
-    }
-
-    #[tokio::test]
-    async fn a_request_is_answered_in_words() {
-        let answer = answer(Notice::wrong_protocol(), b"GET / HTTP/1.1\r\n").await;
-        assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
-        let (head, text) = answer.split_once("\r\n\r\n").expect("a head");
-        assert!(head.contains(&format!("Content-Length: {}", text.len())), "{head}");
-        assert!(text.contains("HTTP/2") && text.contains("grpcurl"), "{text}");
-    }
-
-    #[tokio::test]
-    async fn the_answer_to_head_has_no_body() {
-        let answer = answer(Notice::wrong_protocol(), b"HEAD / HTTP/1.1\r\n").await;
-        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
-    }
-
-    #[tokio::test]
-    async fn a_refusal_has_its_status() {
-        let nobody = Notice::refused(&Refusal::PeerNotAllowed(Peer::Unknown));
-        assert!(answer(nobody, b"GET ").await.starts_with("HTTP/1.1 403 "));
-        let full = answer(Notice::refused(&Refusal::TooManyConnections(7)), b"GET ").await;
-        assert!(full.starts_with("HTTP/1.1 503 ") && full.contains("7 connections"), "{full}");
-    }
+/// Serves a connection that begins with the bytes `opening`, until its client leaves or
+/// it is asked to end: by `closing`, or because nobody uses it or reads. A head has
+/// `request_timeout` to arrive, from the end of the answer before it. Returns whether it
+/// was closed because its client took nothing of a result.
+///
+/// # Errors
+/// The client vanished, or broke the protocol.
+pub async fn serve<S>(
+    stream: S,
+    opening: BytesMut,
+    caller: Arc<Caller>,
+    router: Arc<Router>,
+    limits: Limits,
+    closing: watch::Receiver<bool>,
+) -> hyper::Result<bool>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let io = TokioIo::new(Prepended::new(stream, opening));
+    let activity = Activity::default();
+    let over = is_over(closing, activity.clone(), limits.max_connection_idle);
+    let service = service_fn(move |request| {
+        let served = activity.begin();
+        let (router, caller) = (Arc::clone(&router), Arc::clone(&caller));
+        async move { router.serve(request, caller, served).await }
+    });
+    let head = limits.max_header_size as usize + READ_TO_REFUSE;
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(Some(limits.request_timeout).filter(|time| *time > Duration::ZERO))
+        .max_header_size(head)
+        .max_headers(MAX_HEADERS)
+        .auto_date_header(false);
+    let connection = pin!(builder.serve_connection(io, service));
+    lifetime::serve(connection, over, |connection| connection.graceful_shutdown()).await
 }

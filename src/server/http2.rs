@@ -1,6 +1,6 @@
 //! A connection of HTTP/2, over a stream whose `:authority` is repaired.
 
-use std::{convert::Infallible, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, pin::pin, sync::Arc};
 
 use bytes::BytesMut;
 use http::Request;
@@ -9,16 +9,15 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
-    time::timeout,
 };
 
 use super::{
     access::Caller,
     admission::Refusal,
     answer,
-    authority::AuthorityRepair,
+    authority::{AuthorityRepair, MAX_BLOCK, MAX_FRAME},
     calm::{Calm, Tally},
-    lifetime::{Activity, Asked, is_over},
+    lifetime::{self, Activity, is_over},
     router::Router,
     status,
 };
@@ -28,17 +27,11 @@ use crate::config::Limits;
 /// few round trips, small enough to bound what a connection may hold.
 const STREAM_WINDOW: u32 = 1024 * 1024;
 const CONNECTION_WINDOW: u32 = 4 * 1024 * 1024;
-/// The largest frame in bytes, about what a Unix socket takes at once: with
-/// HTTP/2's default of 16 KiB, a payload of 1 MiB takes 64 writes and reads.
-const FRAME: u32 = 256 * 1024;
 
-/// How many bytes beyond `max_header_size` a head is read, in order to be refused in
-/// words: what is larger still, h2 answers with 431, and far beyond, by closing the
-/// connection.
-const READ_TO_REFUSE: u32 = 64 * 1024;
-
-/// How long a connection that nobody used may take to end.
-const IDLE_END: Duration = Duration::from_secs(10);
+/// The largest head that is read, whatever `max_header_size` is, in order to be refused in
+/// words; announced, so that many clients send none that is larger. Such a one h2 answers
+/// with 431, and one far beyond by closing the connection.
+const MAX_HEAD: u32 = MAX_BLOCK as u32;
 
 /// Serves a connection that begins with the bytes `opening`, until its client
 /// leaves or it is asked to end: by `closing`, or because nobody uses it or reads. What
@@ -68,22 +61,14 @@ where
         // Boxed, because hyper moves it several times on its way into a task.
         Box::pin(async move { router.serve(request, caller, served).await })
     });
-    let mut connection = pin!(builder(limits).serve_connection(io, service));
-    let asked = tokio::select! { biased;
-        ended = connection.as_mut() => return ended.map(|()| false),
-        asked = Box::pin(over) => asked,
-    };
-    if asked != Asked::NotRead {
-        connection.as_mut().graceful_shutdown();
-    }
-    match asked {
-        // Whoever does not read would not see that it is asked to end.
-        Asked::NotRead => Ok(true),
-        // The edge knows how long it waits.
-        Asked::Closing => connection.await.map(|()| false),
-        // A client that does not even see that it should end is left alone.
-        Asked::Idle => timeout(IDLE_END, connection).await.unwrap_or(Ok(())).map(|()| false),
-    }
+    let connection = pin!(builder(limits).serve_connection(io, service));
+    lifetime::serve(connection, over, |connection| connection.graceful_shutdown()).await
+}
+
+/// What h2 has closed the connection for, if it was for what the client sent.
+pub fn fault(error: &hyper::Error) -> Option<&h2::Error> {
+    let error = std::error::Error::source(error)?.downcast_ref::<h2::Error>()?;
+    error.is_library().then_some(error)
 }
 
 /// Answers every request of a connection with the refusal. The caller bounds the
@@ -117,10 +102,10 @@ fn builder(limits: Limits) -> http2::Builder<TokioExecutor> {
         // Callers may cancel all their calls at once; the default of 20 would
         // take such a burst for an attack and drop the connection.
         .max_pending_accept_reset_streams(limits.max_concurrent_streams as usize)
-        .max_header_list_size(limits.max_header_size.saturating_add(READ_TO_REFUSE))
+        .max_header_list_size(MAX_HEAD)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME)
+        .max_frame_size(MAX_FRAME as u32)
         .auto_date_header(false);
     builder
 }

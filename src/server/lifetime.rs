@@ -2,6 +2,7 @@
 //! or because nobody has used it for a while.
 
 use std::{
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -11,11 +12,13 @@ use std::{
 
 use tokio::{
     sync::{Notify, watch},
-    time::sleep,
+    time::{sleep, timeout},
 };
 
 /// How often a connection is looked at within the time that it may rest.
 const LOOKS: u32 = 8;
+/// How long a connection that nobody used may take to end.
+const IDLE_END: Duration = Duration::from_secs(10);
 
 /// What is done on a connection. Clones share it.
 #[derive(Debug, Clone, Default)]
@@ -89,6 +92,37 @@ pub async fn is_over(
     }
 }
 
+/// Serves a connection until it ends, also because it is asked to, by `shut_down`.
+/// Returns whether it was closed because its client took nothing of a result.
+///
+/// # Errors
+/// The client vanished, or broke the protocol.
+pub async fn serve<C>(
+    mut connection: Pin<&mut C>,
+    over: impl Future<Output = Asked>,
+    shut_down: impl FnOnce(Pin<&mut C>),
+) -> hyper::Result<bool>
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    let asked = tokio::select! { biased;
+        ended = connection.as_mut() => return ended.map(|()| false),
+        asked = Box::pin(over) => asked,
+    };
+    if asked == Asked::NotRead {
+        // Whoever does not read would not see that it is asked to end.
+        return Ok(true);
+    }
+    shut_down(connection.as_mut());
+    let ended = match asked {
+        // A client that does not even see that it should end is left alone.
+        Asked::Idle => timeout(IDLE_END, connection).await.unwrap_or(Ok(())),
+        // The edge knows how long it waits.
+        Asked::Closing | Asked::NotRead => connection.await,
+    };
+    ended.map(|()| false)
+}
+
 async fn rests_for(activity: Activity, idle: Duration) {
     let (mut before, mut quiet) = (activity.look().0, 0);
     while quiet < LOOKS {
@@ -101,7 +135,7 @@ async fn rests_for(activity: Activity, idle: Duration) {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::{Instant, timeout};
+    use tokio::time::Instant;
 
     use super::*;
 

@@ -1,10 +1,10 @@
-//! The edge: gRPC on a listening socket. It reads envelopes and deadlines,
+//! The edge: gRPC, and HTTP with JSON, on a listening socket. It reads envelopes and deadlines,
 //! enforces limits, submits calls to the pool and maps what comes back. It
 //! decodes no arguments and owns no state of a call.
 //!
 //! ```text
-//!   listener -> connection: admission -> preface -> authority repair -> HTTP/2
-//!     -> router -> Arbiter (raw bytes) | Admin, health, reflection
+//!   listener -> connection: admission -> preface -> authority repair -> HTTP/2 | HTTP/1
+//!     -> router -> Arbiter (raw bytes) | Admin, health, reflection | JSON (raw text)
 //! ```
 
 mod access;
@@ -27,12 +27,15 @@ mod health;
 mod held;
 mod http1;
 mod http2;
+mod json;
 mod lifetime;
 mod linger;
 mod listener;
 mod locked;
+mod notice;
 mod outstanding;
 mod preface;
+mod prepended;
 mod reload;
 mod router;
 mod seldom;

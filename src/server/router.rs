@@ -1,9 +1,10 @@
 //! Which service answers a request. The arbiter's own two methods are matched
-//! first and by hand, because every call passes here.
+//! first and by hand, because every call passes here. What is no gRPC is plain HTTP.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
-use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, Version, header::CONTENT_TYPE};
 use hyper::body::Incoming;
 use tokio::sync::watch;
 use tonic::service::Routes;
@@ -13,9 +14,10 @@ use super::{
     access::Caller,
     answer::{self, Answer},
     execute::ArbiterService,
-    grpc,
+    grpc::{self, UnaryBody},
+    json::{self, Form, Lines, NoTarget, Target},
     lifetime::Served,
-    outstanding::Outstanding,
+    outstanding::{Outstanding, OutstandingAnswer},
     status,
     unread::Unread,
     until_drain::UntilDrain,
@@ -76,15 +78,16 @@ impl Router {
         served: Served,
     ) -> Result<Response<Answer>, Infallible> {
         if let Err(why) = grpc::check(&request) {
-            return Ok(answer::not_grpc(&why));
+            return Ok(match is_service(request.uri().path()) {
+                true if request.version() < Version::HTTP_2 => text(json::nothing(&NoTarget::Grpc)),
+                true => answer::not_grpc(&why),
+                false => self.plain(request, caller, served).await,
+            });
         }
         let answered = match request.uri().path() {
             "/dirty.v1.Arbiter/Execute" => {
                 let answered = self.arbiter.execute(request, &caller, &self.outstanding).await;
-                answered.map(|(body, outstanding)| match body.is_large() {
-                    true => Answer::Large { body: self.unread.watched(body, served), outstanding },
-                    false => Answer::Unary { body, outstanding, served },
-                })
+                answered.map(|(body, outstanding)| self.unary(body, outstanding, served))
             }
             "/dirty.v1.Arbiter/ExecuteStream" => {
                 let answered =
@@ -94,6 +97,9 @@ impl Router {
             path => {
                 if let Err(denied) = caller.may_use(path) {
                     return Ok(answer::refused(status::of_denied(&denied)));
+                }
+                if let Err(too_large) = self.arbiter.head_size(request.headers()) {
+                    return Ok(answer::refused(too_large));
                 }
                 let response = self.others.clone().oneshot(request).await;
                 let until_drain = |body| UntilDrain::new(body, self.draining.clone());
@@ -109,4 +115,66 @@ impl Router {
             response
         }))
     }
+
+    /// Answers a request of plain HTTP.
+    async fn plain(
+        &self,
+        request: Request<Incoming>,
+        caller: Arc<Caller>,
+        served: Served,
+    ) -> Response<Answer> {
+        let (app, action) = match Target::of(request.method(), request.uri().path()) {
+            Ok(Target::Call { app, action }) => (app, action),
+            Ok(Target::Index) => return text(json::index()),
+            Ok(Target::Apps) => {
+                let snapshot = self.arbiter.snapshot().await;
+                let apps = snapshot.map(|all| json::apps(&all, |app| caller.may_call(app).is_ok()));
+                return text(apps.unwrap_or_else(|error| json::error(&error)));
+            }
+            Err(nothing) => return text(json::nothing(&nothing)),
+        };
+        let (arbiter, outstanding) = (&self.arbiter, &self.outstanding);
+        let called = match Form::of(request.headers()) {
+            Form::One => {
+                let result =
+                    arbiter.execute_json(request, (app, action), &caller, outstanding).await;
+                result.map(|(result, outstanding)| {
+                    let (length, body) = (result.len(), UnaryBody::bare(result));
+                    json::one(self.unary(body, outstanding, served), length)
+                })
+            }
+            form => {
+                let chunks =
+                    arbiter.stream_json(request, (app, action), &caller, outstanding).await;
+                let begun = async |(chunks, outstanding)| {
+                    let body = Lines::begun(form, chunks).await?;
+                    Ok(json::streamed(Answer::Lines { body, outstanding, served }, form))
+                };
+                match chunks {
+                    Ok(chunks) => begun(chunks).await,
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        called.unwrap_or_else(|error| text(json::error(&error)))
+    }
+
+    /// The answer to Execute.
+    fn unary(&self, body: UnaryBody, outstanding: OutstandingAnswer, served: Served) -> Answer {
+        match body.is_large() {
+            true => Answer::Large { body: self.unread.watched(body, served), outstanding },
+            false => Answer::Unary { body, outstanding, served },
+        }
+    }
+}
+
+/// A short answer in JSON.
+fn text(response: Response<Bytes>) -> Response<Answer> {
+    response.map(|text| Answer::Text { body: Some(text) })
+}
+
+/// Whether a path is that of a method of gRPC: `/package.Service/Method`.
+fn is_service(path: &str) -> bool {
+    let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
+    service.contains('.') && !service.contains(':')
 }

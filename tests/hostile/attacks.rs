@@ -13,7 +13,10 @@ use tokio::{
     net::UnixStream,
 };
 
-use crate::support::{Daemon, of_lab, post};
+use crate::{
+    blows::Blow,
+    support::{Daemon, of_lab, post},
+};
 
 /// An attack.
 #[derive(Debug)]
@@ -24,6 +27,8 @@ pub struct Attack {
     pub what: &'static str,
     /// How it is done.
     pub means: Means,
+    /// What it costs the good client, whatever dirtyd does.
+    pub cost: Cost,
 }
 
 /// Who does it.
@@ -35,71 +40,143 @@ pub enum Means {
     Worker(&'static str),
     /// This process signals the workers of a pool.
     Signals(Signal),
+    /// This process strikes at the arbiters, or at their files.
+    Blows(Blow),
+}
+
+/// What cannot be otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    /// Nothing.
+    None,
+    /// A call waits as long as the arbiter stands still.
+    Waits,
+    /// A call that runs is lost, and waits for that: one for each blow, at most.
+    Calls,
 }
 
 /// All of them.
 pub const ATTACKS: &[Attack] = &[
-    Attack { name: "nothing", what: "none, to compare", means: Means::Process },
+    Attack { name: "nothing", what: "none, to compare", means: Means::Process, cost: Cost::None },
     Attack {
         name: "frames",
         what: "1,000 connections that flood SETTINGS, PING, PRIORITY and WINDOW_UPDATE",
         means: Means::Process,
+        cost: Cost::None,
     },
     Attack {
         name: "silent",
         what: "1,000 connections that send nothing, half a preface, half a frame",
         means: Means::Process,
+        cost: Cost::None,
     },
     Attack {
         name: "again",
         what: "100 connections that are opened and closed in a loop",
         means: Means::Process,
+        cost: Cost::None,
     },
     Attack {
         name: "unfinished",
         what: "30 requests of 50 MiB without their last byte",
         means: Means::Process,
+        cost: Cost::None,
     },
     Attack {
         name: "unread",
         what: "30 results of 50 MiB to a reader with a window of 1 byte",
         means: Means::Process,
+        cost: Cost::None,
     },
     Attack {
         name: "heads",
         what: "10,000 requests with heads of 15 KiB and no body",
         means: Means::Process,
+        cost: Cost::None,
     },
-    Attack { name: "queued", what: "10,000 queued calls of 10 ms", means: Means::Process },
+    Attack {
+        name: "queued",
+        what: "10,000 queued calls of 10 ms",
+        means: Means::Process,
+        cost: Cost::None,
+    },
     Attack {
         name: "garbage",
         what: "100 connections that send noise, and frames with flipped bits",
         means: Means::Process,
+        cost: Cost::None,
     },
     Attack {
         name: "worker-frames",
         what: "a worker that floods frames nobody asked for",
         means: Means::Worker("flood_of_strange_frames"),
+        cost: Cost::None,
     },
     Attack {
         name: "worker-output",
         what: "a worker that floods stderr",
         means: Means::Worker("flood_stderr"),
+        cost: Cost::None,
     },
     Attack {
         name: "worker-exits",
         what: "a worker that ends in every call, half a frame in its socket",
         means: Means::Worker("half_a_frame"),
+        cost: Cost::None,
     },
     Attack {
         name: "worker-frozen",
         what: "workers of another pool stopped again and again",
         means: Means::Signals(Signal::SIGSTOP),
+        cost: Cost::None,
     },
     Attack {
         name: "worker-killed",
         what: "workers of another pool killed again and again",
         means: Means::Signals(Signal::SIGKILL),
+        cost: Cost::None,
+    },
+    Attack {
+        name: "worker-fuzz",
+        what: "a worker that sends random and mutated frames",
+        means: Means::Worker("fuzz"),
+        cost: Cost::None,
+    },
+    Attack {
+        name: "planted",
+        what: "links, FIFOs, folders and files of others planted where a reload, an upgrade or another instance opens or makes a file",
+        means: Means::Blows(Blow::Plant),
+        cost: Cost::None,
+    },
+    Attack {
+        name: "arbiter-frozen",
+        what: "the dirty arbiter stopped for 300 ms again and again (calls wait as long)",
+        means: Means::Blows(Blow::FreezeDirty),
+        cost: Cost::Waits,
+    },
+    Attack {
+        name: "arbiter-silent",
+        what: "the dirty arbiter stopped for 45 s (after 30 to 40 s it is replaced; the call that waited may be lost)",
+        means: Means::Blows(Blow::SilenceDirty),
+        cost: Cost::Calls,
+    },
+    Attack {
+        name: "main-frozen",
+        what: "the main arbiter stopped for 45 s",
+        means: Means::Blows(Blow::FreezeMain),
+        cost: Cost::None,
+    },
+    Attack {
+        name: "upgrade-old",
+        what: "upgrades, the old main arbiter killed at every moment of one (a call may wait for the change)",
+        means: Means::Blows(Blow::KillOld),
+        cost: Cost::Calls,
+    },
+    Attack {
+        name: "upgrade-new",
+        what: "upgrades, the new main arbiter killed at every moment until the old one gives way",
+        means: Means::Blows(Blow::KillNew),
+        cost: Cost::Calls,
     },
 ];
 
@@ -241,7 +318,7 @@ pub async fn of_workers(means: &Means, daemon: &Daemon) {
                 let call = client.execute("Faulty", "work", args![]);
                 let _ = tokio::time::timeout(Duration::from_millis(100), call).await;
             }
-            Means::Process => return,
+            Means::Process | Means::Blows(_) => return,
         }
         tokio::time::sleep(AGAIN).await;
     }

@@ -2,14 +2,14 @@
 //! every now and then.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     time::{Duration, Instant},
 };
 
 use dirtyd_client::{Client, args};
 
-use crate::{siege::again, support::Daemon};
+use crate::siege::again;
 
 /// Its user, who is no operator.
 const GOOD: u32 = 65_533;
@@ -41,9 +41,9 @@ impl Good {
 }
 
 /// Starts one, and waits for its end.
-pub async fn measure(daemon: &Daemon, time: Duration) -> Good {
+pub async fn measure(socket: PathBuf, time: Duration) -> Good {
     let mut command = again(GOOD);
-    command.arg("good").arg(daemon.socket()).arg(time.as_millis().to_string());
+    command.arg("good").arg(socket).arg(time.as_millis().to_string());
     command.stdin(Stdio::null()).stdout(Stdio::piped());
     let output = tokio::task::spawn_blocking(move || command.output().expect("it starts"));
     let output = output.await.expect("no panic");

@@ -7,6 +7,8 @@
 //!   hostile --full               every attack for 10 s; its times are judged, too
 //!   hostile --full --only NAME   this one alone
 //!   hostile --full --write FILE  puts the table into a page, between its marks
+//!   hostile --full --only NAME --write FILE   puts its rows into that table
+//!   hostile --only NAME          its short form
 //!   hostile attack NAME SOCKET DIVISOR   the attacker, a process of its own
 //!   hostile good SOCKET MILLISECONDS     the good client, another one
 //! ```
@@ -18,6 +20,7 @@
 mod support;
 
 mod attacks;
+mod blows;
 mod good;
 mod report;
 mod siege;
@@ -60,6 +63,10 @@ fn main() -> ExitCode {
         ["--full"] => besiege(&runtime, FULL, None),
         ["--full", "--only", name] => besiege_with(&runtime, FULL, None, name),
         ["--full", "--write", page] => besiege(&runtime, FULL, Some(page)),
+        ["--full", "--only", name, "--write", page] => {
+            besiege_with(&runtime, FULL, Some(page), name)
+        }
+        ["--only", name] => besiege_with(&runtime, SHORT, None, name),
         // What `cargo test` says to every test.
         _ => besiege(&runtime, SHORT, None),
     }
@@ -69,7 +76,7 @@ fn besiege(runtime: &tokio::runtime::Runtime, scale: Scale, page: Option<&str>) 
     besiege_with(runtime, scale, page, "")
 }
 
-/// With the attacks whose name has `part` in it.
+/// With the attacks whose name has one of the `part`s in it, between commas.
 fn besiege_with(
     runtime: &tokio::runtime::Runtime,
     scale: Scale,
@@ -77,7 +84,9 @@ fn besiege_with(
     part: &str,
 ) -> ExitCode {
     let mut rows = Vec::new();
-    for attack in ATTACKS.iter().filter(|attack| attack.name.contains(part)) {
+    for attack in
+        ATTACKS.iter().filter(|attack| part.split(',').any(|part| attack.name.contains(part)))
+    {
         let row: Row = runtime.block_on(async { Siege::lay(attack, scale).await.run().await });
         println!("{}", row.line());
         rows.push(row);
@@ -86,7 +95,7 @@ fn besiege_with(
     println!("\n{table}");
     if let Some(page) = page {
         let text = fs::read_to_string(page).expect("the page");
-        fs::write(page, report::put(&text, &table)).expect("the page");
+        fs::write(page, report::put(&text, &rows)).expect("the page");
     }
     let faults: Vec<String> = rows.iter().flat_map(|row| row.faults(scale)).collect();
     for fault in &faults {

@@ -8,10 +8,7 @@ use std::{
         unix::{fs::PermissionsExt as _, process::CommandExt as _},
     },
     process::{Child, Command, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -19,14 +16,15 @@ use dirtyd_client::args;
 
 use crate::{
     Scale,
-    attacks::{self, Attack, Means},
+    attacks::{self, Attack, Cost, Means},
+    blows::{self, Ledger},
     good,
     report::Row,
-    support::{Daemon, LIMIT, eventually, process, python, repository},
+    support::{Daemon, LIMIT, eventually, family::Family, process, python, repository},
 };
 
 /// The attacker's user.
-const STRANGER: u32 = 65_534;
+pub const STRANGER: u32 = 65_534;
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 /// `max_held_bytes`, in MiB.
@@ -36,7 +34,7 @@ pub const HELD: u64 = 256;
 pub struct Siege {
     attack: &'static Attack,
     scale: Scale,
-    daemon: Daemon,
+    family: Family,
 }
 
 /// A process that ends with this.
@@ -61,41 +59,65 @@ impl Siege {
              app = [{{ path = \"Faulty\", timeout = \"2s\" }}]\n",
             python()
         );
-        let daemon = Daemon::start(&config).await;
-        fs::set_permissions(daemon.path("."), fs::Permissions::from_mode(0o711)).expect("folder");
-        Self { attack, scale, daemon }
+        let family = Family::with(&config).await;
+        fs::set_permissions(family.path("."), fs::Permissions::from_mode(0o711)).expect("folder");
+        Self { attack, scale, family }
     }
 
     /// Runs it.
     pub async fn run(self) -> Row {
-        let Self { attack, scale, daemon } = self;
-        daemon.client().execute("lab:Lab", "pid", args![]).await.expect("served");
-        let pid = daemon.status().await.arbiter.map_or(0, |arbiter| arbiter.pid);
+        let Self { attack, scale, mut family } = self;
+        family.client().execute("lab:Lab", "pid", args![]).await.expect("served");
+        let pid = family.status().await.arbiter.map_or(0, |arbiter| arbiter.pid);
         let before = resident(pid);
-        let over = Arc::new(AtomicBool::new(false));
+        let ledger = Arc::new(Ledger::default());
+        ledger.arbiter.store(pid, Ordering::Relaxed);
         let watched = std::thread::spawn({
-            let over = Arc::clone(&over);
-            move || highest(pid, &over)
+            let ledger = Arc::clone(&ledger);
+            move || highest(&ledger)
         });
-        let attacker = matches!(attack.means, Means::Process)
-            .then(|| start(attack.name, &daemon, scale.divisor));
-        let good = tokio::select! {
-            good = good::measure(&daemon, scale.time) => good,
-            never = async {
-                attacks::of_workers(&attack.means, &daemon).await;
-                std::future::pending().await
-            } => never,
+        let good = match attack.means {
+            Means::Blows(blow) => {
+                let measured = async |daemon| {
+                    let good = good::measure(daemon, blow.time(scale)).await;
+                    ledger.over.store(true, Ordering::Relaxed);
+                    good
+                };
+                let socket = family.socket();
+                let (good, ()) = tokio::join!(
+                    measured(socket),
+                    blows::strike(blow, &mut family, scale, &ledger)
+                );
+                good
+            }
+            _ => {
+                let attacker = matches!(attack.means, Means::Process)
+                    .then(|| start(attack.name, &family, scale.divisor));
+                let good = tokio::select! {
+                    good = good::measure(family.socket(), scale.time) => good,
+                    never = async {
+                        attacks::of_workers(&attack.means, &family).await;
+                        std::future::pending().await
+                    } => never,
+                };
+                drop(attacker);
+                good
+            }
         };
-        drop(attacker);
-        over.store(true, Ordering::Relaxed);
+        ledger.over.store(true, Ordering::Relaxed);
         let peak = watched.join().expect("no panic");
         let quiet = async || {
-            let status = daemon.status().await;
-            status.arbiter.is_some_and(|arbiter| arbiter.held_bytes == 0).then_some(())
+            let arbiter = family.status().await.arbiter?;
+            (arbiter.held_bytes == 0).then_some(arbiter.pid)
         };
-        eventually(LIMIT, "what was held is given back", quiet).await;
-        daemon.client().execute("lab:Lab", "pid", args![]).await.expect("served");
-        Row { attack, good, before, peak, after: resident(pid) }
+        let pid = eventually(LIMIT, "what was held is given back", quiet).await;
+        family.client().execute("lab:Lab", "pid", args![]).await.expect("served");
+        let may_fail = match attack.cost {
+            Cost::Calls if ledger.nobody_left.load(Ordering::Relaxed) => usize::MAX,
+            Cost::Calls => ledger.blows.load(Ordering::Relaxed) as usize,
+            Cost::None | Cost::Waits => 0,
+        };
+        Row { attack, good, may_fail, before, peak, after: resident(pid) }
     }
 }
 
@@ -124,11 +146,11 @@ pub fn again(uid: u32) -> Command {
     command
 }
 
-/// The highest resident memory of a process in MiB, until it is `over`.
-fn highest(pid: i32, over: &AtomicBool) -> u64 {
+/// The highest resident memory of the arbiter in MiB, until it is over.
+fn highest(ledger: &Ledger) -> u64 {
     let mut peak = 0;
-    while !over.load(Ordering::Relaxed) {
-        peak = resident(pid).max(peak);
+    while !ledger.over.load(Ordering::Relaxed) {
+        peak = resident(ledger.arbiter.load(Ordering::Relaxed)).max(peak);
         std::thread::sleep(LOOK);
     }
     peak

@@ -142,6 +142,10 @@ async fn what_the_commands_print_was_read() {
         terminal.run(arguments).await;
         terminal.daemon.until("Demo is ready", settled).await;
     }
+    let changed = format!("max_connections = 7\nproc_name = \"other\"\n{config}");
+    fs::write(terminal.daemon.path("dirtyd.toml"), changed).expect("a file");
+    terminal.run(&["reload", "--pool", "default"]).await;
+    terminal.daemon.until("Demo is ready", settled).await;
     fs::write(terminal.daemon.path("dirtyd.toml"), "timout = 1").expect("a file");
     terminal.run(&["reload"]).await;
     terminal.run(&["serve", "--app", "app:Demo"]).await;

@@ -32,7 +32,7 @@ const BURST: usize = 4;
 /// What a call may be told that was not served.
 const LOSSES: [&str; 6] = [
     "WORKER_CRASHED",
-    "no connection to dirtyd",
+    "connection to dirtyd",
     "NO_WORKERS",
     "EXECUTION_TIMEOUT",
     "QUEUE_TIMEOUT",

@@ -5,15 +5,15 @@
 #[allow(dead_code, unused_imports, reason = "the other test binary uses the rest")]
 mod support;
 
+use support::{family, innocent};
+
 mod chaos;
 mod death;
 mod deploy_table;
 mod deploys;
 mod descriptors;
-mod family;
 mod footprint;
 mod hooks;
-mod innocent;
 mod intensity;
 mod load;
 mod misbehave;

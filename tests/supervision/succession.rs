@@ -1,18 +1,14 @@
 //! Upgrades that meet each other, or a death: one main arbiter is in charge in the
 //! end, callers are answered all the time, and nobody has to lend a hand.
 
-use std::{
-    fs,
-    process::{Child, Stdio},
-    time::{Duration, Instant},
-};
+use std::time::Duration;
 
 use dirtyd_client::args;
 use nix::sys::signal::Signal;
 use tokio::task::LocalSet;
 
 use crate::{
-    family::{Family, LIFE, is_alive, signal_if_there},
+    family::{Family, LIFE, MOMENTS, forked, is_alive, signal_if_there},
     load::Load,
     support::{LIMIT, eventually, process, signal},
 };
@@ -20,49 +16,13 @@ use crate::{
 /// After a death, callers are answered within this time.
 const SOON: Duration = Duration::from_secs(10);
 
-/// The moments of an upgrade at which somebody is killed, in microseconds after the
-/// new one was forked. The last are after its end on an idle machine.
-const MOMENTS: [u64; 14] = [
-    0, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 200_000, 280_000, 360_000,
-    500_000,
-];
-
-fn upgrade(family: &Family) -> Child {
-    let mut command = family.command(&["upgrade", "--wait"]);
-    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("dirtyd runs")
-}
-
-/// The main arbiters that an upgrade has started.
-fn successors(family: &Family) -> Vec<i32> {
-    let is_one = |pid: &i32| {
-        let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-        is_alive(*pid) && String::from_utf8_lossy(&command).contains("--succeed-main")
-    };
-    family.processes().into_iter().filter(is_one).collect()
-}
-
-/// Waits until a main arbiter has forked its successor, which runs beside its dirty
-/// arbiter.
-fn forked(old: i32) {
-    let children = format!("/proc/{old}/task/{old}/children");
-    let both = || {
-        let pids = fs::read_to_string(&children).unwrap_or_default();
-        (pids.split_whitespace().count() >= 2).then_some(())
-    };
-    let until = Instant::now() + LIMIT;
-    while both().is_none() {
-        assert!(Instant::now() < until, "no successor is started");
-        std::hint::spin_loop();
-    }
-}
-
 /// Upgrades, and kills at each of the moments whom `victims` names then.
 async fn killed_at_every_moment(victims: fn(&Family, i32) -> Vec<i32>) {
     for moment in MOMENTS {
         let mut family = Family::start().await;
         let old = family.pid();
-        let mut command = upgrade(&family);
-        forked(old);
+        let mut command = family.upgrade();
+        assert!(forked(old), "no successor is started");
         std::thread::sleep(Duration::from_micros(moment));
         let killed = victims(&family, old);
         for pid in &killed {
@@ -106,7 +66,7 @@ async fn the_old_one_killed_at_any_moment_of_an_upgrade_leaves_the_new_one_servi
 async fn the_new_one_killed_at_any_moment_of_an_upgrade_leaves_the_old_one_serving() {
     // Once the old one has ended, there is nobody else.
     killed_at_every_moment(|family, old| match is_alive(old) {
-        true => successors(family),
+        true => family.successors(old),
         false => Vec::new(),
     })
     .await;
@@ -123,9 +83,9 @@ async fn a_new_one_that_dies_while_the_old_one_finishes_gives_the_charge_back() 
         async move { client.execute(LIFE, "nap", args![1.5]).await }
     });
     family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
-    let mut command = upgrade(&family);
+    let mut command = family.upgrade();
     family.logged("the new main arbiter serves; this one finishes its calls and ends").await;
-    for new in successors(&family) {
+    for new in family.successors(old) {
         signal(new, Signal::SIGKILL);
     }
     call.await.expect("no panic").expect("it is finished");
@@ -149,7 +109,7 @@ async fn two_upgrades_at_once_and_more_terms_lose_no_call() {
                 async move { client.execute(LIFE, "nap", args![1]).await }
             });
             family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
-            let mut commands = [upgrade(&family), upgrade(&family)];
+            let mut commands = [family.upgrade(), family.upgrade()];
             family.logged("this one finishes its calls and ends").await;
             for _ in 0..2 {
                 signal_if_there(old, Signal::SIGTERM);
@@ -178,7 +138,7 @@ async fn every_orderly_phase_in_a_row_fails_no_call() {
                     signal(main, Signal::SIGHUP);
                 }
                 load.serve(3).await;
-                let mut command = upgrade(&family);
+                let mut command = family.upgrade();
                 signal(main, Signal::SIGHUP);
                 let (code, new) =
                     (process::wait(&mut command, LIMIT), family.named("dirtyd.pid").await);

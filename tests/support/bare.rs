@@ -13,7 +13,10 @@ use http_body_util::{BodyExt as _, Collected};
 use hyper::{body::Incoming, client::conn::http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use prost::Message as _;
-use tokio::net::UnixStream;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::UnixStream,
+};
 use tonic::{
     body::Body,
     client::GrpcService,
@@ -78,6 +81,43 @@ where
     tokio::spawn(connection);
     let (head, body) = sender.send_request(request).await.expect("an answer").into_parts();
     Response::from_parts(head, body.collect().await.expect("a body"))
+}
+
+/// A connection whose frames have at most the 16 KiB that HTTP/2 begins with, as those of most
+/// clients, whatever the daemon announces.
+pub async fn in_small_frames<B>(socket: &Path) -> http2::SendRequest<B>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    const MAX_FRAME_SIZE: [u8; 2] = [0, 5];
+    let daemon = UnixStream::connect(socket).await.expect("the daemon listens");
+    let (stream, between) = UnixStream::pair().expect("a pair");
+    let (mut from_daemon, mut to_daemon) = daemon.into_split();
+    let (mut from_client, mut to_client) = between.into_split();
+    // Either side may end it.
+    tokio::spawn(async move {
+        let _ = tokio::io::copy(&mut from_client, &mut to_daemon).await;
+    });
+    tokio::spawn(async move {
+        let mut head = [0; 9];
+        from_daemon.read_exact(&mut head).await.expect("SETTINGS");
+        let mut settings = vec![0; usize::from(u16::from_be_bytes([head[1], head[2]]))];
+        from_daemon.read_exact(&mut settings).await.expect("SETTINGS");
+        for setting in settings.chunks_exact_mut(6) {
+            if setting[..2] == MAX_FRAME_SIZE {
+                setting[2..].copy_from_slice(&(16u32 << 10).to_be_bytes());
+            }
+        }
+        let settings = [&head[..], &settings].concat();
+        if to_client.write_all(&settings).await.is_ok() {
+            let _ = tokio::io::copy(&mut from_daemon, &mut to_client).await;
+        }
+    });
+    let (sender, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    tokio::spawn(connection);
+    sender
 }
 
 /// Executes an action of `lab:Lab` with metadata as it is.

@@ -3,12 +3,14 @@
 mod bare;
 mod call;
 mod daemon;
+pub mod family;
+pub mod innocent;
 mod paths;
 pub mod process;
 mod status;
 mod wait;
 
-pub use bare::{bare, execute_with, framed, of_lab, post, raw};
+pub use bare::{bare, execute_with, framed, in_small_frames, of_lab, post, raw};
 pub use call::{failure, together};
 pub use daemon::Daemon;
 pub use paths::{example, python, python_path, repository};

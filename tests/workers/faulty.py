@@ -1,6 +1,7 @@
 """A worker that serves well, with its process id, until an action names the fault that it shall commit."""
 
 import os
+import random
 import subprocess
 import sys
 import time
@@ -88,6 +89,28 @@ def flood_of_strange_frames(request):
     """Each is valid, and for a call that nobody made."""
     while True:
         answer(request.call_id + 1000, 13)
+
+
+def fuzz(request):
+    """Bytes at random, or frames that make sense but for some bits, until the arbiter has had enough."""
+    sane = [
+        frame(response=pb.Response(call_id=request.call_id, payload=bytes(100))),
+        frame(chunk=pb.Chunk(call_id=request.call_id, payload=bytes(100))),
+        frame(end=pb.End(call_id=request.call_id)),
+        frame(pong=pb.Pong(nonce=1)),
+        frame(app_ready=pb.AppReady(app="Faulty")),
+        frame(hello=pb.Hello(protocol_version=1, runtime="misbehaving")),
+    ]
+    for _ in range(100):
+        if random.random() < 0.2:
+            data = bytearray(random.randbytes(random.randrange(1, 200)))
+            data[:0] = random.choice([b"", len(data).to_bytes(4, "big")])
+        else:
+            data = bytearray(b"".join(random.choices(sane, k=3)))
+            for _ in range(random.randrange(4)):
+                data[random.randrange(len(data))] ^= 1 << random.randrange(8)
+        SOCKET.sendall(data)
+    os._exit(8)
 
 
 def flood_stderr(request):

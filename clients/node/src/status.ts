@@ -51,7 +51,10 @@ export function toDirtyError(error: ServiceError, target: Target): errors.DirtyE
   const reason = info.reason || (error.code === status.DEADLINE_EXCEEDED ? NO_ANSWER : "");
   const kind = BY_REASON.get(reason) ?? BY_CODE.get(error.code) ?? errors.DirtyError;
   const { app, action, worker_pid, exception_type, request_id, ...metadata } = Object.fromEntries(info.metadata);
-  return new kind(message(error, kind, reason, target), {
+  // grpc-js tells it by its text only.
+  const isUnsent =
+    !info.reason && error.code === status.UNAVAILABLE && error.details.startsWith("No connection established");
+  return new kind(message(error, kind, reason, isUnsent, target), {
     code: status[error.code] ?? "UNKNOWN",
     reason,
     app: app ?? target.app,
@@ -62,15 +65,15 @@ export function toDirtyError(error: ServiceError, target: Target): errors.DirtyE
     retryAfterMs,
     requestId: request_id,
     metadata,
-    // grpc-js tells it by its text only.
-    isUnsent: !reason && error.code === status.UNAVAILABLE && error.details.startsWith("No connection established"),
+    isUnsent,
     ...(target.signal?.aborted && { cause: target.signal.reason }),
   });
 }
 
-function message(error: ServiceError, kind: Kind, reason: string, { socket }: Target): string {
+function message(error: ServiceError, kind: Kind, reason: string, isUnsent: boolean, { socket }: Target): string {
   if (reason === NO_ANSWER) return "dirtyd did not answer by the deadline, nor in the second after it";
   if (kind !== errors.DirtyConnectionError) return error.details || error.message;
+  if (!isUnsent) return `the connection to dirtyd at ${socket} broke during the call: ${error.details}`;
   return `cannot reach dirtyd at ${socket}: ${error.details}; is dirtyd running? start it with \`dirtyd serve\``;
 }
 

@@ -9,8 +9,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::frames::{Frames, Walked};
 
-/// The number of bytes that are read at a time while the end of a value is awaited.
+/// The number of bytes that are read at a time while the end of a value is awaited, and that of a
+/// header block in several frames.
 const READ_ON: usize = 1024;
+const READ_BLOCK: usize = 16 * 1024;
 
 /// The server's side of a connection whose client may name a path as `:authority`.
 ///
@@ -23,8 +25,7 @@ pub struct AuthorityRepair<IO> {
     frames: Frames,
     /// Repaired bytes that did not go out with the read that brought them.
     ready: BytesMut,
-    /// An `:authority` value from its first byte to the last byte read; empty when none is
-    /// unfinished.
+    /// What is unfinished, from its first byte to the last byte read.
     held: BytesMut,
 }
 
@@ -33,7 +34,8 @@ impl<IO> AuthorityRepair<IO> {
     /// are read again, repaired.
     pub fn new(io: IO, mut read: BytesMut) -> Self {
         let mut frames = Frames::default();
-        let settled = frames.walk(&mut read, 0);
+        // If a block in it is none, the next walk says so again.
+        let settled = frames.walk(&mut read, 0).unwrap_or_default();
         let held = read.split_off(settled);
         Self { io, frames, ready: read, held }
     }
@@ -44,10 +46,15 @@ impl<IO> AuthorityRepair<IO> {
     pub fn walked(&mut self) -> Walked {
         self.frames.walked()
     }
+
+    /// The memory that is kept for a header block without its end, in bytes.
+    pub fn kept(&self) -> usize {
+        self.held.capacity()
+    }
 }
 
 impl<IO: AsyncRead + Unpin> AuthorityRepair<IO> {
-    /// Reads into the reader's buffer; a value without its end is moved from there to `held`.
+    /// Reads into the reader's buffer; what is unfinished is moved from there to `held`.
     fn poll_read_direct(
         &mut self,
         cx: &mut Context<'_>,
@@ -57,28 +64,34 @@ impl<IO: AsyncRead + Unpin> AuthorityRepair<IO> {
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
         let fresh = &mut buf.filled_mut()[start..];
         let read = fresh.len();
-        let settled = self.frames.walk(fresh, 0);
+        let settled = self.frames.walk(fresh, 0).map_err(io::Error::other)?;
         self.held.extend_from_slice(&fresh[settled..]);
         buf.set_filled(start + settled);
         Poll::Ready(Ok(read))
     }
 
-    /// Reads on behind an unfinished value, until it has its end or has become too long to wait
+    /// Reads on behind what is unfinished, until it has its end or has become too long to wait
     /// for.
     fn poll_read_on(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut chunk = [0; READ_ON];
-        let mut chunk = ReadBuf::new(&mut chunk);
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut chunk))?;
         let walked = self.held.len();
-        self.held.extend_from_slice(chunk.filled());
-        let settled = if chunk.filled().is_empty() {
-            // The client is gone in the middle of a value: what came of it goes out as it came.
+        let room = if self.frames.keeps_block() { READ_BLOCK } else { READ_ON };
+        self.held.resize(walked + room, 0);
+        let mut chunk = ReadBuf::new(&mut self.held[walked..]);
+        let polled = Pin::new(&mut self.io).poll_read(cx, &mut chunk);
+        let read = chunk.filled().len();
+        self.held.truncate(walked + read);
+        ready!(polled)?;
+        let settled = if read == 0 {
+            // The client is gone in the middle: what came of it goes out as it came.
             self.frames.give_up();
             walked
         } else {
-            self.frames.walk(&mut self.held, walked)
+            self.frames.walk(&mut self.held, walked).map_err(io::Error::other)?
         };
         self.ready = self.held.split_to(settled);
+        if self.held.is_empty() {
+            self.held = BytesMut::new();
+        }
         Poll::Ready(Ok(()))
     }
 }

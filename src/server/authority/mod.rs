@@ -1,4 +1,5 @@
-//! Lets clients that name a Unix socket's *path* as `:authority` talk to h2.
+//! Lets clients that name a Unix socket's *path* as `:authority` talk to h2, and those that send a
+//! header block in many frames.
 //!
 //! gRPC clients built on grpc-core (Python, C++, Ruby, PHP), grpc-java and grpc-swift send the
 //! path, raw or percent-encoded, where HTTP wants `host:port`. The h2 crate parses that value as
@@ -16,8 +17,10 @@
 //! every later reference is right by itself, and the repair needs no table.
 //!
 //! ```text
-//! io.rs       bytes in, bytes out; keeps back an unfinished value
+//! io.rs       bytes in, bytes out; keeps back what is unfinished
 //!   frames.rs   frame boundaries; which bytes belong to a header block
+//!     fold.rs     a block in many frames, written in few
+//!       format.rs   heads, kinds and flags of frames
 //!     hpack.rs    fields of a block; which bytes are a literal `:authority` value
 //!       integer.rs  the numbers in them
 //!       value.rs    the repair of one complete value
@@ -29,11 +32,13 @@
 //!
 //! # Invariants
 //!
-//! - As many bytes leave as came in; only bytes of a literal `:authority` value differ.
+//! - As many bytes leave as came in. Only bytes of a literal `:authority` value differ, and the heads
+//!   of frames where a block came in more than it needs; no part of a block is left out.
 //! - A value that h2 accepts is not touched. One that h2 would refuse is accepted after the repair,
 //!   but for the limits.
-//! - Bytes are kept back only from the start of an `:authority` value whose end has not arrived, at
-//!   most `MAX_HELD`. h2 acts on whole frames, so this delays nobody.
+//! - Bytes are kept back only where the end of a frame's head, of an `:authority` value, or of a
+//!   header block in several frames has not arrived; of the last, at most `MAX_BLOCK`, after which
+//!   reads fail. h2 acts on whole frames and blocks, so this delays nobody.
 //! - What is not HTTP/2 passes untouched from there on, and h2 refuses it.
 //!
 //! # Limits
@@ -45,6 +50,8 @@
 //!   bytes, from an encoder that lengthens it by two thirds): no text of legal bytes is both as
 //!   long and coded as long.
 
+mod fold;
+mod format;
 mod frames;
 mod hpack;
 mod huffman;
@@ -54,7 +61,8 @@ mod io;
 mod tests;
 mod value;
 
-pub use frames::Walked;
+pub use format::MAX_FRAME;
+pub use frames::{Excess, MAX_BLOCK, Walked};
 pub use io::AuthorityRepair;
 
 /// The bytes are not HTTP/2 as far as a walker can tell. The reason does not matter: h2 reports it.

@@ -4,12 +4,15 @@
 
 use http::{HeaderMap, Method, Request, StatusCode, header};
 
+/// So much of a value is repeated to who sent it, in bytes.
+const LONGEST: usize = 64;
+
 /// Why a request is none of gRPC's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotGrpc {
     /// Its method is not POST.
     #[error("the request is {0}, but gRPC sends every request by POST")]
-    Method(Method),
+    Method(String),
     /// Its content is none that is read here.
     #[error(
         "the content-type is {0}, but this service reads application/grpc and application/grpc+proto"
@@ -39,14 +42,15 @@ impl NotGrpc {
 /// It is not gRPC.
 pub fn check<B>(request: &Request<B>) -> Result<(), NotGrpc> {
     if request.method() != Method::POST {
-        return Err(NotGrpc::Method(request.method().clone()));
+        let method = request.method().as_str();
+        return Err(NotGrpc::Method(method[..method.len().min(LONGEST)].to_owned()));
     }
     let headers = request.headers();
     let content = headers.get(header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
     if !is_grpc(content) {
         let found = match content {
             b"" => "missing".to_owned(),
-            content => format!("`{}`", content[..content.len().min(64)].escape_ascii()),
+            content => format!("`{}`", content[..content.len().min(LONGEST)].escape_ascii()),
         };
         return Err(NotGrpc::ContentType(found));
     }

@@ -14,7 +14,7 @@ use super::{
     trailers,
 };
 
-/// One message, then OK.
+/// One message, then OK, unless it is bare.
 #[derive(Debug)]
 pub struct UnaryBody {
     data: [Option<Bytes>; 2],
@@ -25,6 +25,15 @@ impl UnaryBody {
     /// Whether the message is too large to be copied.
     pub fn is_large(&self) -> bool {
         self.data[1].is_some()
+    }
+
+    /// Answers with the message alone, as HTTP without gRPC does.
+    pub fn bare(message: Bytes) -> Self {
+        let data = match message.len() > SMALL {
+            true => [None, Some(message)],
+            false => [Some(message), None],
+        };
+        Self { data, ended: true }
     }
 
     /// Answers with an encoded message.

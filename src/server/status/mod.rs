@@ -4,6 +4,7 @@
 mod facts;
 mod of_call;
 mod of_edge;
+mod of_http;
 mod of_operator;
 mod room;
 
@@ -13,6 +14,7 @@ pub use of_edge::{
     compressed, draining, head_too_large, invalid_request, no_room_for_request, no_room_for_result,
     not_grpc, of_denied, of_refusal, request_too_large, request_too_slow,
 };
+pub use of_http::{HttpError, http_of};
 pub use of_operator::{of_config, of_reload, of_scale};
 
 /// The domain of every ErrorInfo.

@@ -63,12 +63,19 @@ impl Sent {
         std::iter::successors(Some(error), |error| error.source())
             .find_map(|error| {
                 let connect =
-                    error.downcast_ref::<legacy::Error>().is_some_and(legacy::Error::is_connect);
+                    error.downcast_ref::<legacy::Error>().is_some_and(legacy::Error::is_connect)
+                        || error.downcast_ref::<io::Error>().is_some_and(is_of_connect);
                 let refused = error.downcast_ref::<h2::Error>().is_some_and(is_refusal);
                 connect.then_some(Self::Never).or(refused.then_some(Self::Refused))
             })
             .unwrap_or(Self::Perhaps)
     }
+}
+
+/// Whether only an attempt to connect fails in this way. tonic's channel says no more.
+fn is_of_connect(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, NotFound, PermissionDenied};
+    matches!(error.kind(), ConnectionRefused | NotFound | PermissionDenied)
 }
 
 /// Whether the peer named the stream as one that it will not process. h2 gives

@@ -74,8 +74,8 @@ pub enum Error {
     /// A second after the caller's own deadline there was no answer. The call may have had effects.
     #[error("dirtyd did not answer by the deadline, nor in the second after it")]
     DeadlineExceeded,
-    /// There is no connection.
-    #[error("no connection to dirtyd at {socket}: {message}; {}", remedy(message))]
+    /// There is no connection, or it broke.
+    #[error("{}", unanswered(socket, message, *sent))]
     Connection {
         /// The socket.
         socket: String,
@@ -200,6 +200,18 @@ impl fmt::Display for Reason {
 fn reason(text: &str) -> Reason {
     let known = NAMES.iter().find(|(name, _)| *name == text);
     known.map_or_else(|| Reason::Other(text.to_owned()), |(_, reason)| reason.clone())
+}
+
+/// What became of a call that the arbiter did not answer.
+fn unanswered(socket: &str, message: &str, sent: Sent) -> String {
+    match sent {
+        Sent::Never => {
+            format!("no connection to dirtyd at {socket}: {message}; {}", remedy(message))
+        }
+        Sent::Refused | Sent::Perhaps => {
+            format!("the connection to dirtyd at {socket} broke during the call: {message}")
+        }
+    }
 }
 
 /// What to do where no connection can be made.

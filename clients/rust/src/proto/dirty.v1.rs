@@ -472,11 +472,26 @@ pub struct ReloadRequest {
 }
 /// ReloadResponse says what a successful reload did. A reload that fails is
 /// answered with an error, and the old workers stay.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReloadResponse {
     /// The number of workers that were replaced.
     #[prost(uint32, tag = "1")]
     pub replaced_workers: u32,
+    /// The keys of the configuration with new values that a reload does not put into
+    /// effect.
+    #[prost(message, repeated, tag = "2")]
+    pub pending_keys: ::prost::alloc::vec::Vec<PendingKey>,
+}
+/// PendingKey is a key of the configuration with a new value that is not in effect.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PendingKey {
+    /// The key, such as "max_connections"; behind its table if it has one, such as
+    /// "hooks.timeout".
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+    /// What puts the value into effect.
+    #[prost(enumeration = "PendingUntil", tag = "2")]
+    pub until: i32,
 }
 /// WatchEventsRequest asks for events from now on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -539,6 +554,39 @@ impl WorkerState {
             "WORKER_STATE_BOOTING" => Some(Self::Booting),
             "WORKER_STATE_READY" => Some(Self::Ready),
             "WORKER_STATE_DRAINING" => Some(Self::Draining),
+            _ => None,
+        }
+    }
+}
+/// PendingUntil is what puts a new value into effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PendingUntil {
+    /// Not used.
+    Unspecified = 0,
+    /// An upgrade, or a restart.
+    Upgrade = 1,
+    /// A restart.
+    Restart = 2,
+}
+impl PendingUntil {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PENDING_UNTIL_UNSPECIFIED",
+            Self::Upgrade => "PENDING_UNTIL_UPGRADE",
+            Self::Restart => "PENDING_UNTIL_RESTART",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PENDING_UNTIL_UNSPECIFIED" => Some(Self::Unspecified),
+            "PENDING_UNTIL_UPGRADE" => Some(Self::Upgrade),
+            "PENDING_UNTIL_RESTART" => Some(Self::Restart),
             _ => None,
         }
     }

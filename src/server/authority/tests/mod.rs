@@ -4,6 +4,7 @@
 mod captures;
 mod client;
 mod end_to_end;
+mod folding;
 mod garbage;
 mod holding;
 mod huffman;

@@ -50,7 +50,12 @@ def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> error
     if kind is errors.DirtyConnectionError:
         # grpcio tells it by its text only.
         facts["unsent"] = message.startswith("failed to connect to all addresses")
-        message = f"cannot reach dirtyd at {socket_path}: {message}; is dirtyd running? start it with `dirtyd serve`"
+        if facts["unsent"]:
+            message = (
+                f"cannot reach dirtyd at {socket_path}: {message}; is dirtyd running? start it with `dirtyd serve`"
+            )
+        else:
+            message = f"the connection to dirtyd at {socket_path} broke during the call: {message}"
     known = dict(info.metadata)
     return kind(
         message,

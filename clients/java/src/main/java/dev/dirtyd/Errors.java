@@ -99,7 +99,9 @@ final class Errors {
         String why = status.getCause() == null
                 ? message(status)
                 : String.valueOf(status.getCause().getMessage());
-        return "cannot reach dirtyd at " + socket + ": " + why + "; is dirtyd running? start it with `dirtyd serve`";
+        return neverConnected(status.getCause())
+                ? "cannot reach dirtyd at " + socket + ": " + why + "; is dirtyd running? start it with `dirtyd serve`"
+                : "the connection to dirtyd at " + socket + " broke during the call: " + why;
     }
 
     /** True where connect() itself failed, with ECONNREFUSED or ENOENT: nothing of the call was sent. */

@@ -5,16 +5,25 @@ use std::{
     fs,
     ops::{Deref, DerefMut},
     path::Path,
+    process::{Child, Stdio},
+    time::Instant,
 };
 
 use dirtyd_client::{Error, Value, args};
 use nix::sys::signal::Signal;
 
-use crate::support::{
+use super::{
     Daemon, LIMIT, eventually,
     process::{marked, until},
     repository, signal,
 };
+
+/// The moments of an upgrade at which somebody is killed, in microseconds after the
+/// new one was forked. The last are after its end on an idle machine.
+pub const MOMENTS: [u64; 14] = [
+    0, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000, 128_000, 200_000, 280_000, 360_000,
+    500_000,
+];
 
 /// The app of most tests.
 pub const LIFE: &str = "life:Life";
@@ -83,9 +92,26 @@ impl Family {
             let entries = environment.split(|byte| *byte == 0).map(<[u8]>::to_owned);
             entries.into_iter().find(|entry| entry.starts_with(b"DIRTYD_WORKER="))
         };
-        let mut workers = crate::support::pids(&self.status().await);
+        let mut workers = super::pids(&self.status().await);
         workers.sort_by_key(|worker| mark(*worker) != mark(started));
         workers.try_into().expect("two workers")
+    }
+
+    /// Starts an upgrade, which ends with it.
+    pub fn upgrade(&self) -> Child {
+        let mut command = self.command(&["upgrade", "--wait"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("dirtyd runs")
+    }
+
+    /// The main arbiters that an upgrade of `old` has started.
+    pub fn successors(&self, old: i32) -> Vec<i32> {
+        let is_one = |pid: &i32| {
+            let command = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            *pid != old
+                && is_alive(*pid)
+                && String::from_utf8_lossy(&command).contains("--succeed-main")
+        };
+        self.processes().into_iter().filter(is_one).collect()
     }
 
     /// Waits until these processes are gone.
@@ -159,7 +185,7 @@ impl Drop for Family {
 
 fn configured(config: &str) -> String {
     let apps = repository().join("tests/supervision/apps");
-    let path = crate::support::python_path(&apps);
+    let path = super::python_path(&apps);
     let grace = match config.contains("graceful_timeout") {
         true => "",
         false => "graceful_timeout = \"10s\"\n",
@@ -172,6 +198,21 @@ fn configured(config: &str) -> String {
 
 fn pid_in(path: &Path) -> Option<i32> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// Waits until a main arbiter has forked its successor, which runs beside its dirty
+/// arbiter. Returns whether it has.
+pub fn forked(old: i32) -> bool {
+    let children = format!("/proc/{old}/task/{old}/children");
+    let until = Instant::now() + LIMIT;
+    while is_alive(old) && Instant::now() < until {
+        let pids = fs::read_to_string(&children).unwrap_or_default();
+        if pids.split_whitespace().count() >= 2 {
+            return true;
+        }
+        std::hint::spin_loop();
+    }
+    false
 }
 
 /// Whether a process lives; a zombie does not.

@@ -1,0 +1,150 @@
+//! The body of a request, unopened.
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, header};
+use http_body::Body;
+use http_body_util::BodyExt as _;
+use tonic::Status;
+
+use super::super::status;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Content-types that are read as JSON; the form's is what curl says of `-d`.
+const READ: [&[u8]; 3] = [b"application/json", b"application/x-www-form-urlencoded", b"text/plain"];
+/// Headers of HTTP itself, which are no metadata of the call.
+const OF_HTTP: [&str; 14] = [
+    "host",
+    "accept",
+    "accept-encoding",
+    "accept-language",
+    "connection",
+    "content-length",
+    "content-encoding",
+    "expect",
+    "keep-alive",
+    "proxy-connection",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "x-timeout",
+];
+
+/// Whether a header belongs to the call, and not to HTTP.
+pub fn is_own_header(name: &str) -> bool {
+    !OF_HTTP.contains(&name)
+}
+
+/// Checks that a body is JSON as far as its head says.
+///
+/// # Errors
+/// It is something else, or compressed.
+pub fn is_readable(headers: &HeaderMap) -> Result<(), Status> {
+    let coding = headers.get(header::CONTENT_ENCODING).map_or(&b"identity"[..], |it| it.as_bytes());
+    if !coding.eq_ignore_ascii_case(b"identity") {
+        return Err(status::compressed());
+    }
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let kind = kind.as_bytes();
+    let end = kind.iter().position(|byte| *byte == b';').unwrap_or(kind.len());
+    let name = kind[..end].trim_ascii();
+    match READ.iter().any(|read| name.eq_ignore_ascii_case(read)) {
+        true => Ok(()),
+        false => Err(status::invalid_request(format!(
+            "the content-type is `{}`, but arguments are read as application/json",
+            kind[..kind.len().min(64)].escape_ascii()
+        ))),
+    }
+}
+
+/// Reads a body of at most `limit` bytes. `room` is asked, with the number of bytes that
+/// have come, whether the next part may be kept.
+///
+/// # Errors
+/// It is too large, there is no room for it, or the caller left.
+pub async fn read<B>(
+    mut body: B,
+    limit: usize,
+    mut room: impl FnMut(usize) -> Result<(), Status>,
+) -> Result<Bytes, Status>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<BoxError>,
+{
+    let announced = body.size_hint().lower();
+    if announced > limit as u64 {
+        return Err(status::request_too_large(announced, limit));
+    }
+    // Most bodies come in one piece, which is not copied.
+    let (mut first, mut all, mut come) = (Bytes::new(), BytesMut::new(), 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| Status::from_error(error.into()))?;
+        let Ok(data) = frame.into_data() else { continue };
+        come += data.len();
+        if come > limit {
+            return Err(status::request_too_large(come as u64, limit));
+        }
+        room(come)?;
+        if first.is_empty() && all.is_empty() {
+            first = data;
+            continue;
+        }
+        all.extend_from_slice(&std::mem::take(&mut first));
+        all.extend_from_slice(&data);
+    }
+    Ok(if all.is_empty() { first } else { all.freeze() })
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{Full, StreamBody};
+    use hyper::body::Frame;
+
+    use super::*;
+
+    fn pieces(pieces: &[&'static [u8]]) -> impl Body<Data = Bytes, Error = std::io::Error> + Unpin {
+        let frames = pieces.iter().map(|piece| Ok(Frame::data(Bytes::from_static(piece))));
+        StreamBody::new(futures_util::stream::iter(frames.collect::<Vec<_>>()))
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_whole_within_its_limit() {
+        let read = async |body: &[&'static [u8]], limit| {
+            read(pieces(body), limit, |_| Ok(()))
+                .await
+                .map_err(|status| status.message().to_owned())
+        };
+        assert_eq!(read(&[], 0).await.as_deref(), Ok(&b""[..]));
+        assert_eq!(read(&[b"[1]"], 3).await.as_deref(), Ok(&b"[1]"[..]));
+        assert_eq!(read(&[b"[", b"1", b"]"], 3).await.as_deref(), Ok(&b"[1]"[..]));
+        assert!(read(&[b"[1", b"]]"], 3).await.is_err_and(|why| why.contains("the limit is 3")));
+        let announced = super::read(Full::new(Bytes::from_static(b"[1]]")), 3, |_| {
+            panic!("nothing is kept of it")
+        });
+        assert!(announced.await.is_err());
+        let no_room = super::read(pieces(&[b"[", b"1]"]), 3, |come| match come {
+            1 => Ok(()),
+            _ => Err(Status::internal("no room")),
+        });
+        assert_eq!(no_room.await.expect_err("refused").message(), "no room");
+    }
+
+    #[test]
+    fn what_curl_sends_is_read_and_what_is_certainly_no_json_is_not() {
+        for (kind, is_read) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/x-www-form-urlencoded", true),
+            ("multipart/form-data; boundary=x", false),
+            ("application/octet-stream", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_TYPE, kind.parse().expect("a value"));
+            assert_eq!(is_readable(&headers).is_ok(), is_read, "{kind}");
+        }
+        let mut headers = HeaderMap::new();
+        assert!(is_readable(&headers).is_ok());
+        headers.insert(header::CONTENT_ENCODING, "gzip".parse().expect("a value"));
+        assert!(is_readable(&headers).is_err());
+    }
+}
