@@ -159,7 +159,7 @@ lint-version:
 lint-rust: $(DENY_READY)
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
-	for features in '' client worker; do \
+	for features in '' client worker json; do \
 	    cargo clippy --locked --package dirtyd-client --no-default-features --features "$$features" -- -D warnings; \
 	done
 	RUSTDOCFLAGS='-D warnings' \

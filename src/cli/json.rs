@@ -1,13 +1,12 @@
-//! Values as plain JSON. What JSON lacks is an object with one `$` key:
-//! bytes `{"$bytes": "base64"}`, numbers that are not finite `{"$double": "NaN"}`,
-//! arrays `{"$tensor": {"dtype": ..., "shape": [...], "values": [...]}}`.
+//! Values on the command line, as JSON.
 
-use anyhow::{Context as _, anyhow, bail};
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use dirtyd_client::Value;
-use serde_json::{Map, Number, Value as Json, json};
+use anyhow::anyhow;
+use dirtyd_client::{
+    Value,
+    json::{self, JsonError},
+};
+use serde_json::Value as Json;
 
-use super::tensor;
 use crate::printable::is_hazard;
 
 /// Reads one JSON value.
@@ -15,11 +14,17 @@ use crate::printable::is_hazard;
 /// # Errors
 /// The text is not JSON, or a number is out of range; in one sentence.
 pub fn parse(text: &str) -> anyhow::Result<Value> {
-    let json = serde_json::from_str(text).map_err(|error| match is_like_json(text) {
-        true => anyhow!("`{text}` is not JSON: {}", mistake(&error)),
-        false => anyhow!("`{text}` is not JSON; write text in double quotes: '\"{text}\"'"),
-    })?;
-    value(json).map_err(|error| anyhow!("`{text}` cannot be sent: {error:#}"))
+    json::read(text).map_err(|error| match error {
+        JsonError::Syntax(error) if is_like_json(text) => {
+            // This reader tells one mistake from another better.
+            let error = serde_json::from_str::<Json>(text).err().unwrap_or(error);
+            anyhow!("`{text}` is not JSON: {}", mistake(&error))
+        }
+        JsonError::Syntax(_) => {
+            anyhow!("`{text}` is not JSON; write text in double quotes: '\"{text}\"'")
+        }
+        JsonError::Content(error) => anyhow!("`{text}` cannot be sent: {error}"),
+    })
 }
 
 /// Whether a text was meant as JSON, and not as a word.
@@ -41,13 +46,18 @@ fn mistake(error: &serde_json::Error) -> String {
 
 /// Writes a value on one line.
 pub fn render(value: &Value) -> String {
-    line(&json_of(value))
+    let mut text = Vec::new();
+    json::write(value, &mut text).expect("a Vec takes all");
+    escaped(String::from_utf8(text).expect("JSON is UTF-8"))
 }
 
-/// JSON on one line. What a terminal would obey is written as JSON's own escapes,
-/// which mean the same.
+/// JSON on one line.
 pub fn line(json: &Json) -> String {
-    let text = json.to_string();
+    escaped(json.to_string())
+}
+
+/// What a terminal would obey is written as JSON's own escapes, which mean the same.
+fn escaped(text: String) -> String {
     if !text.chars().any(is_hazard) {
         return text;
     }
@@ -58,78 +68,6 @@ pub fn line(json: &Json) -> String {
         }
         text
     })
-}
-
-fn value(json: Json) -> anyhow::Result<Value> {
-    Ok(match json {
-        Json::Null => Value::Null,
-        Json::Bool(value) => Value::Bool(value),
-        Json::Number(number) => self::number(&number)?,
-        Json::String(text) => Value::String(text),
-        Json::Array(items) => {
-            Value::List(items.into_iter().map(value).collect::<anyhow::Result<_>>()?)
-        }
-        Json::Object(entries) => object(entries)?,
-    })
-}
-
-fn number(number: &Number) -> anyhow::Result<Value> {
-    let text = number.to_string();
-    if text.bytes().all(|b| b.is_ascii_digit() || b == b'-') {
-        let integer = text.parse().map_err(|_| {
-            anyhow::anyhow!("{text} does not fit into 64 bits; send it as text or as a double")
-        })?;
-        return Ok(Value::Int(integer));
-    }
-    let double: f64 = text.parse().with_context(|| format!("{text} is not a number"))?;
-    if !double.is_finite() {
-        bail!("{text} does not fit into a double");
-    }
-    Ok(Value::Double(double))
-}
-
-fn object(entries: Map<String, Json>) -> anyhow::Result<Value> {
-    let mut keys = entries.iter();
-    if let (Some((key, inner)), None) = (keys.next(), keys.next()) {
-        match (key.as_str(), inner) {
-            ("$bytes", Json::String(text)) => {
-                let bytes = STANDARD.decode(text).context("$bytes: not base64")?;
-                return Ok(Value::Bytes(bytes.into()));
-            }
-            ("$double", Json::String(text)) => {
-                let double = text.parse().with_context(|| format!("$double: `{text}`"))?;
-                return Ok(Value::Double(double));
-            }
-            ("$tensor", inner) => return Ok(Value::Tensor(tensor::from_json(inner)?)),
-            _ => {}
-        }
-    }
-    let entries = entries.into_iter().map(|(key, inner)| Ok((key, value(inner)?)));
-    Ok(Value::Map(entries.collect::<anyhow::Result<_>>()?))
-}
-
-fn json_of(value: &Value) -> Json {
-    match value {
-        Value::Null => Json::Null,
-        Value::Bool(value) => json!(value),
-        Value::Int(value) => json!(value),
-        Value::Double(value) => double(*value),
-        Value::String(value) => json!(value),
-        Value::Bytes(value) => json!({ "$bytes": STANDARD.encode(value) }),
-        Value::List(values) => values.iter().map(json_of).collect(),
-        Value::Map(entries) => {
-            Json::Object(entries.iter().map(|(key, value)| (key.clone(), json_of(value))).collect())
-        }
-        Value::Tensor(value) => json!({ "$tensor": tensor::to_json(value) }),
-    }
-}
-
-/// A double as JSON; one that is not finite has no number there.
-pub fn double(value: f64) -> Json {
-    match Number::from_f64(value) {
-        Some(number) => Json::Number(number),
-        None => json!({ "$double": value.to_string() }),
-    }
 }
 
 #[cfg(test)]
@@ -168,12 +106,20 @@ mod tests {
             ("hello", "`hello` is not JSON; write text in double quotes: '\"hello\"'"),
             ("{\"a\":}", "`{\"a\":}` is not JSON: expected value, at column 6"),
             ("[1,", "`[1,` is not JSON: it ends within a value, at column 3"),
-            ("1e999", "`1e999` cannot be sent: 1e+999 does not fit into a double"),
+            ("[1,]", "`[1,]` is not JSON: trailing comma, at column 4"),
+            ("1e999", "`1e999` cannot be sent: 1e999 does not fit into a double"),
         ] {
             assert_eq!(format!("{:#}", parse(text).expect_err(text)), said);
         }
         assert!(parse("1e999").is_err());
         assert!(parse("hello").is_err());
         assert!(parse("{\"$bytes\":\"?\"}").is_err());
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_escaped() {
+        let text = render(&Value::from("\u{9b}31m\u{202e}"));
+        assert_eq!(text, "\"\\u009b31m\\u202e\"");
+        assert_eq!(parse(&text).expect("the same"), Value::from("\u{9b}31m\u{202e}"));
     }
 }

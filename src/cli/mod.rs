@@ -12,7 +12,6 @@ mod scale;
 mod serve;
 mod status;
 mod table;
-mod tensor;
 mod upgrade;
 mod valid;
 

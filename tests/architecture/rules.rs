@@ -50,7 +50,6 @@ const GRPC: &[&str] = &["tonic", "tonic_types", "hyper", "hyper_util", "h2", "ht
 /// file and those below it are one family anyway. An entry whose circle is gone
 /// has to go, too.
 pub const CIRCLES: &[(&[&str], &str)] = &[
-    (&["cli::json", "cli::tensor"], "a JSON value may be a tensor, and its elements are JSON"),
     (
         &["main_arbiter::machine::remark", "main_arbiter::machine::upgrade_remark"],
         "a remark and its part",

@@ -11,8 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use dirtyd_client::{
-    Args, Value,
+    Args, Value, json,
     proto::{
         v1::{ExecuteRequest, ExecuteResponse},
         worker::{
@@ -87,6 +88,18 @@ impl Arbiter {
         arbiter
     }
 
+    /// A worker whose app is ready, and with which JSON was agreed on.
+    pub fn ready_for_json(runtime: &Runtime) -> Self {
+        let mut arbiter = Self::start(runtime);
+        arbiter.hello();
+        let capabilities = vec!["json".to_owned()];
+        let welcome = Welcome { capabilities, ..arbiter.welcome(1) };
+        arbiter.send(arbiter_frame::Kind::Welcome(welcome));
+        let answer = arbiter.init(APP);
+        assert!(matches!(answer, Kind::AppReady(_)), "expected AppReady, got {answer:?}");
+        arbiter
+    }
+
     /// The worker's first frame.
     pub fn hello(&mut self) -> Hello {
         match self.next() {
@@ -148,6 +161,23 @@ impl Arbiter {
     pub fn request(&mut self, payload: ExecuteRequest, credit: Option<(u32, u64)>) -> u64 {
         let frame = self.frame(&payload, credit);
         self.start_call(frame)
+    }
+
+    /// Starts a call of an action of [`APP`] with this JSON.
+    pub fn call_json(&mut self, action: &str, text: impl Into<Bytes>) -> u64 {
+        self.request_json(action, text, None)
+    }
+
+    /// The same; a stream if it has credit.
+    pub fn request_json(
+        &mut self,
+        action: &str,
+        text: impl Into<Bytes>,
+        credit: Option<(u32, u64)>,
+    ) -> u64 {
+        let frame = self.frame(&request(action, Args::none()), credit);
+        let payload_kind = PayloadKind::Json.into();
+        self.start_call(Request { payload_kind, payload: text.into(), ..frame })
     }
 
     /// The frame that starts a call, as an arbiter of this version writes it.
@@ -247,8 +277,17 @@ impl Arbiter {
 
     /// The result of a call.
     pub fn result(&mut self, id: u64) -> Value {
+        value(&self.response(id))
+    }
+
+    /// The result of a call, of JSON.
+    pub fn json_result(&mut self, id: u64) -> Value {
+        json_value(&self.response(id))
+    }
+
+    fn response(&mut self, id: u64) -> Bytes {
         match self.next() {
-            Kind::Response(response) if response.call_id == id => value(&response.payload),
+            Kind::Response(response) if response.call_id == id => response.payload,
             other => panic!("expected the Response of call {id}, got {other:?}"),
         }
     }
@@ -263,8 +302,17 @@ impl Arbiter {
 
     /// The next chunk of a stream.
     pub fn chunk(&mut self, id: u64) -> Value {
+        value(&self.chunk_payload(id))
+    }
+
+    /// The next chunk of a stream, of JSON.
+    pub fn json_chunk(&mut self, id: u64) -> Value {
+        json_value(&self.chunk_payload(id))
+    }
+
+    fn chunk_payload(&mut self, id: u64) -> Bytes {
         match self.next() {
-            Kind::Chunk(chunk) if chunk.call_id == id => value(&chunk.payload),
+            Kind::Chunk(chunk) if chunk.call_id == id => chunk.payload,
             other => panic!("expected a Chunk of call {id}, got {other:?}"),
         }
     }
@@ -333,4 +381,11 @@ pub fn request(action: &str, args: Args) -> ExecuteRequest {
 fn value(payload: &[u8]) -> Value {
     let response = ExecuteResponse::decode(payload).expect("an ExecuteResponse");
     Value::try_from(response.result.expect("a value")).expect("a value of a known kind")
+}
+
+/// The value of a text, which is one line.
+fn json_value(payload: &[u8]) -> Value {
+    let text = std::str::from_utf8(payload).expect("UTF-8");
+    assert!(!text.contains(['\n', '\r']), "a line break in {text:?}");
+    json::read(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }

@@ -24,7 +24,13 @@ use std::{
 use cases::{CASES, Case};
 use runtime::Runtime;
 
-type Verdict = Result<(), String>;
+/// How a case went.
+enum Verdict {
+    Pass,
+    /// The worker lacks a capability.
+    Skip,
+    Fail(String),
+}
 
 fn main() -> ExitCode {
     if std::env::var_os("DIRTYD_WORKER_FD").is_some() {
@@ -46,15 +52,22 @@ fn main() -> ExitCode {
     if let Err(why) = &transcript {
         println!("{why}");
     }
-    let failed = verdicts.iter().flatten().any(Result::is_err) || transcript.is_err();
+    let is_failed = |verdict: &Verdict| matches!(verdict, Verdict::Fail(_));
+    let failed = verdicts.iter().flatten().any(is_failed) || transcript.is_err();
     if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 fn judge(case: &Case, runtime: &Runtime) -> Verdict {
-    panic::catch_unwind(AssertUnwindSafe(|| (case.run)(runtime))).map_err(|payload| {
-        let literal = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        literal.or_else(|| payload.downcast_ref().cloned()).unwrap_or_default()
-    })
+    if !runtime.can(case.needs) {
+        return Verdict::Skip;
+    }
+    match panic::catch_unwind(AssertUnwindSafe(|| (case.run)(runtime))) {
+        Ok(()) => Verdict::Pass,
+        Err(payload) => {
+            let literal = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+            Verdict::Fail(literal.or_else(|| payload.downcast_ref().cloned()).unwrap_or_default())
+        }
+    }
 }
 
 fn print_table(cases: &[&Case], runtimes: &[Runtime], verdicts: &[Vec<Verdict>]) {
@@ -63,13 +76,16 @@ fn print_table(cases: &[&Case], runtimes: &[Runtime], verdicts: &[Vec<Verdict>])
         runtimes.iter().map(|runtime| format!("{:10}", runtime.title())).collect();
     println!("{:width$}  {}", "", names.concat());
     for (row, case) in cases.iter().enumerate() {
-        let mark =
-            |column: &Vec<Verdict>| if column[row].is_ok() { "pass      " } else { "FAIL      " };
+        let mark = |column: &Vec<Verdict>| match column[row] {
+            Verdict::Pass => "pass      ",
+            Verdict::Skip => "skip      ",
+            Verdict::Fail(_) => "FAIL      ",
+        };
         println!("{:width$}  {}", case.name, verdicts.iter().map(mark).collect::<String>());
     }
     for (runtime, column) in runtimes.iter().zip(verdicts) {
         for (case, verdict) in cases.iter().zip(column) {
-            if let Err(why) = verdict {
+            if let Verdict::Fail(why) = verdict {
                 println!("FAIL {}, {}: {why}", runtime.title(), case.name);
             }
         }

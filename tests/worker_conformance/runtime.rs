@@ -60,6 +60,17 @@ impl Runtime {
         format!("{} {}", self.name, self.version)
     }
 
+    /// Whether its worker says that it has these capabilities, and its version has any. One that
+    /// cannot say Hello has none.
+    pub fn can(&self, capabilities: &[&str]) -> bool {
+        let said = || panic::catch_unwind(|| Arbiter::start(self).hello().capabilities);
+        capabilities.is_empty()
+            || self.version > 1
+                && said().is_ok_and(|said| {
+                    capabilities.iter().all(|name| said.iter().any(|own| own == name))
+                })
+    }
+
     /// False if its worker says that it does not speak this version. One that cannot say Hello is
     /// for the cases to judge.
     fn is_spoken(&self) -> bool {

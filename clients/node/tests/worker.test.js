@@ -38,7 +38,7 @@ describe("boot", LIMIT, () => {
     arbiter = new Arbiter(NODE_APPS);
     const hello = await arbiter.expect("hello");
     assert.deepEqual([hello.protocolVersion, hello.latestProtocolVersion, hello.stackDumpSignal], [1, 2, 0]);
-    assert.deepEqual(hello.capabilities, []);
+    assert.deepEqual(hello.capabilities, ["json"]);
     assert.match(hello.runtime, /^node \d+\.\d+\.\d+ dirtyd 0\.1\.0$/);
     arbiter.welcome({});
     arbiter.send("ping", { nonce: 5n });
@@ -138,7 +138,7 @@ describe("calls", LIMIT, () => {
 
   test("a payload of a kind that nobody agreed on is refused", async () => {
     await booted();
-    for (const payloadKind of [0, 77]) {
+    for (const payloadKind of [0, 2, 77]) {
       const id = arbiter.call(APP, "array", [], { frame: { payloadKind } });
       assert.match((await failure(id, "INVALID_REQUEST")).message, new RegExp(`payload kind ${payloadKind},`));
     }
@@ -210,6 +210,83 @@ describe("calls", LIMIT, () => {
     await booted();
     arbiter.call(APP, "childHas", [3]);
     assert.equal(await arbiter.expect("response"), false);
+  });
+});
+
+describe("payloads of JSON", LIMIT, () => {
+  const JSON_KIND = 2;
+  const json = { capabilities: ["json"] };
+  const call = (action, text, { app = APP, credit } = {}) =>
+    arbiter.call(app, action, [], { credit, frame: { payloadKind: JSON_KIND, payload: Buffer.from(text) } });
+
+  async function text(kind = "response") {
+    const [found, { payload, failure }] = await arbiter.next();
+    assert.equal(found, kind, failure?.message);
+    return Buffer.from(payload).toString();
+  }
+
+  test("the answer has the kind of the request", async () => {
+    await booted([APP], json);
+    call("echo", '[1, 1.0, {"$bytes": "AP8="}]');
+    assert.equal(await text(), '[1,1.0,{"$bytes":"AP8="}]');
+    call("echo", '{"args": ["a"], "kwargs": {"b": 9007199254740993}}');
+    assert.equal(await text(), '["a",{"b":9007199254740993}]');
+    call("echo", " ");
+    assert.equal(await text(), "[]");
+    arbiter.call(APP, "echo", [1]);
+    assert.deepEqual(await arbiter.expect("response"), [1]);
+  });
+
+  test("version 1 looks at no kind", async () => {
+    await booted([APP], { protocolVersion: 1, ...json });
+    arbiter.call(APP, "array", [], { frame: { payloadKind: JSON_KIND } });
+    assert.deepEqual(await arbiter.expect("response"), [1, 2]);
+  });
+
+  test("an app may ask for plain numbers", async () => {
+    await booted(["worker:Plain"], json);
+    call("is", "[1.0]", { app: "worker:Plain" });
+    assert.equal(await text(), '[true,"number"]');
+  });
+
+  test("malformed requests are refused, and say why", async () => {
+    await booted([APP], json);
+    for (const [malformed, message] of [
+      ["[", /not JSON: unexpected the end/],
+      ["1", /positional arguments are a list/],
+      ['{"arg": []}', /"arg" is not a key of a request/],
+      ["[9223372036854775808]", /does not fit into 64 bits/],
+      [`${"[".repeat(34)}${"]".repeat(34)}`, /nested deeper than 32/],
+      ["[".repeat(100_000), /nests deeper/],
+    ]) {
+      assert.match((await failure(call("echo", malformed), "INVALID_REQUEST")).message, message);
+    }
+    const raw = { payloadKind: JSON_KIND, payload: Buffer.from([0x22, 0xff, 0x22]) };
+    await failure(arbiter.call(APP, "echo", [], { frame: raw }), "INVALID_REQUEST");
+  });
+
+  test("results that cannot be sent", async () => {
+    await booted([APP], json);
+    call("large", "[998]");
+    assert.equal((await text()).length, 1000);
+    assert.match((await failure(call("large", "[999]"), "MESSAGE_TOO_LARGE")).message, /more than 1000 bytes/);
+    // Characters are counted first, then bytes.
+    const wide = `["${"ü".repeat(600)}"]`;
+    assert.match((await failure(call("echo", wide), "MESSAGE_TOO_LARGE")).message, /takes 1204 bytes/);
+    const map = '{"kwargs": {"$bytes": "AP8="}}';
+    assert.match((await failure(call("echo", map), "RESULT_NOT_SERIALIZABLE")).message, /another meaning/);
+    await failure(call("numbers", "[3]"), "ACTION_STREAMS");
+  });
+
+  test("chunks are JSON", async () => {
+    await booted([APP], json);
+    const callId = call("numbers", "[2]", { credit: 5 });
+    assert.equal(await text("chunk"), "0");
+    assert.equal(await text("chunk"), "1");
+    assert.deepEqual(await arbiter.expect("end"), { callId });
+    const bad = call("bad", "", { credit: 5 });
+    assert.equal(await text("chunk"), "1");
+    assert.match((await failure(bad, "RESULT_NOT_SERIALIZABLE")).message, /chunk: symbol has no form/);
   });
 });
 

@@ -42,6 +42,9 @@ pub mod worker;
 #[cfg(feature = "client")]
 pub use client::{CallFailure, Client, Error, Reason, Sent, Stream};
 pub use paths::{default_runtime_dir, default_socket};
+#[cfg(feature = "json")]
+#[doc(hidden)]
+pub use value::json;
 pub use value::{
     Args, ArgumentError, Element, InvalidValue, Tensor, Value, ValueError, WrongDtype, WrongKind,
 };

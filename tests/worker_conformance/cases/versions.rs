@@ -64,10 +64,11 @@ pub fn one_of_frame_and_payload_names_the_action(runtime: &Runtime) {
     }
 }
 
-/// Version 1 has no such field, so that a worker of it does not look there.
+/// Version 1 has no such field, so that a worker of it does not look there. JSON (2) is a kind only
+/// if Welcome has the capability.
 pub fn payload_kinds_that_nobody_agreed_on(runtime: &Runtime) {
     let mut arbiter = Arbiter::ready(runtime, 1);
-    for payload_kind in [0, 77, i32::MAX] {
+    for payload_kind in [0, 2, 77, i32::MAX] {
         let frame = arbiter.frame(&request("arguments", Args::none()), None);
         let id = arbiter.start_call(Request { payload_kind, ..frame });
         if arbiter.version < 2 {

@@ -10,33 +10,25 @@
 import { setImmediate as breath } from "node:timers/promises";
 import { isActionNotFound } from "../app.js";
 import { CURRENT } from "../call.js";
-import { ExecuteRequest, ExecuteResponse } from "../gen/dirty/v1/arbiter.js";
-import { ErrorKind, type Failure, PayloadKind } from "../gen/dirty/worker/v1/worker.js";
-import { decode, decodeMap, encode } from "../values.js";
-import { describe, plain, typeName } from "./failures.js";
+import { ErrorKind } from "../gen/dirty/worker/v1/worker.js";
+import { describe, plain } from "./failures.js";
 import type { Apps } from "./loader.js";
+import { type Form, formOf, open, seal } from "./payloads.js";
+import { invalid, Refusal } from "./refusal.js";
 import type { Running } from "./running.js";
 
 type Chunks = Iterator<unknown> | AsyncIterator<unknown>;
-
-/** A failure of a call that comes from the runtime, not from the app. */
-class Refusal extends Error {
-  constructor(
-    readonly kind: ErrorKind,
-    readonly failure: Failure,
-  ) {
-    super(failure.message);
-  }
-}
 
 /** Run a call to its end and send exactly one terminal frame. `limit` is the largest payload in bytes. */
 export async function perform(call: Running, apps: Apps, limit: number): Promise<void> {
   try {
     if (call.cancelled) return call.endCancelled();
+    const form = formOf(call);
+    Object.assign(call.public, open(call, form, apps));
     const result: unknown = await CURRENT.run(call.public, () => invoke(call, apps));
     const chunks = chunksOf(result);
-    if (chunks) await CURRENT.run(call.public, () => stream(call, chunks, limit));
-    else call.respond(seal(result, "result", limit));
+    if (chunks) await CURRENT.run(call.public, () => stream(call, chunks, form, limit));
+    else call.respond(seal(form, result, "result", limit));
   } catch (error) {
     report(call, error);
   }
@@ -44,48 +36,10 @@ export async function perform(call: Running, apps: Apps, limit: number): Promise
 
 /** Call the action and return what it returns, a promise perhaps. */
 function invoke(call: Running, apps: Apps): unknown {
-  Object.assign(call.public, open(call, apps));
   const { app: path, action, args, kwargs } = call.public;
   const app = apps.get(path);
   if (!app) throw invalid(`this worker has not loaded the app "${path}"`);
   return app.call(action, args, kwargs);
-}
-
-/** Decode a request and return its names and arguments. */
-function open({ payload, payloadKind, public: named }: Running, apps: Apps) {
-  if (payloadKind !== undefined && payloadKind !== PayloadKind.PAYLOAD_KIND_EXECUTE_REQUEST) {
-    throw invalid(`the request has payload kind ${payloadKind}, which this worker does not know`);
-  }
-  try {
-    const request = ExecuteRequest.decode(payload);
-    const { app, action } = payloadKind === undefined ? request : named;
-    const doubles = apps.doubles(app);
-    const args = request.args.map((value) => decode(value, doubles));
-    return { app, action, args, kwargs: decodeMap(request.kwargs, doubles) };
-  } catch (error) {
-    throw refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, error);
-  }
-}
-
-/** Return a result or a chunk, encoded. The two messages are the same on the wire. */
-function seal(value: unknown, what: string, limit: number): Uint8Array {
-  let payload: Uint8Array;
-  try {
-    payload = ExecuteResponse.encode({ result: encode(value, what) }).finish();
-  } catch (error) {
-    throw refusal(ErrorKind.ERROR_KIND_RESULT_NOT_SERIALIZABLE, error);
-  }
-  if (payload.length <= limit) return payload;
-  const size = `the ${what} takes ${payload.length} bytes, max_message_size is ${limit}`;
-  throw new Refusal(ErrorKind.ERROR_KIND_MESSAGE_TOO_LARGE, plain(size));
-}
-
-function invalid(message: string): Refusal {
-  return new Refusal(ErrorKind.ERROR_KIND_INVALID_REQUEST, plain(message));
-}
-
-function refusal(kind: ErrorKind, error: unknown): Refusal {
-  return new Refusal(kind, plain(error instanceof Error ? error.message : String(error), typeName(error)));
 }
 
 /** Return what should be streamed. An array, a Map and a string are values, although they are iterable. */
@@ -96,7 +50,7 @@ function chunksOf(result: unknown): Chunks | undefined {
   return streams ? (result as IterableIterator<unknown>) : undefined;
 }
 
-async function stream(call: Running, chunks: Chunks, limit: number): Promise<void> {
+async function stream(call: Running, chunks: Chunks, form: Form, limit: number): Promise<void> {
   try {
     const { credit } = call;
     if (!credit) {
@@ -106,7 +60,7 @@ async function stream(call: Running, chunks: Chunks, limit: number): Promise<voi
     while (!call.cancelled) {
       const { done, value } = await chunks.next();
       if (done) return call.end();
-      const payload = seal(value, "chunk", limit);
+      const payload = seal(form, value, "chunk", limit);
       while (!call.cancelled && !credit.take(payload.length)) await credit.changed();
       if (!call.cancelled) call.chunk(payload);
       // A generator that never waits would otherwise keep the worker from reading Cancel and Ping.

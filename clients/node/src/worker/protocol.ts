@@ -12,8 +12,10 @@ const LOWEST = 1;
 const LATEST = 2;
 /** From this version on a Request names its app, its action and the kind of its payload. */
 const NAMES_IN_FRAME = 2;
-/** What this worker can do beyond its versions, by name: nothing yet. */
-const CAPABILITIES: ReadonlySet<string> = new Set();
+/** The capability to read and write payloads of JSON. */
+const JSON_PAYLOADS = "json";
+/** What this worker can do beyond its versions, by name. */
+const CAPABILITIES: ReadonlySet<string> = new Set([JSON_PAYLOADS]);
 
 /** What both sides speak from Welcome on. */
 export class Agreement {
@@ -22,11 +24,11 @@ export class Agreement {
 
   readonly #version: number;
   /** Holds no name that this worker does not know. */
-  readonly capabilities: ReadonlySet<string>;
+  readonly #capabilities: ReadonlySet<string>;
 
   private constructor(version: number, capabilities: readonly string[]) {
     this.#version = version;
-    this.capabilities = new Set(capabilities.filter((name) => CAPABILITIES.has(name)));
+    this.#capabilities = new Set(capabilities.filter((name) => CAPABILITIES.has(name)));
   }
 
   /** Return what a Welcome settles. Throws ProtocolError if its version is none of this worker's. */
@@ -43,6 +45,11 @@ export class Agreement {
   /** Whether a Request names its app, its action and the kind of its payload. */
   get namesInFrame(): boolean {
     return this.#version >= NAMES_IN_FRAME;
+  }
+
+  /** Whether a payload may be JSON. */
+  get hasJson(): boolean {
+    return this.#capabilities.has(JSON_PAYLOADS);
   }
 }
 

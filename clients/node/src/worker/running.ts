@@ -20,6 +20,8 @@ export class Running {
   readonly payload: Uint8Array;
   /** What the payload is; undefined in version 1, where it is an ExecuteRequest that names app and action. */
   readonly payloadKind: PayloadKind | undefined;
+  /** Whether the payload may be JSON. */
+  readonly hasJson: boolean;
   /** Set for ExecuteStream. */
   readonly credit: Credit | undefined;
   readonly public: Call;
@@ -27,10 +29,11 @@ export class Running {
   readonly #link: Link;
   #ended = false;
 
-  constructor(request: Request, link: Link, { namesInFrame }: Agreement) {
+  constructor(request: Request, link: Link, { namesInFrame, hasJson }: Agreement) {
     this.id = request.callId;
     this.payload = request.payload;
     this.payloadKind = namesInFrame ? request.payloadKind : undefined;
+    this.hasJson = hasJson;
     this.credit = request.stream ? new Credit(request.credit?.chunks ?? 0, request.credit?.bytes ?? 0n) : undefined;
     this.#link = link;
     const deadline = performance.now() + Number(request.timeoutMicros) / 1000;

@@ -4,6 +4,8 @@
 mod arguments;
 mod convert;
 mod elements;
+#[cfg(feature = "json")]
+pub mod json;
 mod validate;
 mod wire;
 
@@ -15,6 +17,8 @@ pub use arguments::{Args, ArgumentError};
 pub use convert::WrongKind;
 pub use elements::{Element, WrongDtype};
 pub use validate::InvalidValue;
+#[cfg(feature = "json")]
+use validate::MAX_DEPTH;
 pub use wire::ValueError;
 
 /// An argument, result or chunk.

@@ -3,7 +3,7 @@
 use super::{Tensor, Value};
 
 /// How deep lists and maps may nest, so that every decoder's limit is kept.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// A value that the contract does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

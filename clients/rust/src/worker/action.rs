@@ -13,9 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
 use futures_util::StreamExt as _;
-use prost::Message as _;
 use tokio::sync::{mpsc, watch};
 
 use super::{
@@ -23,15 +21,13 @@ use super::{
     app::Kind,
     call::Facts,
     credit::Credit,
+    payload::{Form, Opened, open},
     protocol::Agreement,
     said::{Outcome, Said},
 };
 use crate::{
-    proto::{
-        v1::{ExecuteRequest, ExecuteResponse},
-        worker::{ErrorKind, PayloadKind, Request},
-    },
-    value::{Args, Value},
+    proto::worker::{ErrorKind, Request},
+    value::Args,
 };
 
 /// What the worker runs by itself, and no caller.
@@ -63,7 +59,7 @@ impl Run {
     /// # Errors
     /// Whatever it is to be answered with.
     pub async fn run(mut self) -> Result<Outcome, AppError> {
-        let (app, action, args) = self.open()?;
+        let Opened { form, app, action, args } = open(&mut self.request, &self.agreed)?;
         let call = Call::new(Facts {
             app,
             action,
@@ -77,40 +73,13 @@ impl Run {
             .scope(async move {
                 tokio::select! { biased;
                     error = cancelled.cancelled() => Err(error),
-                    ended = self.follow(&call, args) => ended,
+                    ended = self.follow(&call, args, form) => ended,
                 }
             })
             .await
     }
 
-    fn open(&mut self) -> Result<(String, String, Args), AppError> {
-        let invalid = |why: String| AppError::refusal(ErrorKind::InvalidRequest, why);
-        let (names_in_frame, kind) = (self.agreed.names_in_frame(), self.request.payload_kind);
-        if names_in_frame && kind != i32::from(PayloadKind::ExecuteRequest) {
-            let why =
-                format!("the request has payload kind {kind}, which this worker does not know");
-            return Err(invalid(why));
-        }
-        let request = ExecuteRequest::decode(mem::take(&mut self.request.payload))
-            .map_err(|error| invalid(format!("the request cannot be decoded: {error}")))?;
-        let read = |value| {
-            let value = Value::read(Some(value)).map_err(|error| invalid(error.to_string()))?;
-            value.validate().map_err(|error| invalid(error.to_string()))?;
-            Ok(value)
-        };
-        let args = request.args.into_iter().map(read).collect::<Result<_, AppError>>()?;
-        let kwargs = (request.kwargs.into_iter())
-            .map(|(name, value)| Ok((name, read(value)?)))
-            .collect::<Result<_, AppError>>()?;
-        let (app, action) = if names_in_frame {
-            (mem::take(&mut self.request.app), mem::take(&mut self.request.action))
-        } else {
-            (request.app, request.action)
-        };
-        Ok((app, action, Args { args, kwargs }))
-    }
-
-    async fn follow(&self, call: &Call, args: Args) -> Result<Outcome, AppError> {
+    async fn follow(&self, call: &Call, args: Args, form: Form) -> Result<Outcome, AppError> {
         if call.action().starts_with('_') || LIFE_CYCLE.contains(&call.action()) {
             return Err(AppError::unknown_action(call.action()));
         }
@@ -118,8 +87,9 @@ impl Run {
             let why = format!("this worker has not loaded the app `{}`", call.app());
             AppError::refusal(ErrorKind::InvalidRequest, why)
         })?;
+        let seal = |value, what| form.seal(value, what, self.max_message_size);
         let mut chunks = match app.execute(call.action(), args).await?.0 {
-            Kind::Value(value) => return Ok(Outcome::Response(self.seal(value, "result")?)),
+            Kind::Value(value) => return Ok(Outcome::Response(seal(value, "result")?)),
             Kind::Stream(chunks) => chunks,
         };
         let credit = self.credit.as_ref().ok_or_else(|| {
@@ -129,24 +99,11 @@ impl Run {
         while let Some(chunk) = chunks.next().await {
             // A stream that never awaits gives nobody else a chance to say so.
             call.check()?;
-            let payload = self.seal(chunk?, "chunk")?;
+            let payload = seal(chunk?, "chunk")?;
             credit.take(payload.len()).await;
             // The worker's task ends last; without it there is nobody to tell.
             drop(self.said.send(Said::Chunk(self.request.call_id, payload)).await);
         }
         Ok(Outcome::End)
-    }
-
-    /// Encodes a result or a chunk; the two messages are the same on the wire.
-    fn seal(&self, value: Value, what: &str) -> Result<Bytes, AppError> {
-        (value.validate())
-            .map_err(|error| AppError::not_serializable(format!("the {what}: {error}")))?;
-        let message = ExecuteResponse { result: Some(value.into_proto()) };
-        let (size, limit) = (message.encoded_len(), self.max_message_size);
-        if size > limit {
-            let why = format!("the {what} takes {size} bytes, max_message_size is {limit}");
-            return Err(AppError::refusal(ErrorKind::MessageTooLarge, why));
-        }
-        Ok(message.encode_to_vec().into())
     }
 }

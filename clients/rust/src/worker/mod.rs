@@ -69,6 +69,7 @@ mod call;
 mod credit;
 mod error;
 mod panics;
+mod payload;
 mod protocol;
 mod registry;
 mod said;

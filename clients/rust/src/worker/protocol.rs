@@ -8,15 +8,16 @@ use crate::proto::worker::{Hello, Welcome};
 const VERSIONS: RangeInclusive<u32> = 1..=2;
 /// From this version on a Request names its app, its action and the kind of its payload.
 const NAMES_IN_FRAME: u32 = 2;
-/// What this runtime can do beyond its versions, by name: nothing yet.
-const CAPABILITIES: [&str; 0] = [];
+/// The capability to read and write payloads of JSON.
+const JSON: &str = "json";
+/// What this runtime can do beyond its versions, by name.
+const CAPABILITIES: [&str; 1] = [JSON];
 
 /// What both sides speak from Welcome on.
 #[derive(Debug)]
 pub struct Agreement {
     version: u32,
     /// Holds no name that this runtime does not know.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no feature needs a capability yet"))]
     capabilities: Vec<&'static str>,
 }
 
@@ -46,6 +47,11 @@ impl Agreement {
     /// Whether a Request names its app, its action and the kind of its payload.
     pub fn names_in_frame(&self) -> bool {
         self.version >= NAMES_IN_FRAME
+    }
+
+    /// Whether a payload may be JSON.
+    pub fn has_json(&self) -> bool {
+        self.capabilities.contains(&JSON)
     }
 }
 
@@ -86,5 +92,14 @@ mod tests {
     fn a_capability_that_this_runtime_does_not_know_is_not_agreed_on() {
         let agreed = Agreement::of(&welcome(2)).expect("a version of the range");
         assert!(agreed.capabilities.is_empty());
+    }
+
+    #[test]
+    fn json_is_agreed_on_if_welcome_has_it() {
+        assert_eq!(hello().capabilities, [JSON]);
+        assert!(!Agreement::of(&welcome(2)).expect("a version of the range").has_json());
+        let capabilities = vec!["from the future".to_owned(), JSON.to_owned()];
+        let welcome = Welcome { capabilities, ..welcome(2) };
+        assert!(Agreement::of(&welcome).expect("a version of the range").has_json());
     }
 }
