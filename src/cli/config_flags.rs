@@ -20,13 +20,17 @@ pub struct ConfigFlags {
     keys: Raw,
     /// Where relative paths start.
     folder: WorkingDir,
+    /// Whether the file beats the environment, and not the other way round.
+    file_is_meant: bool,
 }
 
 impl ConfigFlags {
-    /// Only a file, and perhaps the socket.
+    /// Only a file, and perhaps the socket: who names the file of a running daemon means
+    /// that, whichever `$DIRTYD_SOCKET` is set for others.
     pub fn of_file(config: &Path, socket: Option<&Path>) -> Self {
         let keys = Raw::of_socket(socket.map(Path::to_owned));
-        Self { config: Some(config.to_owned()), keys, folder: WorkingDir::found() }
+        let config = Some(config.to_owned());
+        Self { config, keys, folder: WorkingDir::found(), file_is_meant: true }
     }
 
     /// The same, for a process that has inherited where relative paths start.
@@ -82,8 +86,12 @@ impl ConfigFlags {
     /// # Errors
     /// As [`load`](Self::load).
     pub fn complete(&self, file: Raw) -> Result<Config, ConfigError> {
-        let outside = Raw::from_process_env()?.overlaid_with(self.keys.clone());
-        Config::from_raw(file.overlaid_with(outside).found_from(self.folder.path()))
+        let (environment, flags) = (Raw::from_process_env()?, self.keys.clone());
+        let raw = match self.file_is_meant {
+            true => environment.overlaid_with(file),
+            false => file.overlaid_with(environment),
+        };
+        Config::from_raw(raw.overlaid_with(flags).found_from(self.folder.path()))
     }
 }
 
@@ -125,7 +133,8 @@ fn argument(flag: Flag) -> Arg {
 
 impl clap::FromArgMatches for ConfigFlags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut read = Self { config: None, keys: Raw::default(), folder: WorkingDir::found() };
+        let folder = WorkingDir::found();
+        let mut read = Self { config: None, keys: Raw::default(), folder, file_is_meant: false };
         read.update_from_arg_matches(matches)?;
         Ok(read)
     }

@@ -1,6 +1,7 @@
 //! `dirtyd upgrade`: the new binary serves first, the old one ends after.
 
 use std::{
+    env,
     fs::{self, File},
     io,
     os::{fd::OwnedFd, unix::fs::MetadataExt as _},
@@ -39,8 +40,9 @@ pub struct Upgrade {
     /// The configuration file that the running dirtyd was started with
     #[arg(long, value_name = "FILE", env = "DIRTYD_CONFIG")]
     config: Option<PathBuf>,
-    /// Its socket [default: the private directory of this user]
-    #[arg(long, value_name = "PATH", env = "DIRTYD_SOCKET")]
+    /// Its socket [default: that of --config, else $DIRTYD_SOCKET, else the private directory of
+    /// this user]
+    #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// Its name [default: dirtyd]
     #[arg(long, value_name = "NAME")]
@@ -100,7 +102,8 @@ impl Upgrade {
             let name = self.proc_name.as_ref().unwrap_or(&config.proc_name);
             return Ok(Names::new(&config.runtime_dir, name));
         }
-        let dir = self.socket.as_deref().and_then(Path::parent).map(Path::to_owned);
+        let socket = self.socket.clone().or_else(|| Some(env::var_os("DIRTYD_SOCKET")?.into()));
+        let dir = socket.as_deref().and_then(Path::parent).map(Path::to_owned);
         let dir = dir.unwrap_or_else(default_runtime_dir);
         Ok(Names::new(&dir, self.proc_name.as_deref().unwrap_or("dirtyd")))
     }
