@@ -124,6 +124,8 @@ impl Router {
         caller: Arc<Caller>,
         served: Served,
     ) -> Response<Answer> {
+        // HTTP/1 would answer many cheap requests of one connection in a row.
+        tokio::task::yield_now().await;
         let (app, action) = match Target::of(request.method(), request.uri().path()) {
             Ok(Target::Call { app, action }) => (app, action),
             Ok(Target::Index) => return text(json::index()),
