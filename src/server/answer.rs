@@ -46,8 +46,21 @@ pin_project! {
         Other { #[pin] body: UntilDrain, served: Served },
         /// An error of gRPC.
         Error { #[pin] body: tonic::body::Body },
-        /// An error in JSON, or what is told of the edge itself.
-        Text { body: Option<Bytes> },
+        /// An error in JSON, or what is told of the edge itself. `is_cheap` is whether it
+        /// took no call.
+        Text { body: Option<Bytes>, is_cheap: bool },
+    }
+}
+
+impl Answer {
+    /// A short text. `is_cheap` is whether it took no call.
+    pub fn text(response: Response<Bytes>, is_cheap: bool) -> Response<Self> {
+        response.map(|text| Self::Text { body: Some(text), is_cheap })
+    }
+
+    /// Whether it took no call.
+    pub fn is_cheap(&self) -> bool {
+        matches!(self, Self::Text { is_cheap: true, .. })
     }
 }
 
@@ -86,7 +99,9 @@ impl Body for Answer {
             }
             Projected::Other { body, .. } => body.poll_frame(cx),
             Projected::Error { body } => body.poll_frame(cx),
-            Projected::Text { body } => Poll::Ready(body.take().map(|text| Ok(Frame::data(text)))),
+            Projected::Text { body, .. } => {
+                Poll::Ready(body.take().map(|text| Ok(Frame::data(text))))
+            }
         }
     }
 
@@ -98,7 +113,7 @@ impl Body for Answer {
             Self::Lines { body, .. } => body.is_end_stream(),
             Self::Other { body, .. } => body.is_end_stream(),
             Self::Error { body } => body.is_end_stream(),
-            Self::Text { body } => body.is_none(),
+            Self::Text { body, .. } => body.is_none(),
         }
     }
 }

@@ -49,6 +49,10 @@ const BY_WRITE: u32 = 4;
 const MOST_EARNED: u32 = 10_000;
 /// The time between two connections of a user who floods.
 const PACE: Duration = Duration::from_millis(2);
+/// A request that takes no call costs as much as so many of these frames.
+const OF_REQUEST: u32 = 20;
+/// How many of them a connection has in a second, whatever its user's other ones do.
+const SHARE_OF_REQUESTS: u32 = 2;
 /// So many are charged at once, and end the turn of a connection.
 const GRAIN: u32 = 64;
 
@@ -154,6 +158,18 @@ impl Tally {
         let mut account = locked(&self.of_user);
         account.waiting += 1;
         account.left(Instant::now(), OF_USER) + account.waiting * PACE
+    }
+
+    /// Counts a request that took no call. Returns how long its connection has to wait
+    /// before the next one: nothing, unless its user asks too much.
+    pub fn asked(&mut self) -> Duration {
+        let now = Instant::now();
+        let own = self.own.charge(OF_REQUEST, now);
+        let of_user = locked(&self.of_user).charge(OF_REQUEST, now);
+        match of_user > OF_USER && own > SHARE_OF_REQUESTS * OF_REQUEST {
+            true => self.turn(),
+            false => Duration::ZERO,
+        }
     }
 
     fn earn(&mut self, frames: u32) {
@@ -322,6 +338,21 @@ mod tests {
 
     fn peer(uid: u32) -> Peer {
         Peer::Process { uid, gid: uid, pid: None }
+    }
+
+    #[test]
+    fn requests_for_nothing_wait_for_the_next_second_if_they_are_too_many() {
+        let accounts = accounts();
+        let mut tally = accounts.tally(&peer(1));
+        let most = OF_USER / OF_REQUEST;
+        assert!((0..most).all(|_| tally.asked().is_zero()));
+        let wait = tally.asked();
+        assert!(wait > Duration::ZERO);
+        let mut other = accounts.tally(&peer(1));
+        let waits: Vec<_> = (0..SHARE_OF_REQUESTS + 1).map(|_| other.asked()).collect();
+        assert!(waits[..2].iter().all(Duration::is_zero), "its share");
+        assert!(waits[2] > Duration::ZERO);
+        assert!(accounts.tally(&peer(2)).asked().is_zero(), "another user's");
     }
 
     #[test]

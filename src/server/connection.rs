@@ -108,7 +108,8 @@ pub async fn run(
                 .warnings
                 .refused
                 .warn(format_args!("refusing a connection of {peer}: {refusal}"));
-            let tally = shared.accounts.tally(&peer);
+            let mut tally = shared.accounts.tally(&peer);
+            tally.asked();
             if tally.floods() {
                 return; // whoever floods is told nothing
             }
@@ -156,7 +157,9 @@ async fn serve<S>(
         Protocol::Http1 => {
             let (router, limits) = (Arc::clone(&shared.router), shared.limits);
             let caller = Arc::clone(&caller);
-            let served = http1::serve(stream, bytes, caller, router, limits, closing.clone());
+            let tally = shared.accounts.tally(peer);
+            let served =
+                http1::serve(stream, bytes, caller, router, tally, limits, closing.clone());
             ended(served.await, peer, shared);
         }
         Protocol::Unknown => tracing::debug!(

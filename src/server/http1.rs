@@ -1,6 +1,10 @@
 //! A connection of HTTP/1: one request after the other, of callers that speak JSON.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use hyper::{server::conn::http1, service::service_fn};
@@ -8,11 +12,15 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::watch,
+    task::yield_now,
+    time::sleep,
 };
 
 use super::{
     access::Caller,
+    calm::Tally,
     lifetime::{self, Activity, is_over},
+    locked::locked,
     prepended::Prepended,
     router::Router,
 };
@@ -25,7 +33,8 @@ const READ_TO_REFUSE: usize = 64 * 1024;
 const MAX_HEADERS: usize = 256;
 
 /// Serves a connection that begins with the bytes `opening`, until its client leaves or
-/// it is asked to end: by `closing`, or because nobody uses it or reads. A head has
+/// it is asked to end: by `closing`, or because nobody uses it or reads. Requests that take
+/// no call are counted by `tally`, and wait if they are too many. A head has
 /// `request_timeout` to arrive, from the end of the answer before it. Returns whether it
 /// was closed because its client took nothing of a result.
 ///
@@ -36,6 +45,7 @@ pub async fn serve<S>(
     opening: BytesMut,
     caller: Arc<Caller>,
     router: Arc<Router>,
+    tally: Tally,
     limits: Limits,
     closing: watch::Receiver<bool>,
 ) -> hyper::Result<bool>
@@ -45,10 +55,23 @@ where
     let io = TokioIo::new(Prepended::new(stream, opening));
     let activity = Activity::default();
     let over = is_over(closing, activity.clone(), limits.max_connection_idle);
+    let tally = Arc::new(Mutex::new(tally));
     let service = service_fn(move |request| {
         let served = activity.begin();
         let (router, caller) = (Arc::clone(&router), Arc::clone(&caller));
-        async move { router.serve(request, caller, served).await }
+        let tally = Arc::clone(&tally);
+        async move {
+            let answer = router.serve(request, caller, served).await;
+            if answer.as_ref().is_ok_and(|answer| answer.body().is_cheap()) {
+                let wait = locked(&tally).asked();
+                match wait.is_zero() {
+                    // hyper would answer many of them in a row.
+                    true => yield_now().await,
+                    false => sleep(wait).await,
+                }
+            }
+            answer
+        }
     });
     let head = limits.max_header_size as usize + READ_TO_REFUSE;
     let mut builder = http1::Builder::new();

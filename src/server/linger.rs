@@ -20,6 +20,8 @@ use tokio::{
 
 /// The number of bytes that are read, and dropped, at a time.
 const DROPPED: usize = 4096;
+/// How many reads there are before others have their turn.
+const IN_A_TURN: u32 = 4;
 
 /// A stream whose `shutdown` resolves when the peer has ended its direction,
 /// too, or the time for that is up.
@@ -79,7 +81,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for LingeringClose<S> {
             ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
         }
         let end = this.end.get_or_insert_with(|| Box::pin(sleep(this.time)));
-        while end.as_mut().poll(cx).is_pending() {
+        for reads in 0.. {
+            if end.as_mut().poll(cx).is_ready() {
+                break;
+            }
+            if reads == IN_A_TURN {
+                // Others have their turn, however much the peer writes.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             let mut dropped = [0; DROPPED];
             let mut dropped = ReadBuf::new(&mut dropped);
             // A peer that broke off has ended, too.

@@ -124,8 +124,6 @@ impl Router {
         caller: Arc<Caller>,
         served: Served,
     ) -> Response<Answer> {
-        // HTTP/1 would answer many cheap requests of one connection in a row.
-        tokio::task::yield_now().await;
         let (app, action) = match Target::of(request.method(), request.uri().path()) {
             Ok(Target::Call { app, action }) => (app, action),
             Ok(Target::Index) => return text(json::index()),
@@ -159,7 +157,7 @@ impl Router {
                 }
             }
         };
-        called.unwrap_or_else(|error| text(json::error(&error)))
+        called.unwrap_or_else(|error| Answer::text(json::error(&error), false))
     }
 
     /// The answer to Execute.
@@ -171,9 +169,9 @@ impl Router {
     }
 }
 
-/// A short answer in JSON.
+/// A short answer in JSON, for which there is no call.
 fn text(response: Response<Bytes>) -> Response<Answer> {
-    response.map(|text| Answer::Text { body: Some(text) })
+    Answer::text(response, true)
 }
 
 /// Whether a path is that of a method of gRPC: `/package.Service/Method`.

@@ -95,6 +95,18 @@ pub const ATTACKS: &[Attack] = &[
         cost: Cost::None,
     },
     Attack {
+        name: "http-cheap",
+        what: "1,000 connections of HTTP/1 that pipeline requests for nothing",
+        means: Means::Process,
+        cost: Cost::None,
+    },
+    Attack {
+        name: "http-unread",
+        what: "300 results of 1 MiB to readers of HTTP/1 that read nothing",
+        means: Means::Process,
+        cost: Cost::None,
+    },
+    Attack {
         name: "queued",
         what: "10,000 queued calls of 10 ms",
         means: Means::Process,
@@ -233,6 +245,25 @@ pub async fn run(name: &str, socket: &Path, divisor: usize) {
                 sender.clone().send_request(request.body(never).expect("a request"))
             });
             let _ = futures_util::future::join_all(all).await;
+        }),
+        "http-cheap" => spread(many(1000), socket, |socket, _| async move {
+            let Ok(stream) = UnixStream::connect(&socket).await else { return };
+            let (mut answers, mut requests) = stream.into_split();
+            let many = b"GET / HTTP/1.1\r\nHost: d\r\n\r\n".repeat(16);
+            let ask = async { while requests.write_all(&many).await.is_ok() {} };
+            let mut nowhere = tokio::io::sink();
+            let _ = tokio::join!(ask, tokio::io::copy(&mut answers, &mut nowhere));
+        }),
+        "http-unread" => spread(many(300), socket, |socket, _| async move {
+            let Ok(mut stream) = UnixStream::connect(&socket).await else { return };
+            let body = format!("[{}]", 1 << 20);
+            let head = format!("Host: d\r\nContent-Length: {}\r\n", body.len());
+            let request = format!("POST /v1/lab:Lab/blob HTTP/1.1\r\n{head}\r\n{body}");
+            let _ = stream.write_all(request.as_bytes()).await;
+            // Until it is closed, which a write finds.
+            while stream.write_all(b" ").await.is_ok() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
         }),
         "queued" => spread(10, socket, move |socket, _| async move {
             let client = Client::connect(&socket);
