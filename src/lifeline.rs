@@ -240,6 +240,6 @@ mod tests {
         assert_eq!(heard.words, [Word::Listen]);
         assert!(!heard.is_end);
         let error = heard.handed.expect_err("it does not listen");
-        assert!(error.to_string().contains("does not listen"), "{error}");
+        assert!(error.to_string().contains("is not listening"), "{error}");
     }
 }

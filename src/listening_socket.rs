@@ -103,7 +103,7 @@ impl ListeningSocket {
         let path = listener.local_addr()?.as_pathname().map(Path::to_owned);
         if path.as_deref().is_some_and(|path| path != config.socket) {
             tracing::warn!(
-                "socket: an upgrade keeps listening on {}; the new {} takes a restart",
+                "socket: an upgrade keeps listening on {}; the new {} needs a restart",
                 path.as_deref().unwrap_or(Path::new("")).display(),
                 config.socket.display()
             );
@@ -131,7 +131,7 @@ impl ListeningSocket {
         match bound {
             Ok((listener, inode)) => {
                 tracing::warn!(
-                    "{path}: the socket was removed while dirtyd ran; it is bound again, open connections were not touched"
+                    "{path}: the socket was removed while dirtyd ran; it was bound again, and open connections were not touched"
                 );
                 (file.inode, self.listener, self.is_lost) = (inode, Some(listener), false);
                 true
@@ -139,7 +139,7 @@ impl ListeningSocket {
             Err(error) => {
                 if !std::mem::replace(&mut self.is_lost, true) {
                     tracing::error!(
-                        "{path}: the socket was removed while dirtyd ran, and cannot be bound again: {error}; nobody new can connect; this is tried again and again"
+                        "{path}: the socket was removed while dirtyd ran, and cannot be bound again: {error}; no new client can connect; dirtyd keeps trying"
                     );
                 }
                 false
@@ -192,7 +192,7 @@ fn bind(path: &Path, mode: u32, gid: Option<u32>) -> io::Result<UnixListener> {
     match fs::symlink_metadata(path) {
         Ok(file) if !file.file_type().is_socket() => {
             let taken = io::Error::other(
-                "a file that is not a socket stands there; remove it or choose another path",
+                "a file that is not a socket is in the way; remove it, or choose another path",
             );
             return Err(context(taken));
         }
@@ -249,12 +249,12 @@ fn check_stale(path: &Path) -> io::Result<()> {
     let why = match connect(socket.as_raw_fd(), &UnixAddr::new(path)?) {
         Err(Errno::ECONNREFUSED | Errno::ENOENT) => return Ok(()),
         Ok(()) | Err(Errno::EAGAIN) => "another process serves it".to_owned(),
-        Err(Errno::EPROTOTYPE) => "a socket of another kind stands there".to_owned(),
-        Err(error) => format!("whether another process serves it cannot be seen: {error}"),
+        Err(Errno::EPROTOTYPE) => "a socket of another kind is in use there".to_owned(),
+        Err(error) => format!("cannot tell whether another process serves it: {error}"),
     };
     Err(io::Error::new(
         io::ErrorKind::AddrInUse,
-        format!("{why}; end that, or choose another path"),
+        format!("{why}; stop that process, or choose another path"),
     ))
 }
 

@@ -144,7 +144,7 @@ impl Output {
         }
         let time = humantime::format_rfc3339_micros(SystemTime::now());
         let message =
-            format!("{missing} lines are missing here, because whoever reads the log was too slow");
+            format!("{missing} lines are missing here, because the reader of the log was too slow");
         Some(match self.format {
             LogFormat::Text => format!("{time}  WARN {message}\n"),
             LogFormat::Json => {
@@ -168,7 +168,7 @@ fn open(path: &PathBuf) -> io::Result<File> {
     let opened = OpenOptions::new().create(true).append(true).custom_flags(flags.bits()).open(path);
     let file = opened.map_err(|error| {
         let why = match error.raw_os_error() {
-            Some(libc::ENXIO) => "nobody reads that pipe".to_owned(),
+            Some(libc::ENXIO) => "no process reads that pipe".to_owned(),
             _ => error.to_string(),
         };
         io::Error::new(error.kind(), format!("log_file: cannot open {}: {why}", path.display()))

@@ -184,7 +184,7 @@ async fn a_user_runs_and_queues_no_more_than_its_entry_says() {
             // A worker is free, but not for this user.
             daemon.until("the second waits", |status| status.apps[0].queued == 1).await;
             let third = daemon.run_as(STRANGER, &["call", "lab:Lab", "echo", "3"]).await;
-            refused(&third, "RESOURCE_EXHAUSTED", &["1 call of this user waits already"]);
+            refused(&third, "RESOURCE_EXHAUSTED", &["1 call of this user is waiting already"]);
             let own = daemon.client().execute("lab:Lab", "echo", args![4]).await;
             assert_eq!(own.expect("others are served"), Value::from(4));
             daemon.touch("door");

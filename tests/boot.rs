@@ -74,7 +74,7 @@ async fn an_init_that_hangs_ends_with_boot_timeout_and_the_others_are_served() {
     let hangs = "import time\nclass App:\n    def init(self): time.sleep(60)\n    def __call__(self, action): pass\n";
     let config = format!("boot_timeout = \"1s\"\n{BOTH}");
     let daemon = Daemon::launch_with(&config, &[("broken.py", hangs)]).await;
-    daemon.logged("init() of app `broken:App` did not end within boot_timeout").await;
+    daemon.logged("init() of app `broken:App` did not finish within boot_timeout").await;
     daemon.until("the other app is served", |s| app(s, "lab:Lab").ready_workers == 1).await;
     let outcome = daemon.client().execute("broken:App", "any", args![]).await;
     failure(outcome, Code::Unavailable, Reason::NoWorkers);

@@ -219,7 +219,7 @@ async fn check_names_what_is_not_there_and_a_variable_that_sets_nothing() {
     let bad = daemon.run(&["check", "--config", "wrong.toml"]).await;
     assert_eq!(bad.code, Some(1), "{bad:?}");
     for words in [
-        "wrong.toml, line 1: chdir: there is no folder",
+        "wrong.toml, line 1: chdir: there is no directory",
         "wrong.toml, line 3: command: there is no",
     ] {
         assert!(bad.stderr.contains(words), "{}", bad.stderr);
@@ -227,7 +227,7 @@ async fn check_names_what_is_not_there_and_a_variable_that_sets_nothing() {
     let mut check = daemon.command(&["check", "--config", "dirtyd.toml"]);
     check.env("DIRTYD_WROKERS", "3");
     let output = check.output().expect("dirtyd runs");
-    let warning = "warning: the environment variable DIRTYD_WROKERS sets nothing; did you mean DIRTYD_WORKERS?";
+    let warning = "warning: the environment variable DIRTYD_WROKERS is not known; did you mean DIRTYD_WORKERS?";
     assert!(String::from_utf8_lossy(&output.stderr).contains(warning), "{output:?}");
     assert!(output.status.success());
 }
@@ -243,7 +243,7 @@ async fn check_loads_each_app_once_if_asked() {
     assert_eq!(loaded.code, Some(1), "{loaded:?}");
     assert!(loaded.stdout.contains("#   lab:Lab: ready after"), "{}", loaded.stdout);
     assert!(loaded.stdout.contains("#   lab:Missing: it does not load"), "{}", loaded.stdout);
-    assert!(loaded.stderr.contains("1 app cannot be loaded\nlab:Missing: "), "{}", loaded.stderr);
+    assert!(loaded.stderr.contains("dirtyd: app `lab:Missing`: "), "{}", loaded.stderr);
     assert!(loaded.stderr.contains("lab has no"), "{}", loaded.stderr);
     let good = daemon.run(&["check", "--load", "--config", "dirtyd.toml"]).await;
     assert_eq!(good.code, Some(0), "{good:?}");

@@ -60,7 +60,7 @@ async fn an_exit_tells_its_code_and_a_stream_ends_with_it_too() {
     let outcome = named.execute("lab:Lab", "die", args![]).await;
     let died = failure(outcome, Code::Aborted, Reason::WorkerCrashed);
     assert_eq!(died.facts["exit_code"], "7");
-    daemon.logged("lab:Lab.die, request order-4711, is lost with worker").await;
+    daemon.logged("died while running lab:Lab.die (request order-4711)").await;
     let mut stream = client.stream("lab:Lab", "ticks", args!["t"]).await.expect("stream");
     let pid = stream.next().await.expect("chunk").expect("no error").as_int().expect("pid");
     signal(pid as i32, Signal::SIGKILL);

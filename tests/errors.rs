@@ -129,6 +129,6 @@ async fn what_belongs_to_the_life_of_an_app_is_no_action() {
     for action in ["init", "close", "preload"] {
         let outcome = daemon.client().execute("lab:Lab", action, args![]).await;
         let failure = failure(outcome, Code::Unimplemented, Reason::ActionNotFound);
-        assert!(failure.message.contains("belongs to the life of the app"), "{}", failure.message);
+        assert!(failure.message.contains("is not an action"), "{}", failure.message);
     }
 }

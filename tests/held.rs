@@ -134,7 +134,7 @@ async fn a_result_that_nobody_reads_is_not_held_for_ever() {
     let daemon = Daemon::start(&format!("response_timeout = \"300ms\"\n{CONFIG}")).await;
     let blob = Full::new(of_lab("blob", Value::from(PART as i64)));
     let unread = send(&daemon, blob).await.await.expect("no panic");
-    daemon.logged("it took nothing of a result").await;
+    daemon.logged("it read nothing of a result").await;
     daemon.until("its bytes are given back", |status| held(status) == 0).await;
     unread.into_body().collect().await.expect_err("its connection is closed");
 }

@@ -25,7 +25,7 @@ async fn is_killed(action: &str) {
     assert_ne!(pid, Some(before[0].into()), "the replacement serves");
     let log = daemon.log();
     let at = |text: &str| log.find(text).unwrap_or_else(|| panic!("{text:?} in {log}"));
-    let order = ["raising in it", "the stacks of", "killing worker"];
+    let order = ["interrupting it", "the stacks of", "killing worker"];
     assert!(order.map(at).is_sorted(), "raise, dump, kill: {log}");
     // They are logged once they are complete, perhaps only at the end of the process.
     assert!(at("the stacks of") < at(&format!("in {action}")), "{log}");

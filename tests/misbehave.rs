@@ -49,7 +49,7 @@ async fn is_replaced(fault: &str, words: &[&str]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn exits_mid_call() {
-    is_replaced("exit_mid_call", &["exited with code 3", "1 started call is lost"]).await;
+    is_replaced("exit_mid_call", &["exited with code 3", "1 started call was lost"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +106,7 @@ async fn dies_while_its_child_writes_for_ever() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn floods_the_arbiter_with_frames_that_nobody_asked_for() {
-    is_replaced("flood_of_strange_frames", &["frames in 1s that nobody asked for"]).await;
+    is_replaced("flood_of_strange_frames", &["frames in 1s that were not asked for"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

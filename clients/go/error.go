@@ -104,6 +104,14 @@ func (e *Error) readInfo(info *errdetails.ErrorInfo) {
 	e.WorkerPID, _ = strconv.Atoi(info.Metadata["worker_pid"])
 }
 
+// remedy says what to do where no connection can be made.
+func remedy(why string) string {
+	if strings.Contains(why, "ermission denied") {
+		return "this user may not open the socket; socket_mode and socket_group say who may"
+	}
+	return "is it running? start it with `dirtyd serve`"
+}
+
 // explain says what an error is that gRPC itself made.
 func (e *Error) explain(c *Client, sent bool) {
 	switch {
@@ -116,6 +124,6 @@ func (e *Error) explain(c *Client, sent bool) {
 		e.Reason, e.Message = ErrConnection, fmt.Sprintf("the connection to %s broke during the call: %s", c.socket, e.Message)
 	default:
 		e.Reason, e.unstarted = ErrConnection, true
-		e.Message = fmt.Sprintf("no connection to %s: %s; is it running? start it with `dirtyd serve`", c.socket, e.Message)
+		e.Message = fmt.Sprintf("no connection to %s: %s; %s", c.socket, e.Message, remedy(e.Message))
 	}
 }

@@ -36,8 +36,8 @@ impl fmt::Display for EndedBy {
         match self {
             Self::Exit(code) => write!(f, "exited with code {code}"),
             Self::Signal(number) => match nix::sys::signal::Signal::try_from(*number) {
-                Ok(signal) => write!(f, "was ended by {signal}"),
-                Err(_) => write!(f, "was ended by signal {number}"),
+                Ok(signal) => write!(f, "was killed by {signal}"),
+                Err(_) => write!(f, "was killed by signal {number}"),
             },
             Self::Killed(why) => write!(f, "was killed by the arbiter: {why}"),
         }
@@ -113,19 +113,19 @@ impl fmt::Display for QueueBound {
             Self::Calls(limit) => write!(f, "{} already", waiting(*limit as u64, "")),
             Self::Bytes { waiting, own, limit } => write!(
                 f,
-                "calls of {waiting} bytes wait already, and with the {own} of this one they would be more than {limit}"
+                "calls of {waiting} bytes are waiting already, and with the {own} of this one they would exceed {limit}"
             ),
-            Self::Connections(limit) => write!(f, "{limit} calls of all apps are here already"),
+            Self::Connections(limit) => write!(f, "{limit} calls of all apps are already being handled"),
             Self::OfUser(limit) => write!(f, "{} already", waiting((*limit).into(), " of this user")),
             Self::Share => f.write_str(
-                "the calls of this user take more than their share of it, and a call of another user needs the room",
+                "the calls of this user fill more than their share of it, and a call of another user needs the room",
             ),
         }
     }
 }
 
 fn waiting(calls: u64, whose: &str) -> String {
-    let wait = if calls == 1 { "waits" } else { "wait" };
+    let wait = if calls == 1 { "is waiting" } else { "are waiting" };
     format!("{}{whose} {wait}", count(calls, "call"))
 }
 
@@ -187,7 +187,7 @@ pub enum CallError {
     },
     /// The deadline had passed before the call could be given to anybody.
     #[error(
-        "the deadline had passed when the call was there, {waited:.1?} after it began to arrive; it did not start"
+        "the deadline had passed when the call had arrived in full, {waited:.1?} after its first bytes; it did not start"
     )]
     DeadlineOver {
         /// How long its arrival took.
@@ -208,7 +208,7 @@ pub enum CallError {
         why: String,
     },
     /// The worker died with the call started.
-    #[error("{worker} {ended} while it ran the call; it may have had effects")]
+    #[error("{worker} {ended} while running the call; the call may have had effects")]
     WorkerCrashed {
         /// The worker.
         worker: WorkerRef,

@@ -28,7 +28,7 @@ struct Invocation {
     /// Keyword arguments, as one JSON object
     #[arg(long, value_name = "JSON")]
     kwargs: Option<String>,
-    /// Give up after this long, such as 5s or 250ms
+    /// Deadline of the call, such as 5s or 250ms; then the action is told to stop
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     timeout: Option<Duration>,
     #[command(flatten)]
@@ -45,7 +45,7 @@ pub struct Call {
 /// `dirtyd stream`.
 #[derive(Debug, clap::Args)]
 pub struct Stream {
-    /// Print chunks of text or bytes as they are, one right after the other, for people
+    /// Print chunks of text or bytes as they are, with nothing between them
     #[arg(long)]
     raw: bool,
     #[command(flatten)]

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::{
-    config::{AppFlag, Config, ConfigError, Flag, Raw, flags},
+    config::{AppFlag, Config, ConfigError, Flag, NO_APP, Raw, flags},
     patience::CONFIG_READ,
     process::in_time,
     working_dir::WorkingDir,
 };
+
+/// What a configuration file is usually called.
+const FILE: &str = "dirtyd.toml";
 
 /// What the command line says about the configuration.
 #[derive(Debug, Clone)]
@@ -62,12 +65,24 @@ impl ConfigFlags {
         let read = move || {
             let file = flags.file()?;
             let text = file.text().unwrap_or_default().to_owned();
-            Ok((flags.complete(file)?, text))
+            Ok((flags.complete(file).map_err(|error| flags.hinted(error))?, text))
         };
         in_time(CONFIG_READ, read).unwrap_or_else(|why| {
             let path = self.path().unwrap_or(self.folder.path()).to_owned();
             Err(ConfigError::Unreadable { path, why })
         })
+    }
+
+    /// The error, with the file that may have been forgotten.
+    fn hinted(&self, error: ConfigError) -> ConfigError {
+        let forgotten = || self.config.is_none() && self.folder.path().join(FILE).is_file();
+        match error {
+            ConfigError::Invalid { place, message } if message == NO_APP && forgotten() => {
+                let message = format!("{NO_APP}; there is a {FILE} here: add --config {FILE}");
+                ConfigError::Invalid { place, message }
+            }
+            error => error,
+        }
     }
 
     /// The path of the file, if one is named.

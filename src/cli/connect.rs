@@ -62,17 +62,18 @@ pub fn explain(error: &Error) -> String {
     let Error::Call(failure) = error else { return error.to_string() };
     let CallFailure { code, reason, message, retry_after, remote_traceback, facts, .. } =
         &**failure;
+    let fact = |key: &str| facts.get(key).filter(|value| !value.is_empty());
     let message = match reason {
         // What it says otherwise is for those who write a client.
-        Reason::ActionStreams => "the action streams; use `dirtyd stream`",
-        _ => message,
+        Reason::ActionStreams => "the action streams; use `dirtyd stream`".to_owned(),
+        Reason::AppNotFound => format!("{message}{}", meant(fact("app").map_or("", |app| app))),
+        _ => message.clone(),
     };
     let mut text = match reason {
         Reason::AppError => format!("the app raised {message}"),
         reason => format!("{reason}: {message}"),
     };
     let mut known = vec![format!("code {}", spelled(*code))];
-    let fact = |key: &str| facts.get(key).filter(|value| !value.is_empty());
     if let (Some(app), Some(action)) = (fact("app"), fact("action")) {
         known.push(format!("action {action} of {app}"));
     }
@@ -82,10 +83,23 @@ pub fn explain(error: &Error) -> String {
     known.extend(fact("request_id").map(|id| format!("request {id}")));
     known.extend(retry_after.map(|after| format!("retry after {after:.1?}")));
     text += &format!("\n  {}", known.join(", "));
-    if let Some(traceback) = remote_traceback {
+    // One without frames is the message again.
+    let frames =
+        |traceback: &&String| traceback.trim_end().lines().count() > message.lines().count();
+    if let Some(traceback) = remote_traceback.as_ref().filter(frames) {
         text += &format!("\nthe traceback in the app:\n{}", traceback.trim_end());
     }
     text
+}
+
+/// What is meant by the path of an app that is written as Python writes a class.
+fn meant(app: &str) -> String {
+    match app.rsplit_once('.') {
+        Some((module, class)) if !app.contains(':') => {
+            format!("; did you mean `{module}:{class}`?")
+        }
+        _ => String::new(),
+    }
 }
 
 /// A code as gRPC spells it: `NOT_FOUND`.

@@ -47,6 +47,9 @@ impl Events {
                     Ok(None) => break,
                     Err(status) => match Error::of(status, client.socket()) {
                         Error::Call(failure) if failure.reason == Reason::Draining => break,
+                        Error::Connection { .. } => {
+                            anyhow::bail!("the connection broke: dirtyd has stopped or restarted")
+                        }
                         error => anyhow::bail!(explain(&error)),
                     },
                 };

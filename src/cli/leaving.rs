@@ -64,13 +64,16 @@ impl Leaving {
         let mut leaving = self.who_leaves().await?;
         for worker in leaving.values().filter(|worker| worker.in_flight > 0) {
             let (id, pid, calls) = (worker.id, worker.pid, worker.in_flight);
-            say(format_args!("worker {id} (pid {pid}) still finishes {}", count(calls, "call")));
+            say(format_args!(
+                "worker {id} (pid {pid}) is still finishing {}",
+                count(calls, "call")
+            ));
         }
         let Some(mut events) = self.events.take() else { return Ok(ExitCode::SUCCESS) };
         let mut cut_off = 0;
         while !leaving.is_empty() {
             let event = events.message().await.map_err(|status| self.failed(status))?;
-            let Some(event) = event else { anyhow::bail!("the arbiter ended meanwhile") };
+            let Some(event) = event else { anyhow::bail!("the arbiter exited meanwhile") };
             match event.kind() {
                 EventKind::WorkerDied if leaving.remove(&event.worker_id).is_some() => {
                     say(format_args!("{}", lines(event.message.trim_end())));

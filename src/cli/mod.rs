@@ -49,7 +49,7 @@ enum Command {
     Reload(reload::Reload),
     /// Give a pool another number of workers.
     Scale(scale::Scale),
-    /// Put a new binary in charge, without a pause.
+    /// Switch to a new binary without downtime.
     Upgrade(upgrade::Upgrade),
     /// Check a configuration and show what it means.
     Check(check::Check),

@@ -14,7 +14,7 @@ use crate::printable::count;
 /// `dirtyd reload`.
 #[derive(Debug, clap::Args)]
 pub struct Reload {
-    /// The only pool to reload; the others stay as they run [default: all pools]
+    /// Reload only this pool [default: all pools]
     #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
     pool: String,
     #[command(flatten)]

@@ -67,7 +67,7 @@ impl Serve {
         let log = Log::start(&config.log)?;
         if let Some(error) = bad {
             tracing::error!(
-                "this dirty arbiter starts with the configuration that was valid last; mend the file, then `dirtyd reload`: {error}"
+                "this dirty arbiter starts with the last valid configuration; fix the file, then run `dirtyd reload`: {error}"
             );
         }
         // It was started by another name of the same file.

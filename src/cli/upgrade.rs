@@ -70,11 +70,11 @@ impl Upgrade {
         }
         let ask = || pidfd::send_value(&old.pidfd, Signal::SIGUSR2 as i32, UPGRADE_AND_END);
         ask()?;
-        say(format_args!("the new binary starts beside process {}", old.pid));
+        say(format_args!("starting the new binary beside process {}", old.pid));
         if let Some(Serves { new, old_ends }) = outcome(&names.upgrade(), &old)? {
             let then = if self.wait { "" } else { " (--wait waits for that)" };
             say(format_args!(
-                "upgraded: process {new} serves; process {} finishes its calls and ends{then}",
+                "upgraded: process {new} serves; process {} will finish its calls and exit{then}",
                 old.pid
             ));
             if !old_ends {
@@ -87,10 +87,10 @@ impl Upgrade {
             ended(&old, new)?;
         }
         let new = named(&names, &old)?;
-        say(format_args!("process {} has ended; process {new} has taken over", old.pid));
+        say(format_args!("process {} has exited; process {new} has taken over", old.pid));
         if let Some(Word::Ended { cut_off: n @ 1.. }) = Word::left_in(&names.upgrade())? {
             let were = if n == 1 { "was" } else { "were" };
-            eprintln!("{} of it {were} cut off; the log says which", count(n, "call"));
+            eprintln!("{} {were} cut off; the log says which", count(n, "call"));
             return Ok(ExitCode::FAILURE);
         }
         Ok(ExitCode::SUCCESS)
@@ -135,7 +135,7 @@ fn turn(names: &Names) -> anyhow::Result<Flock<File>> {
         Err((file, Errno::EWOULDBLOCK)) => file,
         Err((_, error)) => return Err(error).with_context(named),
     };
-    say(format_args!("another upgrade is under way; this one begins after it"));
+    say(format_args!("another upgrade is under way; this one will begin after it"));
     Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error).with_context(named)
 }
 
@@ -146,7 +146,7 @@ fn ended(old: &Holder, new: i32) -> anyhow::Result<()> {
     while !pidfd::wait(&old.pidfd, LOOK) {
         anyhow::ensure!(
             new.as_ref().is_some_and(lives) || pidfd::wait(&old.pidfd, NAME_TAKEN),
-            "the new main arbiter has ended; process {} stays in charge",
+            "the new main arbiter has exited; process {} stays in charge",
             old.pid
         );
     }
@@ -158,7 +158,7 @@ fn main_arbiter(names: &Names) -> anyhow::Result<Holder> {
     let path = names.main();
     pidfile::holder(&path)?.with_context(|| {
         format!(
-            "nobody holds {}: dirtyd does not run, or under another --proc-name, --socket or --config",
+            "no process holds {}: dirtyd is not running, or runs with another --proc-name, --socket or --config",
             path.display()
         )
     })
@@ -178,7 +178,7 @@ fn in_charge(names: &Names) -> anyhow::Result<Holder> {
             }
             if !std::mem::replace(&mut told, true) {
                 say(format_args!(
-                    "the upgrade before this one goes on: process {} still finishes its calls; this one begins when it has ended",
+                    "the upgrade before this one is not over: process {} is still finishing its calls; this one will begin when it has exited",
                     old.pid
                 ));
             }
@@ -238,7 +238,10 @@ fn outcome(path: &Path, old: &Holder) -> anyhow::Result<Option<Serves>> {
         match Word::left_in(path)? {
             Some(Word::Ready(serves)) => return Ok(Some(serves)),
             Some(Word::Failed(why)) => {
-                anyhow::bail!("the upgrade failed, process {} stays in charge: {why}", old.pid)
+                anyhow::bail!(
+                    "the upgrade failed; process {} stays in charge: {why}; see the log",
+                    old.pid
+                )
             }
             Some(Word::Ended { .. }) => return Ok(None),
             None if ended => return Ok(None),
@@ -260,7 +263,7 @@ fn named(names: &Names, old: &Holder) -> anyhow::Result<i32> {
         std::thread::sleep(LOOK);
     }
     anyhow::bail!(
-        "process {} has ended, but no other took the name {}",
+        "process {} has exited, but no other process took the name {}",
         old.pid,
         names.main().display()
     )

@@ -31,7 +31,7 @@ impl Valid {
         let (config, text) = self.flags.read()?;
         if let Err(error) = self.memo.write(&text) {
             tracing::warn!(
-                "cannot remember the configuration, should the file become bad: {error}"
+                "cannot keep a copy of the configuration, for when the file becomes invalid: {error}"
             );
         }
         Ok(config)

@@ -13,6 +13,7 @@ use dirtyd_client::default_runtime_dir;
 
 use super::{
     AppFlag, ConfigError, DEFAULT_POOL,
+    error::NO_APP,
     groups::{access::Access, hooks::WorkerInit, instance::Instance, log::Log, worker::Worker},
     place::Place,
     raw::{PoolKeys, Raw, RawApp, RawPool},
@@ -39,10 +40,7 @@ impl Raw {
         let bare = bare.into_iter().flatten().map(|path| RawApp::of(path, &place));
         let apps: Vec<_> = bare.chain(self.app.into_iter().flatten()).collect();
         if apps.is_empty() && pool.is_empty() {
-            return invalid(
-                &self.origin.whole(),
-                "no app is configured: give --app module:Class, or write an [[app]] with a path",
-            );
+            return invalid(&self.origin.whole(), NO_APP);
         }
         // Without apps there is no default pool, and its keys have been inherited.
         let top = match apps.is_empty() {
@@ -81,7 +79,10 @@ impl Raw {
         for Placed { place, table } in self.pool.iter().flatten() {
             let name = table.named.name.as_deref().unwrap_or_default();
             if !pools.insert(name) {
-                return invalid(place, &format!("pool `{name}`: the name is taken"));
+                return invalid(
+                    place,
+                    &format!("pool `{name}`: another pool has this name; rename one"),
+                );
             }
         }
         let mut paths = HashSet::new();
@@ -92,7 +93,7 @@ impl Raw {
                 return invalid(
                     place,
                     &format!(
-                        "app `{path}`: it is configured twice; callers name apps by path, so each path may stand in one pool, once"
+                        "app `{path}`: it is configured twice; callers name apps by path, so use each path only once"
                     ),
                 );
             }
@@ -108,7 +109,10 @@ fn complete_access(
 ) -> Result<Option<Vec<Placed<Access>>>, ConfigError> {
     for Placed { place, table } in entries.iter().flatten() {
         if !table.names_anybody() {
-            return invalid(place, "access: it names nobody; give `uids`, `users` or `groups`");
+            return invalid(
+                place,
+                "access: the entry matches no one; give `uids`, `users` or `groups`",
+            );
         }
     }
     let listed = &instance.allowed_uids;

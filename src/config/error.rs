@@ -4,6 +4,10 @@ use std::{io, path::PathBuf};
 
 use super::place::Place;
 
+/// The message where there is nothing to serve.
+pub const NO_APP: &str =
+    "no app is configured: give --app module:Class, or write an [[app]] with a path";
+
 /// A configuration that cannot be used. The message names the file or variable,
 /// the key, the line where there is one, and what was expected.
 #[derive(Debug, thiserror::Error)]

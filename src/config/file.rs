@@ -21,7 +21,7 @@ pub fn read(path: &Path) -> io::Result<String> {
     let file = OpenOptions::new().read(true).custom_flags(O_NONBLOCK | O_NOCTTY).open(path)?;
     let kind = file.metadata()?.file_type();
     if !kind.is_file() {
-        let what = if kind.is_dir() { "a folder" } else { "not a regular file" };
+        let what = if kind.is_dir() { "a directory" } else { "not a regular file" };
         return Err(io::Error::other(format!("it is {what}; name a TOML file")));
     }
     let mut text = String::new();
@@ -46,7 +46,7 @@ mod tests {
         mkfifo(&fifo, Mode::S_IRWXU).expect("made");
         assert!(refused(&fifo).contains("not a regular file"), "and nobody waits for a writer");
         assert!(refused(Path::new("/dev/zero")).contains("not a regular file"));
-        assert!(refused(dir.path()).contains("a folder"));
+        assert!(refused(dir.path()).contains("a directory"));
         let large = dir.path().join("large");
         std::fs::File::create(&large).and_then(|file| file.set_len(LARGEST + 1)).expect("made");
         assert!(refused(&large).contains("larger than 16 MiB"));

@@ -53,7 +53,11 @@ impl<T: Value> Key<T> {
         }
         if let Some((most, why)) = rules.most.as_ref().filter(|(most, _)| value > *most) {
             let why = if why.is_empty() { String::new() } else { format!(", {why}") };
-            return Err(format!("it is {}, but may be at most {}{why}", value.toml(), most.toml()));
+            return Err(format!(
+                "it is {}, but must be at most {}{why}",
+                value.toml(),
+                most.toml()
+            ));
         }
         (rules.check)(&value)?;
         Ok(value)

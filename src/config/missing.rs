@@ -21,7 +21,7 @@ impl Config {
         });
         let log = raw.log.log_file.as_deref().and_then(Path::parent).filter(|dir| !dir.is_dir());
         let log = log.map(|dir| {
-            let message = format!("log_file: there is no folder {}", dir.display());
+            let message = format!("log_file: there is no directory {}", dir.display());
             ConfigError::Invalid { place: raw.log.log_file.place.clone(), message }
         });
         let pools = default.into_iter().chain(others);
@@ -42,8 +42,10 @@ fn of_pool(name: &str, keys: &PoolKeys) -> Vec<ConfigError> {
     let mut missing = Vec::new();
     let chdir = &keys.process.chdir;
     if let Some(folder) = chdir.as_deref().filter(|folder| !folder.is_dir()) {
-        missing
-            .push(error(&chdir.place, format!("chdir: there is no folder {}", folder.display())));
+        missing.push(error(
+            &chdir.place,
+            format!("chdir: there is no directory {}", folder.display()),
+        ));
     }
     let worker = &keys.worker;
     let program = worker.program().into_iter().next().unwrap_or_default();

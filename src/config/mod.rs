@@ -45,7 +45,7 @@ mod who;
 mod tests;
 
 pub use change::Pending;
-pub use error::ConfigError;
+pub use error::{ConfigError, NO_APP};
 pub use groups::{
     access::{AccessEntry, AdminRight},
     app::AppFlag,

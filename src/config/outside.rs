@@ -98,11 +98,11 @@ fn unknown(name: &str) -> String {
     Raw::default().visit(&mut keys);
     let key = name.trim_start_matches(PREFIX).to_lowercase();
     let remedy = match nearest(&key, keys.set.iter().copied()) {
-        _ if keys.others.contains(&key.as_str()) => format!("`{key}` can stand in the file only"),
+        _ if keys.others.contains(&key.as_str()) => format!("`{key}` can only be set in the file"),
         Some(nearest) => format!("did you mean {}?", variable(nearest)),
         None => "`dirtyd serve --help` lists most keys".to_owned(),
     };
-    format!("the environment variable {name} sets nothing; {remedy}")
+    format!("the environment variable {name} is not known; {remedy}")
 }
 
 /// The keys that a variable can set, and the others.

@@ -66,7 +66,11 @@ impl Entry<'_, '_> {
     ) -> Result<(), ConfigError> {
         let Some(from) = value.get_ref().as_table() else {
             let message = expected::<()>("a table", value.get_ref()).err().unwrap_or_default();
-            return Err(self.error(&message));
+            let such = match self.name {
+                "app" => " such as { path = \"a:A\" }",
+                _ => "",
+            };
+            return Err(self.error(&format!("{message}{such}")));
         };
         read(table, from, &format!("{}{}.", self.path, self.name), self.origin)
     }
@@ -78,7 +82,8 @@ impl Visit for Entry<'_, '_> {
             return;
         }
         self.done = Some(if slot.is_some() {
-            Err(self.error(&format!("`{}` is written already", key.name)))
+            Err(self
+                .error(&format!("`{}` is set already, under its other name; keep one", key.name)))
         } else {
             let read = key.read(self.value.get_ref()).map_err(|error| self.error(&error));
             let place = self.origin.place(&self.value.span());
@@ -99,7 +104,9 @@ impl Visit for Entry<'_, '_> {
         }
         let Some(items) = self.value.get_ref().as_array() else {
             let message = expected::<()>("a list of tables", self.value.get_ref());
-            self.done = Some(Err(self.error(&message.err().unwrap_or_default())));
+            let message = message.err().unwrap_or_default();
+            let remedy = format!("write `[[{}{name}]]`", self.path);
+            self.done = Some(Err(self.error(&format!("{message}; {remedy}"))));
             return;
         };
         let read = |item: &Spanned<DeValue<'_>>| {

@@ -52,7 +52,7 @@ impl Visit for Object<'_> {
                 schema.insert(name.to_owned(), json!(bound));
             }
         }
-        let description = format!("{}. (A change takes: {}.)", key.sentence(), key.rules.takes);
+        let description = format!("{}. (A change needs: {}.)", key.sentence(), key.rules.takes);
         schema.insert("description".to_owned(), json!(description));
         if let Some(default) = &key.default {
             schema.insert("default".to_owned(), json!(default.toml()));

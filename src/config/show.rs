@@ -85,7 +85,7 @@ impl Visit for Shown {
         let line = match (slot.as_ref(), &key.default) {
             (Some(value), _) => line(value, &slot.source().unwrap_or(unset)),
             (None, Some(default)) => line(default, "the default"),
-            (None, None) => format!("# {}: {unset}", key.name),
+            (None, None) => format!("# {} is not set: {unset}", key.name),
         };
         self.text += &(line + "\n");
     }

@@ -9,10 +9,15 @@ impl Config {
         let own = "root and the user that dirtyd runs as: every app, admin = \"full\"".to_owned();
         let entries = self.access.iter().map(|entry| format!("{}: {}", who(entry), what(entry)));
         let others = match self.access.is_empty() {
-            true => format!(
-                "whom the mode {:04o} of the socket lets in: every app, admin = \"read\"",
-                self.socket_mode
-            ),
+            true => {
+                let group = &self.written.0.instance.socket_group;
+                let group = group.as_ref().map(|name| format!(" and group `{name}` admit"));
+                format!(
+                    "anyone else whom the socket's mode {:04o}{}: every app, admin = \"read\"",
+                    self.socket_mode,
+                    group.as_deref().unwrap_or(" admits")
+                )
+            }
             false => "nobody else may connect".to_owned(),
         };
         [own].into_iter().chain(entries).chain([others]).collect()

@@ -40,11 +40,7 @@ fn folders(config: &Config) -> Folders {
 fn changes(known: &Folders, new: &Folders) -> Vec<String> {
     let changed = new.iter().filter(|(path, now)| known.get(*path).is_some_and(|old| old != *now));
     let line = |(path, now): (&PathBuf, &PathBuf)| {
-        format!(
-            "workers start in {} from now on, which {} has become",
-            now.display(),
-            path.display()
-        )
+        format!("{} is now {}; new workers start there", path.display(), now.display())
     };
     changed.map(line).collect()
 }

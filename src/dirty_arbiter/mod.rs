@@ -129,11 +129,11 @@ impl DirtyArbiter {
         let why = loop {
             let asked = tokio::select! {
                 asked = asks.next() => asked,
-                Ok(()) = &mut lost => break Why::Told("the main arbiter is gone"),
+                Ok(()) = &mut lost => break Why::Told(ORPHANED),
                 Ok(()) = &mut gives_way => break Why::GivesWay,
                 ended = &mut pool_task => {
                     // The pool only ends by itself when it panicked.
-                    return Err(io::Error::other(format!("the pool ended: {ended:?}")));
+                    return Err(io::Error::other(format!("the pool stopped: {ended:?}")));
                 }
             };
             match asked {
@@ -158,7 +158,13 @@ impl DirtyArbiter {
                 }
             }
         };
-        tracing::info!("{why}: draining for up to {graceful_timeout:?}");
+        match alone || why == ORPHANED {
+            true => tracing::info!("{why}: draining for up to {graceful_timeout:?}"),
+            // The main arbiter has said for how long, and on which signal.
+            false => {
+                tracing::info!("the dirty arbiter was told to stop; it accepts no more connections")
+            }
+        }
         let begun = Instant::now();
         pool.drain(begun + graceful_timeout).await;
         drop(stop);
@@ -166,13 +172,16 @@ impl DirtyArbiter {
         tokio::select! {
             () = end => {}
             () = told_again(&mut asks, alone) =>
-                tracing::info!("told again: the arbiter ends at once"),
+                tracing::info!("second signal: ending at once"),
             () = tokio::time::sleep_until(limit.into()) =>
-                tracing::warn!("graceful_timeout passed; the arbiter ends"),
+                tracing::warn!("graceful_timeout passed; the dirty arbiter exits"),
         }
         Ok(())
     }
 }
+
+/// Why a dirty arbiter ends whose main arbiter is gone.
+const ORPHANED: &str = "the main arbiter has exited";
 
 /// Why the arbiter ends.
 enum Why {
@@ -192,7 +201,7 @@ async fn first_of(
     loop {
         tokio::select! {
             () = &mut *end => return None,
-            Ok(()) = &mut *lost => return Some("the main arbiter is gone"),
+            Ok(()) = &mut *lost => return Some(ORPHANED),
             asked = asks.next() => match asked {
                 Asked::Drain(signal) => return Some(signal),
                 Asked::Quit => return None,
@@ -226,7 +235,7 @@ async fn drained(
     let _ = pool_task.await;
     hooks.finish().await;
     let _ = reports.await;
-    tracing::info!("drained; the arbiter ends");
+    tracing::info!("drained; the dirty arbiter exits");
 }
 
 /// Resolves when somebody wants the end of a drain: by QUIT, or by INT, at a terminal,
@@ -257,12 +266,14 @@ fn reload_when_asked(
                 Ok(config) => {
                     // The pool's journal says how a reload ends that was begun.
                     if let Err(ReloadError::Busy) = pool.reload(config, String::new()).await {
-                        tracing::warn!("SIGHUP: another reload runs, so this one was not made");
+                        tracing::warn!(
+                            "SIGHUP: another reload is running, so this one was not started"
+                        );
                     }
                 }
                 Err(error) => {
                     tracing::error!(
-                        "SIGHUP: the configuration is not used, nothing changes: {error}"
+                        "SIGHUP: the configuration was rejected, so nothing changed: {error}"
                     );
                 }
             }
@@ -276,7 +287,7 @@ fn scale(pool: &PoolHandle, by: i32) {
     let pool = pool.clone();
     tokio::spawn(async move {
         if let Err(error) = pool.scale(String::new(), ScaleTo::By(by)).await {
-            tracing::warn!("the number of workers stays: {error}");
+            tracing::warn!("the number of workers stays as it is: {error}");
         }
     });
 }

@@ -21,10 +21,9 @@ fn lines(pending: &[Pending]) -> Vec<String> {
     let line = |takes: Takes, remedy: &str| {
         let keys = pending.iter().filter(|pending| pending.takes == takes);
         let keys: Vec<_> = keys.map(|pending| pending.key.as_str()).collect();
-        (!keys.is_empty()).then(|| {
-            format!("a reload leaves these keys as they are: {}; {remedy}", keys.join(", "))
-        })
+        (!keys.is_empty())
+            .then(|| format!("reload: these keys were not changed: {}; {remedy}", keys.join(", ")))
     };
-    let upgrade = line(Takes::Upgrade, "their new values take an upgrade or a restart");
-    upgrade.into_iter().chain(line(Takes::Restart, "their new values take a restart")).collect()
+    let upgrade = line(Takes::Upgrade, "changing them needs an upgrade or a restart");
+    upgrade.into_iter().chain(line(Takes::Restart, "changing them needs a restart")).collect()
 }

@@ -33,7 +33,7 @@ fn open_enough(config: &Config) {
     let wanted = connections * PER_CONNECTION + workers * PER_WORKER + SPARE;
     if limit < wanted {
         tracing::warn!(
-            "max_connections ({connections}) and {workers} workers may take {wanted} descriptors, but only {limit} can be open: then no connection is accepted and no worker started; raise `ulimit -n` (LimitNOFILE), or lower max_connections"
+            "max_connections ({connections}) and {workers} workers may need {wanted} descriptors, but only {limit} can be open; beyond that no connection is accepted and no worker started; raise `ulimit -n` (LimitNOFILE), or lower max_connections"
         );
     }
 }

@@ -48,7 +48,7 @@ impl Asks {
                 if let Some(asked) = stop {
                     asked.await;
                     *stop = None;
-                    return Asked::Drain("the program around it ends");
+                    return Asked::Drain("the program around it stops it");
                 }
             }
         }

@@ -113,7 +113,7 @@ impl Task {
                     let ended = match heard {
                         Ok(heard) => self.hear(heard).await,
                         Err(error) => {
-                            tracing::warn!("the main arbiter cannot be heard any more: {error}");
+                            tracing::warn!("the main arbiter can no longer be heard: {error}");
                             true
                         }
                     };
@@ -153,7 +153,7 @@ impl Task {
                     let _ = self.handed.send(listener).await;
                 }
             }
-            Err(error) => tracing::warn!("the main arbiter's new socket is of no use: {error}"),
+            Err(error) => tracing::warn!("cannot use the main arbiter's new socket: {error}"),
         }
         heard.is_end
     }

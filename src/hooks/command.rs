@@ -39,22 +39,22 @@ impl CommandHooks {
             self.0.timeout,
         ) {
             Ok((Some(Exit::Code(0)), _)) => {
-                tracing::debug!("hook {name} ended after {:.1?}", started.elapsed());
+                tracing::debug!("hook {name} finished after {:.1?}", started.elapsed());
             }
             Ok((Some(exit), stderr)) => {
                 tracing::warn!(
-                    "hook {name} (`{}`) {exit}; nothing else changes{}",
+                    "hook {name} (`{}`) {exit}; nothing else is affected{}",
                     command[0],
                     said(&stderr)
                 );
             }
             Ok((None, stderr)) => tracing::warn!(
-                "hook {name} (`{}`) did not end within {:?} and was killed; nothing else changes{}",
+                "hook {name} (`{}`) did not finish within {:?} and was killed; nothing else is affected{}",
                 command[0],
                 self.0.timeout,
                 said(&stderr)
             ),
-            Err(error) => tracing::warn!("hook {name}: {error}; nothing else changes"),
+            Err(error) => tracing::warn!("hook {name}: {error}; nothing else is affected"),
         }
     }
 

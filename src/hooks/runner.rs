@@ -91,7 +91,7 @@ impl Runner {
         if asks.try_send(Ask::Flush(done)).is_err()
             || tokio::time::timeout(self.limit, flushed).await.is_err()
         {
-            tracing::warn!("hooks still run after {:?}; they are not waited for", self.limit);
+            tracing::warn!("hooks are still running after {:?}; not waiting for them", self.limit);
         }
     }
 }
@@ -110,7 +110,7 @@ fn pass_on(asks: &SyncSender<Ask>, event: Entry) {
     if let Err(TrySendError::Full(_)) = asks.try_send(ask(facts)) {
         tracing::warn!(
             worker = worker.id,
-            "{BACKLOG} hooks wait for their turn; one for worker {} is left out",
+            "{BACKLOG} hooks are waiting for their turn; one for worker {} was left out",
             worker.id
         );
     }

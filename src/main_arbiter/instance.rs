@@ -58,7 +58,7 @@ impl Instance {
     pub fn restore(&mut self) -> io::Result<()> {
         if Inode::at(&self.file).is_err() {
             let file = private_file::open(&self.file, true).map_err(|error| match error {
-                Unusable::Impostor(what) => io::Error::other(format!("{what} stands there")),
+                Unusable::Impostor(what) => io::Error::other(format!("{what} is in the way")),
                 Unusable::Io(error) => error,
             })?;
             self.inode = Inode::of(&file)?;
@@ -93,7 +93,7 @@ impl Instance {
             }
             for left in &found {
                 tracing::warn!(
-                    "process {} (`{}`) has outlived the arbiters of this instance; it is killed",
+                    "process {} (`{}`) has outlived the arbiters of this instance; killing it",
                     left.pid,
                     left.name
                 );
@@ -105,7 +105,7 @@ impl Instance {
                 break;
             }
         }
-        tracing::error!("processes of this instance outlive even that; end them by hand");
+        tracing::error!("processes of this instance have survived even that; kill them by hand");
     }
 }
 
@@ -119,10 +119,10 @@ fn read_or_make(path: &Path) -> io::Result<(String, Inode)> {
     let file = match private_file::open(path, true) {
         Ok(file) => file,
         Err(Unusable::Impostor(what)) => {
-            tracing::warn!("{}: {what} stood there; it is replaced", path.display());
+            tracing::warn!("{}: {what} was in the way; replacing it", path.display());
             fs::remove_file(path)?;
             private_file::open(path, true).map_err(|error| match error {
-                Unusable::Impostor(what) => io::Error::other(format!("{what} stands there again")),
+                Unusable::Impostor(what) => io::Error::other(format!("{what} is in the way again")),
                 Unusable::Io(error) => error,
             })?
         }

@@ -72,7 +72,7 @@ impl Names {
     fn explain(&self, error: PidFileError) -> anyhow::Error {
         let PidFileError::Held { pid, path } = &error else { return error.into() };
         anyhow::anyhow!(
-            "`{}` runs already: process {pid} holds {}; end it (kill -TERM {pid}), upgrade it (dirtyd upgrade), or start this one under another name (--proc-name) with its own socket",
+            "`{}` is already running: process {pid} holds {}; stop it (kill -TERM {pid}), upgrade it (dirtyd upgrade), or start this one with another --proc-name and --socket",
             self.name,
             path.display()
         )
@@ -106,12 +106,14 @@ impl Names {
             match pidfile::holder(&path) {
                 Ok(Some(orphan)) if orphan.published => end(&orphan, &path, graceful_timeout)?,
                 Ok(Some(other)) => anyhow::bail!(
-                    "{}: process {} holds this PID file, which does not name it; it is not signalled; end it by hand",
+                    "{}: process {} holds this PID file, which does not name it; it was not signalled; stop it by hand",
                     path.display(),
                     other.pid
                 ),
                 Ok(None) => {}
-                Err(error) => tracing::warn!("{}: {error}; nobody is signalled", path.display()),
+                Err(error) => {
+                    tracing::warn!("{}: {error}; no process was signalled", path.display())
+                }
             }
         }
         Ok(())
@@ -121,20 +123,20 @@ impl Names {
 fn end(orphan: &Holder, path: &Path, graceful_timeout: Duration) -> anyhow::Result<()> {
     let (pid, pidfd) = (orphan.pid, &orphan.pidfd);
     tracing::warn!(
-        "{}: dirty arbiter {pid} has lost its main arbiter; it gets TERM and {graceful_timeout:?} to drain",
+        "{}: dirty arbiter {pid} has lost its main arbiter; it gets TERM, and up to {graceful_timeout:?} to drain",
         path.display()
     );
     // A stopped process takes no signal but CONT and KILL.
     let send = |signal: Signal| pidfd::send_signal(pidfd, signal as i32);
     let _ = send(Signal::SIGTERM).and_then(|()| send(Signal::SIGCONT));
     if pidfd::wait(pidfd, dirty_arbiter_is_killed(graceful_timeout)) {
-        tracing::info!("dirty arbiter {pid} has ended, and its workers with it");
+        tracing::info!("dirty arbiter {pid} has exited, and its workers with it");
         return Ok(());
     }
-    tracing::warn!("dirty arbiter {pid} did not end in time; it and its workers are killed");
+    tracing::warn!("dirty arbiter {pid} did not exit in time; killing it and its workers");
     let _ = send(Signal::SIGKILL);
     if !pidfd::wait(pidfd, KILLED) {
-        let stuck = io::Error::other(format!("dirty arbiter {pid} does not even end when killed"));
+        let stuck = io::Error::other(format!("dirty arbiter {pid} did not exit even when killed"));
         return Err(stuck.into());
     }
     Ok(())

@@ -320,7 +320,7 @@ impl Reactor {
                 let then = if self.machine.gives_way() { "ends" } else { "stays" };
                 format!("ready {} {then}\n", child.pid)
             }
-            (Ok(()), None) => "failed the new main arbiter ended\n".to_owned(),
+            (Ok(()), None) => "failed the new main arbiter exited\n".to_owned(),
             (Err(why), _) => format!("failed {why}\n"),
         };
         self.leave_word(&text);
@@ -349,7 +349,7 @@ impl Reactor {
             (Err(error), _) => Err(error),
         };
         if let Err(error) = handed {
-            tracing::error!("the dirty arbiter does not get the new socket: {error}");
+            tracing::error!("cannot hand the new socket to the dirty arbiter: {error}");
         }
     }
 
@@ -411,7 +411,7 @@ impl Reactor {
             let _ = fs::remove_file(self.own.names.upgrade());
             self.own.instance.retire();
         }
-        tracing::info!("the main arbiter ends");
+        tracing::info!("the main arbiter exits");
     }
 }
 

@@ -6,12 +6,15 @@ use crate::printable::count;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ScaleError {
     /// No such pool.
-    #[error("there is no pool `{0}`; `dirtyd status` lists the pools")]
-    NoSuchPool(String),
+    #[error("there is no pool `{pool}`; the pools are {}", quoted(known))]
+    NoSuchPool {
+        /// The name that was asked for.
+        pool: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// Its apps would not fit.
-    #[error(
-        "pool `{pool}` needs at least {} for its apps; lower the apps' `workers` first", count(*least, "worker")
-    )]
+    #[error("{}", below_need(pool, *least))]
     BelowNeed {
         /// The pool.
         pool: String,
@@ -44,7 +47,7 @@ pub enum ReloadError {
     },
     /// The pool that was named gives an app to another one, or gets one.
     #[error(
-        "app `{app}` moves from pool `{from}` to pool `{to}`; reload all pools at once for that, nothing has changed"
+        "app `{app}` moves from pool `{from}` to pool `{to}`, for which all pools must be reloaded at once; nothing changed"
     )]
     Moves {
         /// The app.
@@ -55,7 +58,7 @@ pub enum ReloadError {
         to: String,
     },
     /// One at a time.
-    #[error("another reload runs; try again when it has ended")]
+    #[error("another reload is running; try again when it has finished")]
     Busy,
     /// It was begun and given up; the words say what stays.
     #[error("{0}")]
@@ -63,6 +66,16 @@ pub enum ReloadError {
     /// The arbiter ends.
     #[error("the arbiter is draining")]
     Draining,
+}
+
+fn below_need(pool: &str, least: u32) -> String {
+    match least {
+        0 | 1 => format!("pool `{pool}` serves apps, so it needs at least 1 worker"),
+        _ => format!(
+            "pool `{pool}` needs at least {} for its apps; lower the apps' `workers` first",
+            count(least, "worker")
+        ),
+    }
 }
 
 fn quoted(names: &[String]) -> String {

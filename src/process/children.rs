@@ -48,8 +48,8 @@ impl std::fmt::Display for Exit {
         match self {
             Self::Code(code) => write!(f, "exited with code {code}"),
             Self::Signal(signal) => match Signal::try_from(*signal) {
-                Ok(signal) => write!(f, "was ended by {signal}"),
-                Err(_) => write!(f, "was ended by signal {signal}"),
+                Ok(signal) => write!(f, "was killed by {signal}"),
+                Err(_) => write!(f, "was killed by signal {signal}"),
             },
         }
     }
@@ -207,7 +207,7 @@ impl Adoption {
                 Some(_) => {}
                 None => {
                     tracing::warn!(
-                        "process {} (`{}`) was left behind by a worker or a dirty arbiter that ended; it has {HELPERS_END:?} to end, too",
+                        "process {} (`{}`) was left behind by a worker or a dirty arbiter that exited; it gets {HELPERS_END:?} to exit",
                         stray.pid,
                         stray.name
                     );

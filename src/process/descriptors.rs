@@ -51,10 +51,10 @@ pub fn listener(fd: RawFd) -> io::Result<UnixListener> {
     let socket = inherited(fd).map_err(|error| not(&format!("cannot be used: {error}")))?;
     let address = getsockname::<UnixAddr>(socket.as_raw_fd());
     if address.is_err() {
-        return Err(not("is no Unix socket"));
+        return Err(not("is not a Unix socket"));
     }
     if !getsockopt(&socket, sockopt::AcceptConn).unwrap_or(false) {
-        return Err(not("does not listen"));
+        return Err(not("is not listening"));
     }
     Ok(UnixListener::from(socket))
 }

@@ -73,7 +73,7 @@ impl PidFile {
             let file = match open(path, true) {
                 Ok(file) => file,
                 Err(Unusable::Impostor(what)) => {
-                    tracing::warn!("{}: {what} stood there; it is replaced", path.display());
+                    tracing::warn!("{}: {what} was in the way; replacing it", path.display());
                     fs::remove_file(path).map_err(failed)?;
                     continue;
                 }
@@ -91,7 +91,7 @@ impl PidFile {
             let stale = content(&file);
             if !stale.is_empty() {
                 tracing::warn!(
-                    "{}: a stale PID file (of process {}, and nobody holds it) is replaced; nobody is signalled",
+                    "{}: replaced a stale PID file (process {} does not hold it); no process was signalled",
                     path.display(),
                     stale.trim()
                 );
@@ -99,7 +99,7 @@ impl PidFile {
             file.set_len(0).map_err(failed)?;
             return Ok(Self { file });
         }
-        Err(failed(io::Error::other("others replace it all the time")))
+        Err(failed(io::Error::other("it keeps being replaced")))
     }
 
     /// Writes this process's id into it.

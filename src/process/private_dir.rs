@@ -59,7 +59,7 @@ fn check_above(folder: &Path) -> io::Result<()> {
     let (owner, mode) = (found.uid(), found.mode());
     let refused = || {
         Err(io::Error::other(format!(
-            "others could exchange it, because they may write into {} (user {owner}, mode {:o}); choose another place",
+            "others could replace it, because they may write into {} (user {owner}, mode {:o}); choose another place",
             folder.display(),
             mode & 0o7777
         )))
@@ -98,13 +98,13 @@ mod tests {
         folder(&open, 0o777);
         let refused = |path: &Path| make(path).expect_err("it is refused").to_string();
         assert!(refused(&open).contains("mode 0700"));
-        assert!(refused(&open.join("run")).contains("exchange"));
+        assert!(refused(&open.join("run")).contains("replace"));
         let sticky = top.path().join("sticky");
         folder(&sticky, 0o1777);
         assert!(refused(&sticky).contains("mode 0700"));
         make(&sticky.join("run")).expect("only its owner can exchange it");
         symlink(sticky.join("run"), open.join("link")).expect("linked");
-        assert!(refused(&open.join("link")).contains("exchange"), "the link could be exchanged");
+        assert!(refused(&open.join("link")).contains("replace"), "the link could be exchanged");
         make(&top.path().join("new/below")).expect("it is made");
     }
 }

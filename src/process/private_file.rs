@@ -47,7 +47,7 @@ pub fn read(path: &Path) -> io::Result<Option<String>> {
         Err(Unusable::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(Unusable::Io(error)) => return Err(error),
         Err(Unusable::Impostor(what)) => {
-            return Err(io::Error::other(format!("{what} stands there; remove it")));
+            return Err(io::Error::other(format!("{what} is in the way; remove it")));
         }
     };
     let mut text = String::new();
@@ -83,7 +83,7 @@ pub fn open(path: &Path, create: bool) -> Result<File, Unusable> {
         return Err(Unusable::Impostor("a file that is not a regular one"));
     }
     if found.nlink() > 1 {
-        return Err(Unusable::Impostor("a file with another name too"));
+        return Err(Unusable::Impostor("a file with a second name (a hard link)"));
     }
     if found.uid() != geteuid().as_raw() {
         return Err(Unusable::Impostor("a file of another user"));

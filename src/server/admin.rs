@@ -156,7 +156,7 @@ fn responses(
             Err(RecvError::Lagged(missed)) => v1::WatchEventsResponse {
                 time: Some(SystemTime::now().into()),
                 kind: v1::EventKind::EventsLost.into(),
-                message: format!("{missed} events were missed; read faster"),
+                message: format!("the reader was too slow: {missed} events were dropped"),
                 ..v1::WatchEventsResponse::default()
             },
             Err(RecvError::Closed) => return None,

@@ -318,7 +318,7 @@ impl fmt::Display for Excessive {
             ),
             Self::Block(excess) => write!(f, "it sent {excess}"),
             Self::NoRoom => {
-                write!(f, "for its unfinished header block there is no room in max_held_bytes")
+                write!(f, "there is no room in max_held_bytes for its unfinished header block")
             }
         }
     }

@@ -70,7 +70,7 @@ impl Default for Warnings {
         Self {
             refused: Seldom::new("connections were refused"),
             nameless: Seldom::new("connections were closed before it was known whose they were"),
-            unread: Seldom::new("connections were closed that took nothing of a result"),
+            unread: Seldom::new("connections were closed that read nothing of a result"),
             broken: Seldom::new("connections were closed whose clients broke the protocol"),
             unaccepted: Seldom::new("times a connection could not be accepted"),
         }
@@ -175,7 +175,7 @@ fn ended(served: hyper::Result<bool>, peer: &Peer, shared: &Shared) {
     match served {
         Ok(false) => {}
         Ok(true) => shared.warnings.unread.warn(format_args!(
-            "a connection of {peer} is closed: it took nothing of a result within response_timeout"
+            "a connection of {peer} is closed: it read nothing of a result within response_timeout"
         )),
         Err(error) => match http2::fault(&error) {
             Some(fault) => shared.warnings.broken.warn(format_args!(

@@ -270,9 +270,9 @@ fn call(
 /// Names that no caller may use, whatever an app has under them.
 fn may_be_called(action: &str) -> Result<(), String> {
     match action {
-        "init" | "close" | "preload" => Err(format!(
-            "`{action}` is no action: it belongs to the life of the app, and its worker runs it"
-        )),
+        "init" | "close" | "preload" => {
+            Err(format!("`{action}` is not an action; the worker calls it itself"))
+        }
         _ if action.starts_with('_') => {
             Err(format!("action `{action}` is private: names that start with `_` cannot be called"))
         }
@@ -301,7 +301,9 @@ fn forwarded(
         KeyAndValueRef::Binary(key, value) if is_own(key.as_str()) => {
             Some(match value.to_bytes() {
                 Ok(value) => Ok(Metadata { key: key.as_str().to_owned(), value }),
-                Err(_) => Err(format!("the metadata `{key}` is not base64, as a key in -bin says")),
+                Err(_) => Err(format!(
+                    "the metadata `{key}` is not base64, which a key that ends with -bin needs"
+                )),
             })
         }
         _ => None,

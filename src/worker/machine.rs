@@ -330,7 +330,7 @@ impl Machine {
             match self.pulse.step(busy, turn.now) {
                 Some(Beat::Ping) => turn.send(arbiter_frame::Kind::Ping(Ping { nonce: 1 })),
                 Some(Beat::DumpStacks) => {
-                    turn.dump_stacks("it does not answer though it is idle".to_owned());
+                    turn.dump_stacks("it does not answer, although it is idle".to_owned());
                 }
                 Some(Beat::Kill) => self.kill("it did not answer the heartbeat".to_owned(), turn),
                 None => return,

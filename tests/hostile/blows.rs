@@ -134,7 +134,7 @@ fn gives_way(family: &Family, old: i32) -> bool {
     // Each upgrade begins with this line.
     let log = family.log();
     let begun = log.rfind("starting the new binary on the same socket").unwrap_or_default();
-    !is_alive(old) || log[begun..].contains("this one finishes its calls and ends")
+    !is_alive(old) || log[begun..].contains("this one will finish its calls and exit")
 }
 
 /// Upgrades, and kills at a moment whom `victims` names then.

@@ -24,7 +24,7 @@ app = [{ path = "app:Broken" }]
 "#;
 
 /// Configurations with one mistake each, and what is wrong in the first line.
-const MISTAKES: [(&str, &str); 9] = [
+const MISTAKES: [(&str, &str); 11] = [
     ("empty.toml", ""),
     ("syntax.toml", "workers = \n"),
     ("unknown.toml", "wrokers = 2\n"),
@@ -32,6 +32,8 @@ const MISTAKES: [(&str, &str); 9] = [
     ("bound.toml", "max_message_size = \"3GiB\"\n"),
     ("path.toml", "dirty_apps = [\"counter.Counter\"]\n"),
     ("twice.toml", "dirty_apps = [\"a:A\", \"a:A\"]\n"),
+    ("table.toml", "[app]\npath = \"a:A\"\n"),
+    ("list.toml", "app = [\"a:A\"]\n"),
     ("many.toml", "workers = 2\n[[app]]\npath = \"a:A\"\nworkers = 3\n"),
     ("missing.toml", "chdir = \"nowhere\"\ndirty_apps = [\"a:A\"]\n"),
 ];
@@ -110,6 +112,7 @@ async fn what_the_commands_print_was_read() {
         &["call", "app:Demo", "goodbye"],
         &["call", "app:Demo", "init"],
         &["call", "app:Dmeo", "hello"],
+        &["call", "app.Demo", "hello"],
         &["call", "app:Demo", "tell"],
         &["stream", "app:Demo", "tell"],
         &["stream", "--raw", "app:Demo", "tell"],
@@ -134,6 +137,7 @@ async fn what_the_commands_print_was_read() {
         &["scale", "2"][..],
         &["scale", "2", "--pool", "nowhere"],
         &["scale", "1", "--wait"],
+        &["scale", "0"],
         &["scale", "5000"],
         &["reload", "--pool", "nowhere"],
         &["reload", "--pool", "default"],

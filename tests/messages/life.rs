@@ -92,20 +92,20 @@ async fn the_log_of_a_life_was_read() {
     life.step("a reload", &["reload finished", "exited with code 0"]).await;
     life.write("sick", "");
     life.run(&["reload", "--wait"]).await;
-    life.step("a reload to code that does not load", &["given up", "WorkerDied"]).await;
+    life.step("a reload to code that does not load", &["abandoned", "WorkerDied"]).await;
     fs::remove_file(life.daemon.path("sick")).expect("it is there");
 
     life.write("dirtyd.toml", &CONFIG.replace("timeout", "timout"));
     life.daemon.signal(Signal::SIGHUP);
     life.step(
         "a reload of a configuration that is wrong",
-        &["the dirty arbiter reloads", "nothing changes"],
+        &["the dirty arbiter reloads", "nothing changed"],
     )
     .await;
     life.write("dirtyd.toml", &format!("max_connections = 500\n{CONFIG}"));
     life.daemon.signal(Signal::SIGHUP);
     life.step(
-        "a reload of a key that takes an upgrade",
+        "a reload of a key that needs an upgrade",
         &["the dirty arbiter reloads", "finished", "exited with"],
     )
     .await;
@@ -114,7 +114,7 @@ async fn the_log_of_a_life_was_read() {
     signal(pids(&life.daemon.status().await)[0], Signal::SIGKILL);
     life.step("a worker dies, and the next one does not load", &["with 0 of 1 app"]).await;
     fs::remove_file(life.daemon.path("sick")).expect("it is there");
-    life.step("its database is back", &["served from now on"]).await;
+    life.step("its database is back", &["served again"]).await;
 
     let arbiter = life.daemon.status().await.arbiter.expect("it").pid;
     signal(arbiter, Signal::SIGKILL);
@@ -122,7 +122,7 @@ async fn the_log_of_a_life_was_read() {
 
     life.run(&["upgrade", "--wait"]).await;
     assert!(life.daemon.ended().await.success());
-    life.step("an upgrade", &["takes its name", "the main arbiter ends"]).await;
+    life.step("an upgrade", &["takes over its name", "the main arbiter exits"]).await;
 
     let main = fs::read_to_string(life.daemon.path("dirtyd.pid")).expect("its name");
     let busy = life.daemon.connect();
@@ -130,6 +130,6 @@ async fn the_log_of_a_life_was_read() {
     life.daemon.until("it runs", |status| status.workers[0].in_flight == 1).await;
     signal(main.trim().parse().expect("a pid"), Signal::SIGTERM);
     busy.await.expect("no panic").expect("it is finished");
-    life.step("it is stopped", &["the main arbiter ends"]).await;
+    life.step("it is stopped", &["the main arbiter exits"]).await;
     golden_by("life.txt", &life.text, by_steps);
 }

@@ -32,7 +32,7 @@ async fn a_killed_dirty_arbiter_is_replaced_and_the_same_channel_goes_on() {
     let next = client.execute(LIFE, "pid", args![]).await.expect("the next call is served");
     assert!(!pids(&status).contains(&(next.as_int().expect("a pid") as i32)));
     family.gone(&pids(&status)).await;
-    family.logged("the dirty arbiter was ended by SIGKILL").await;
+    family.logged("the dirty arbiter was killed by SIGKILL").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -58,7 +58,7 @@ async fn the_dirty_arbiter_drains_when_its_main_arbiter_is_killed() {
     family.ended().await;
     call.await.expect("no panic").expect("it is finished");
     family.extinct().await;
-    family.logged("the main arbiter is gone: draining").await;
+    family.logged("the main arbiter has exited: draining").await;
 }
 
 /// Kills everything in every order, with a worker stopped; then a fresh start
@@ -133,7 +133,7 @@ async fn a_stopped_dirty_arbiter_ends_with_its_main_arbiter() {
     family.signal(Signal::SIGKILL);
     family.ended().await;
     family.extinct().await;
-    family.logged("the main arbiter is gone: draining").await;
+    family.logged("the main arbiter has exited: draining").await;
 }
 
 /// It runs, but its work is stuck: a debugger holds the thread that does it all.
@@ -185,7 +185,7 @@ async fn a_fresh_start_ends_a_stopped_orphan_and_its_workers() {
     family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
     family.signal(Signal::SIGKILL);
     family.ended().await;
-    family.logged("the main arbiter is gone: draining").await;
+    family.logged("the main arbiter has exited: draining").await;
     signal(arbiter, Signal::SIGSTOP);
     family.configure("workers = 2\ngraceful_timeout = \"300ms\"\n[[app]]\npath = \"life:Life\"\n");
     let again = restart(&family);
@@ -196,7 +196,7 @@ async fn a_fresh_start_ends_a_stopped_orphan_and_its_workers() {
     serves(&family).await;
     let log = fs::read_to_string(family.path("log.again")).expect("log");
     assert!(log.contains("has lost its main arbiter; it gets TERM"), "{log}");
-    assert!(log.contains(&format!("dirty arbiter {arbiter} did not end in time")), "{log}");
+    assert!(log.contains(&format!("dirty arbiter {arbiter} did not exit in time")), "{log}");
     end(again).await;
 }
 

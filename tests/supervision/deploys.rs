@@ -105,7 +105,7 @@ async fn each_release_is_served(flags: &[&str]) {
     deployed.succeeds(&["reload"]);
     let worker = deployed.serves("2").await;
     let log = fs::read_to_string(deployed.dir.path().join("log")).expect("the log");
-    assert!(log.contains("releases/2 from now on"), "{log}");
+    assert!(log.contains("releases/2; new workers start there"), "{log}");
     deployed.switch("2", "3");
     signal(worker, Signal::SIGKILL);
     deployed.serves("3").await;

@@ -51,9 +51,9 @@ async fn failing_and_hanging_hooks_are_logged_and_change_nothing() {
     for (command, told) in [
         (
             r#"["sh", "-c", "echo the reason >&2; exit 3"]"#,
-            "exited with code 3; nothing else changes",
+            "exited with code 3; nothing else is affected",
         ),
-        (r#"["sleep", "1000"]"#, "did not end within 300ms and was killed"),
+        (r#"["sleep", "1000"]"#, "did not finish within 300ms and was killed"),
         (r#"["/no/such/hook"]"#, "cannot start `/no/such/hook`"),
     ] {
         let family = Family::with(&hooks(command)).await;
@@ -77,6 +77,6 @@ async fn a_worker_hook_that_raises_is_logged_and_one_that_hangs_is_bounded() {
 
     let family = Family::launch(&config("hang_worker_init"), &[]).await;
     family.logged("killing worker 1").await;
-    let told = "the hook dirty_worker_init (`life:hang_worker_init`), or importing app `life:Life` after it, did not end within boot_timeout";
+    let told = "the hook dirty_worker_init (`life:hang_worker_init`), or importing app `life:Life` after it, did not finish within boot_timeout";
     assert!(family.log().contains(told), "{}", family.log());
 }

@@ -68,7 +68,7 @@ async fn a_daemon_that_a_worker_started_ends_with_that_worker_and_not_before() {
             })
             .await;
         // Its end is noticed, and what it left is looked for.
-        family.logged("was ended by SIGKILL").await;
+        family.logged("was killed by SIGKILL").await;
         client.execute(LIFE, "pid", args![]).await.expect("served");
         assert!(is_alive(daemon), "single: {single}; {}", family.log());
         signal(own, Signal::SIGKILL);

@@ -63,7 +63,7 @@ async fn a_link_at_the_path_is_replaced_and_its_target_untouched() {
     assert!(is_alive(innocent.pid()));
     assert_eq!(fs::read_to_string(&target).expect("there"), format!("{}\n", innocent.pid()));
     let log = fs::read_to_string(family.path("log.again")).expect("log");
-    assert!(log.contains("a symbolic link stood there; it is replaced"), "{log}");
+    assert!(log.contains("a symbolic link was in the way; replacing it"), "{log}");
     signal(again.id() as i32, Signal::SIGTERM);
     eventually(LIMIT, "it ends", async || again.try_wait().expect("a child")).await;
 }
@@ -125,7 +125,7 @@ async fn a_stale_socket_and_pid_files_need_no_cleaning() {
         &[("dirtyd.pid", "1\n"), ("dirtyd-dirty.pid", "1\n")],
     )
     .await;
-    family.logged("a stale PID file").await;
+    family.logged("replaced a stale PID file").await;
     family.call("pid").await.expect("served");
 }
 
@@ -155,7 +155,7 @@ async fn a_socket_that_is_removed_under_a_running_daemon_is_bound_again() {
     for gone in ["d.sock", "dirtyd.pid", "dirtyd.id"] {
         fs::remove_file(family.path(gone)).expect("removed");
     }
-    family.logged("the socket was removed while dirtyd ran; it is bound again").await;
+    family.logged("the socket was removed while dirtyd ran; it was bound again").await;
     open.execute(LIFE, "pid", args![]).await.expect("its connection is not touched");
     let again = async || family.connect().execute(LIFE, "pid", args![]).await.ok();
     eventually(LIMIT, "new callers are served", again).await;
@@ -174,7 +174,7 @@ async fn a_socket_that_is_removed_under_a_running_daemon_is_bound_again() {
 async fn a_single_arbiter_binds_its_socket_again_too() {
     let mut family = Family::single("[[app]]\npath = \"life:Life\"\n").await;
     fs::remove_file(family.path("d.sock")).expect("removed");
-    family.logged("it is bound again").await;
+    family.logged("it was bound again").await;
     let again = async || family.connect().execute(LIFE, "pid", args![]).await.ok();
     eventually(LIMIT, "new callers are served", again).await;
     family.signal(Signal::SIGTERM);

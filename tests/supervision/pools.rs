@@ -100,7 +100,10 @@ async fn what_cannot_be_reloaded_alone_changes_nothing() {
     family.configure(&pool("moody", "app = [{ path = \"life:Moody\" }, { path = \"life:Life\" }]"));
     for pool in ["default", "moody"] {
         let moves = family.run(&["reload", "--pool", pool]).await;
-        refused(&moves, &["life:Life` moves from pool `default` to pool `moody`", "nothing has"]);
+        refused(
+            &moves,
+            &["life:Life` moves from pool `default` to pool `moody`", "nothing changed"],
+        );
     }
     let after = family.status().await;
     for pool in ["default", "moody"] {
@@ -135,13 +138,13 @@ async fn a_pool_whose_new_worker_does_not_become_ready_keeps_its_old_settings() 
     let reload = async {
         refused(
             &family.run(&["reload", "--pool", "moody"]).await,
-            &["reload of pool `moody` given up, the old workers stay"],
+            &["reload of pool `moody` abandoned; the old workers stay in service"],
         );
     };
     let hangup = async {
-        family.logged("reload of pool `moody`: 1 worker to replace").await;
+        family.logged("reload of pool `moody`: replacing 1 worker").await;
         family.signal(Signal::SIGHUP);
-        family.logged("SIGHUP: another reload runs").await;
+        family.logged("SIGHUP: another reload is running").await;
     };
     tokio::join!(reload, hangup);
 

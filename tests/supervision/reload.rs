@@ -25,7 +25,7 @@ async fn a_bad_configuration_changes_nothing_and_says_why() {
     assert_eq!(reload.code, Some(1));
     assert!(reload.stderr.contains("wrokers"), "{}", reload.stderr);
     family.signal(Signal::SIGHUP);
-    family.logged("the configuration is not used, nothing changes").await;
+    family.logged("the configuration was rejected, so nothing changed").await;
     assert_eq!(pids(&family.status().await), before);
 }
 
@@ -41,7 +41,7 @@ async fn a_bad_configuration_does_not_keep_a_dead_arbiter_from_coming_back() {
     family.renamed("dirtyd-dirty.pid", arbiter).await;
     family.connect().execute(LIFE, "pid", args![]).await.expect("served as before");
     assert_eq!(family.status().await.apps[0].allocated_workers, 3, "what was valid last");
-    family.logged("starts with the configuration that was valid last").await;
+    family.logged("starts with the last valid configuration").await;
     assert_eq!(family.named("dirtyd.pid").await, main);
     family.configure("workers = 2\n[[app]]\npath = \"life:Life\"\n");
     assert_eq!(family.run(&["reload"]).await.code, Some(0));
@@ -60,7 +60,7 @@ async fn a_fifo_in_place_of_the_configuration_stops_nothing() {
     assert_eq!(reload.code, Some(1));
     assert!(reload.stderr.contains("not a regular file"), "{}", reload.stderr);
     family.signal(Signal::SIGHUP);
-    family.logged("the configuration is not used, nothing changes").await;
+    family.logged("the configuration was rejected, so nothing changed").await;
     family.call("pid").await.expect("served");
     assert_eq!(pids(&family.status().await), before);
     let (_, arbiter) = arbiters(&family).await;
@@ -152,7 +152,7 @@ async fn a_swap_that_fails_keeps_the_others_and_says_so() {
     fs::write(family.path("mood"), "raise").expect("file");
     let reload = family.run(&["reload"]).await;
     assert_eq!(reload.code, Some(1), "{}", reload.stdout);
-    let told = "reload given up, the others stay, the one whose old worker has left is tried again";
+    let told = "reload abandoned; the others stay in service, and the one whose old worker has left will be tried again";
     assert!(reload.stderr.contains(told), "{}", reload.stderr);
     assert!(pids(&family.status().await).contains(&before[1]));
     family.connect().execute("life:Moody", "pid", args![]).await.expect("served by the other");
@@ -333,7 +333,7 @@ async fn calls_of_an_app_that_moves_between_pools_are_not_refused() {
     family.configure(&config("Moody", "Stubborn Life"));
     let reload = family.run(&["reload"]);
     let call = async {
-        family.logged("2 workers to replace").await;
+        family.logged("replacing 2 workers").await;
         family.call("pid").await.expect("served, once its new pool has it");
     };
     let (reload, ()) = tokio::join!(reload, call);
@@ -359,7 +359,7 @@ async fn limits_of_the_edge_stay_until_a_restart() {
         family.configure(&config(other, "1MiB"));
         let reload = family.run(&["reload"]).await;
         assert_eq!(reload.code, Some(0), "{}", reload.stderr);
-        let note = "leaves these keys as they are: max_message_size, stream_window; their new values take an upgrade";
+        let note = "these keys were not changed: max_message_size, stream_window; changing them needs an upgrade";
         assert!(family.log().contains(note), "{}", family.log());
         let client = family.connect().with_timeout(Duration::from_secs(10));
         let mut stream = client.stream("app:App", "count", args![500]).await.expect("a stream");

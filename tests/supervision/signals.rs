@@ -76,7 +76,7 @@ async fn int_again_and_quit_end_at_once() {
         family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
         family.signal(signals[0]);
         if signals.len() > 1 {
-            family.logged("SIGTERM: draining").await;
+            family.logged("the dirty arbiter was told to stop").await;
             family.signal(signals[1]);
         }
         assert!(family.ended().await.success());

@@ -38,7 +38,7 @@ async fn what_it_adopted_is_reaped_and_no_status_of_a_worker_is_lost() {
         signal(orphan, Signal::SIGTERM);
         signal(worker, Signal::SIGKILL);
         reaped(&[orphan, worker]).await;
-        family.logged(&format!("(pid {worker}) was ended by SIGKILL")).await;
+        family.logged(&format!("(pid {worker}) was killed by SIGKILL")).await;
         family.connect().execute(LIFE, "pid", args![]).await.expect("the next one serves");
     }
 }
@@ -102,7 +102,7 @@ async fn a_hook_that_hangs_at_the_end_does_not_outlive_the_arbiter() {
     family.signal(Signal::SIGTERM);
     assert!(family.ended().await.success());
     assert_eq!(family.processes(), [0; 0]);
-    family.logged("(`sleep`) has outlived the arbiters of this instance; it is killed").await;
+    family.logged("(`sleep`) has outlived the arbiters of this instance; killing it").await;
 }
 
 /// What ran in its process before it was `dirtyd` may have started others.

@@ -32,7 +32,8 @@ async fn killed_at_every_moment(victims: fn(&Family, i32) -> Vec<i32>) {
         // it could be spared: then the new one was the only one that was killed.
         let took_the_only_one = || {
             let log = family.log();
-            let had_left = log.contains("the main arbiter ends") && !log.contains("this one stays");
+            let had_left =
+                log.contains("the main arbiter exits") && !log.contains("this one stays");
             had_left && !killed.is_empty() && !killed.contains(&old)
         };
         let served = async || match family.connect().execute(LIFE, "pid", args![]).await {
@@ -84,7 +85,7 @@ async fn a_new_one_that_dies_while_the_old_one_finishes_gives_the_charge_back() 
     });
     family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
     let mut command = family.upgrade();
-    family.logged("the new main arbiter serves; this one finishes its calls and ends").await;
+    family.logged("the new main arbiter serves; this one will finish its calls and exit").await;
     for new in family.successors(old) {
         signal(new, Signal::SIGKILL);
     }
@@ -110,7 +111,7 @@ async fn two_upgrades_at_once_and_more_terms_lose_no_call() {
             });
             family.until("it runs", |status| status.workers.iter().any(|w| w.in_flight > 0)).await;
             let mut commands = [family.upgrade(), family.upgrade()];
-            family.logged("this one finishes its calls and ends").await;
+            family.logged("this one will finish its calls and exit").await;
             for _ in 0..2 {
                 signal_if_there(old, Signal::SIGTERM);
             }

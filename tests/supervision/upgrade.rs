@@ -68,7 +68,7 @@ async fn the_command_upgrades_and_says_who_took_over() {
     let upgrade = family.run(&["upgrade", "--wait", "--config", "dirtyd.toml"]).await;
     assert_eq!(upgrade.code, Some(0), "{}\n{}", upgrade.stderr, family.log());
     let main = family.named("dirtyd.pid").await;
-    let told = format!("process {} has ended; process {main} has taken over\n", family.pid());
+    let told = format!("process {} has exited; process {main} has taken over\n", family.pid());
     assert!(upgrade.stdout.ends_with(&told), "{}", upgrade.stdout);
     assert!(family.ended().await.success());
     family.call("pid").await.expect("served");

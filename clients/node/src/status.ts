@@ -74,7 +74,10 @@ function message(error: ServiceError, kind: Kind, reason: string, isUnsent: bool
   if (reason === NO_ANSWER) return "dirtyd did not answer by the deadline, nor in the second after it";
   if (kind !== errors.DirtyConnectionError) return error.details || error.message;
   if (!isUnsent) return `the connection to dirtyd at ${socket} broke during the call: ${error.details}`;
-  return `cannot reach dirtyd at ${socket}: ${error.details}; is dirtyd running? start it with \`dirtyd serve\``;
+  const remedy = error.details.includes("EACCES")
+    ? "this user may not open the socket; socket_mode and socket_group say who may"
+    : "is dirtyd running? start it with `dirtyd serve`";
+  return `cannot reach dirtyd at ${socket}: ${error.details}; ${remedy}`;
 }
 
 interface Details {

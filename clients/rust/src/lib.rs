@@ -21,7 +21,7 @@
 //! With the feature `worker`, the module `worker` is the SDK for workers in Rust.
 
 #[cfg(not(unix))]
-compile_error!("dirtyd-client speaks over Unix sockets, which this platform has not");
+compile_error!("dirtyd-client speaks over Unix sockets, which this platform does not have");
 
 #[cfg(feature = "frames")]
 #[doc(hidden)]

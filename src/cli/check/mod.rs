@@ -11,7 +11,7 @@ use std::{
 use super::{config_flags::ConfigFlags, say};
 use crate::{
     config::{Config, schema},
-    printable::{count, lines},
+    printable::lines,
 };
 
 /// `dirtyd check`.
@@ -19,7 +19,7 @@ use crate::{
 pub struct Check {
     #[command(flatten)]
     flags: ConfigFlags,
-    /// Also start one worker of each pool, load each app in it, and end it again
+    /// Also start one worker of each pool, load each app in it, and stop it
     #[arg(long)]
     load: bool,
     /// Print the JSON Schema of the configuration file, for editors, and check nothing
@@ -78,13 +78,12 @@ fn load(config: &Config) -> anyhow::Result<ExitCode> {
             Ok(after) => say(format_args!("#   {app}: ready after {after:.1?}")),
             Err(why) => {
                 say(format_args!("#   {app}: it does not load"));
-                failed.push(format!("{app}: {}", lines(why.trim_end())));
+                failed.push(format!("app `{app}`: {}", lines(why.trim_end())));
             }
         }
     }
     if !failed.is_empty() {
-        let apps = count(failed.len() as u64, "app");
-        anyhow::bail!("{apps} cannot be loaded\n{}", failed.join("\n"));
+        anyhow::bail!("{}", failed.join("\n"));
     }
     Ok(ExitCode::SUCCESS)
 }

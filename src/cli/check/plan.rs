@@ -16,12 +16,15 @@ pub fn what_starts(config: &Config) -> Vec<String> {
 
 fn of_pool(pool: &PoolConfig) -> String {
     let workers = match pool.workers {
-        0 => "nothing until it is scaled; then workers".to_owned(),
+        0 => "no worker until `dirtyd scale`; then workers".to_owned(),
         workers => count(workers, "worker"),
     };
-    let (command, folder) = (pool.command.join(" "), pool.chdir.display());
+    let (command, directory) = (pool.command.join(" "), pool.chdir.display());
     let calls = count(pool.threads.get(), "call");
-    format!("pool `{}`: {workers} of `{command}` in {folder}, {calls} at a time in each", pool.name)
+    format!(
+        "pool `{}`: {workers} of `{command}` in {directory}, {calls} at a time in each",
+        pool.name
+    )
 }
 
 fn of_app(app: &AppConfig, pool: &PoolConfig) -> String {

@@ -31,13 +31,13 @@ keys! {
         socket_mode: Mode = Mode(0o600), restart();
         /// the group of the socket, by name; with `socket_mode = "0660"` its members may connect
         socket_group: String,
-            restart().unset("that of the process").check(|name: &String| gid(name).map(drop));
+            restart().unset("the group of the process").check(|name: &String| gid(name).map(drop));
         /// the user ids that may connect, beside root and dirtyd's own user; the short form of an
         /// `[[access]]` entry
-        allowed_uids: Vec<u32>, upgrade().unset("whoever the file mode lets in");
+        allowed_uids: Vec<u32>, upgrade().unset("anyone whom `socket_mode` admits");
         /// the directory of PID files and locks; it is made with mode 0700
         runtime_dir: PathBuf,
-            restart().unset("the socket's folder, unless others may write there; else a private one of this user");
+            restart().unset("the socket's directory, unless others may write there; else the private one of this user");
         /// the name of this instance; its files are named after it
         proc_name: String = "dirtyd".to_owned(),
             restart().check(|name: &String| plain_name(name)).outside(Outside::CommonFlag);
@@ -50,7 +50,7 @@ keys! {
         /// how long arbiter and workers look for the next message before they sleep, if the
         /// last wait was shorter; `0` for not at all, where a container's CPU time is limited
         busy_wait: Seconds = BUSY_WAIT,
-            upgrade().at_most(MAX_BUSY_WAIT, "because it is there to save what a wake-up takes");
+            upgrade().at_most(MAX_BUSY_WAIT, "because it only pays off for short waits");
         /// `"surge"`: a new worker is ready before the old one drains; `"swap"`: the old one
         /// goes first, where memory cannot hold two
         reload: ReloadMode = ReloadMode::Surge, reload();

@@ -17,7 +17,7 @@ const MOST: u32 = 4096;
 keys! {
     /// What a pool does not take from the top level.
     pub struct Worker {
-        /// worker processes; 0 runs nothing until scaled
+        /// worker processes; 0 starts none until `dirtyd scale`
         workers: u32 = 1,
             reload().at_most(MOST, "").alias("dirty_workers").outside(Outside::CommonFlag);
         /// calls that one worker runs at once; with 1 an action runs on the main thread
@@ -30,7 +30,7 @@ keys! {
         /// the interpreter of the default command, such as a virtual environment's
         python: PathBuf, reload().unset("`python3`");
         /// the program of the workers and its arguments; with a `/` it is found from the
-        /// file's folder
+        /// file's directory
         command: Vec<String>,
             reload().unset("`[python, \"-m\", \"dirtyd.worker\"]`").check(|command: &Vec<String>| not_empty(command));
         /// variables added to the environment
@@ -77,7 +77,7 @@ keys! {
     /// The times of a worker, and where it runs.
     pub struct Process {
         /// the working directory, from which Python imports
-        chdir: PathBuf, reload().unset("the file's folder");
+        chdir: PathBuf, reload().unset("the file's directory");
         /// from the start of a worker until it is ready
         boot_timeout: Seconds = Seconds::of(120), reload().check(longer_than_0);
         /// from the interruption of a timed-out call to SIGKILL

@@ -7,10 +7,10 @@ fn every_key_is_checked_where_it_is_written() {
     for (text, end) in [
         ("\ntimeout = 0", "line 2: timeout: it must be longer than 0s"),
         ("threads = 0", "line 1: threads: it is 0, but must be at least 1"),
-        ("workers = 5000", "line 1: workers: it is 5000, but may be at most 4096"),
+        ("workers = 5000", "line 1: workers: it is 5000, but must be at most 4096"),
         (
             "max_message_size = \"3GiB\"",
-            "line 1: max_message_size: it is \"3GiB\", but may be at most \"2GiB\", the limit of protobuf",
+            "line 1: max_message_size: it is \"3GiB\", but must be at most \"2GiB\", the limit of protobuf",
         ),
         (
             "max_queue = \"many\"",
@@ -36,7 +36,18 @@ fn every_key_is_checked_where_it_is_written() {
             "line 2: hooks.timeout: it is `true`, but should be a duration such as \"300s\", or seconds",
         ),
         ("hooks = 1", "line 1: hooks: it is the number 1, but should be a table"),
-        ("pool = {}", "line 1: pool: it is a table, but should be a list of tables"),
+        (
+            "pool = {}",
+            "line 1: pool: it is a table, but should be a list of tables; write `[[pool]]`",
+        ),
+        (
+            "[app]\npath = \"a:A\"",
+            "line 1: app: it is a table, but should be a list of tables; write `[[app]]`",
+        ),
+        (
+            "app = [\"a:A\"]",
+            "line 1: app: it is the string \"a:A\", but should be a table such as { path = \"a:A\" }",
+        ),
         (
             "socket_mode = 660",
             "line 1: socket_mode: it is the number 660, but should be a file mode such as \"0660\"",
@@ -112,7 +123,11 @@ fn an_unknown_key_gets_the_nearest_known_one() {
 #[test]
 fn a_key_under_both_of_its_names_is_refused() {
     let message = error("dirty_timeout = 1\ntimeout = 2");
-    assert!(message.ends_with("line 2: timeout: `timeout` is written already"), "{message}");
+    assert!(
+        message
+            .ends_with("line 2: timeout: `timeout` is set already, under its other name; keep one"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -127,7 +142,7 @@ fn an_entry_of_access_is_about_somebody_and_stands_alone() {
     for (text, end) in [
         (
             format!("{app}[[access]]\nweight = 2"),
-            "line 3: access: it names nobody; give `uids`, `users` or `groups`",
+            "line 3: access: the entry matches no one; give `uids`, `users` or `groups`",
         ),
         (
             format!("allowed_uids = [1]\n{app}[[access]]\nuids = [2]"),

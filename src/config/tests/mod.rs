@@ -193,7 +193,7 @@ fn what_could_only_go_wrong_later_is_refused() {
     }
     let app = "dirty_apps = [\"a:A\"]";
     let window = error(&format!("stream_window_bytes = \"10EiB\"\n{app}"));
-    let end = "line 1: stream_window_bytes: it is \"10485760TiB\", but may be at most \"1TiB\"";
+    let end = "line 1: stream_window_bytes: it is \"10485760TiB\", but must be at most \"1TiB\"";
     assert!(window.ends_with(end), "{window}");
     let filter = error(&format!("log_filter = \"dirtyd=loud\"\n{app}"));
     assert!(filter.contains("line 1: log_filter: `dirtyd=loud`: "), "{filter}");
@@ -254,7 +254,7 @@ fn check_says_where_each_value_comes_from() {
         ("socket = ", "--socket"),
         (
             "runtime_dir = ",
-            "the socket's folder, unless others may write there; else a private one of this user",
+            "the socket's directory, unless others may write there; else the private one of this user",
         ),
         ("workers = 2", "line 1"),
         ("timeout = \"3s\"", "$DIRTYD_TIMEOUT, which beats line 3"),
@@ -286,8 +286,8 @@ fn a_variable_that_sets_nothing_is_a_warning_with_the_nearest_one() {
     assert_eq!(
         config.warnings(),
         [
-            "the environment variable DIRTYD_ENV sets nothing; `env` can stand in the file only",
-            "the environment variable DIRTYD_WROKERS sets nothing; did you mean DIRTYD_WORKERS?"
+            "the environment variable DIRTYD_ENV is not known; `env` can only be set in the file",
+            "the environment variable DIRTYD_WROKERS is not known; did you mean DIRTYD_WORKERS?"
         ]
     );
 }
@@ -325,7 +325,12 @@ fn check_says_who_may_do_what() {
     };
     let open = who("socket_mode = \"0660\"");
     assert!(open[0].starts_with("root and the user that dirtyd runs as: every app"), "{open:?}");
-    assert_eq!(open[1], "whom the mode 0660 of the socket lets in: every app, admin = \"read\"");
+    let others = |admits: &str| {
+        format!("anyone else whom the socket's mode 0660{admits}: every app, admin = \"read\"")
+    };
+    assert_eq!(open[1], others(" admits"));
+    let of_group = who("socket_mode = \"0660\"\nsocket_group = \"root\"");
+    assert_eq!(of_group[1], others(" and group `root` admit"));
     let listed = who("[[access]]\nuids = [33, 34]\napps = [\"shop:*\"]\nmax_queue = 5\nweight = 2");
     assert_eq!(
         listed[1..],

@@ -114,7 +114,7 @@ fn render(groups: &str) -> String {
         format!("| {name} | {value} | {default} | {scope} | {takes} | {meaning} |\n")
     });
     let head =
-        "| key | value | default | in | a change takes | meaning |\n|---|---|---|---|---|---|\n";
+        "| key | value | default | in | a change needs | meaning |\n|---|---|---|---|---|---|\n";
     format!("\n{head}{}\n", rows.collect::<String>())
 }
 

@@ -79,48 +79,50 @@ impl Remark {
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Draining(signal, limit) => write!(
-                f,
-                "{signal}: the dirty arbiter drains for up to {limit:?}, then this process ends"
-            ),
+            Self::Draining(signal, limit) => {
+                write!(f, "{signal}: stopping; the dirty arbiter has up to {limit:?} to drain")
+            }
             Self::DrainsAlready(signal) => {
-                write!(f, "{signal}: the drain goes on; SIGQUIT, or SIGINT again, ends at once")
+                write!(
+                    f,
+                    "{signal}: already draining; SIGQUIT, or another SIGINT, ends that at once"
+                )
             }
             Self::SuccessorStops(limit) => write!(
                 f,
-                "the new main arbiter was told to end: the dirty arbiter of this one drains for up to {limit:?}, too"
+                "the new main arbiter was told to stop: the dirty arbiter of this one, too, has up to {limit:?} to drain"
             ),
             Self::Returning(exit) => write!(
                 f,
-                "the new main arbiter {exit} before this one had ended: this one stays; its dirty arbiter drains for up to graceful_timeout, then the next one starts"
+                "the new main arbiter {exit} before this one had exited: this one stays; its dirty arbiter drains for up to graceful_timeout, then the next one starts"
             ),
             Self::EndingAtOnce(signal) => write!(f, "{signal}: ending at once, without a drain"),
-            Self::Ended(exit) => write!(f, "the dirty arbiter {exit}; this process ends"),
-            Self::Overdue => f.write_str("the dirty arbiter did not end in time; it is killed"),
+            Self::Ended(exit) => write!(f, "the dirty arbiter {exit}; this process will exit"),
+            Self::Overdue => f.write_str("the dirty arbiter did not exit in time; killing it"),
             Self::Died(Exit::Code(0), pause) => {
-                write!(f, "the dirty arbiter has finished; the next one starts {}", after(*pause))
+                write!(f, "the dirty arbiter has exited; the next one starts {}", after(*pause))
             }
             Self::Died(exit, pause) => write!(
                 f,
-                "the dirty arbiter {exit}; its calls are lost and its workers end with it; the next one starts {}",
+                "the dirty arbiter {exit}; its calls are lost and its workers stopped; the next one starts {}",
                 after(*pause)
             ),
             Self::NextTry(pause) => write!(f, "the next try is {}", after(*pause)),
             Self::Silent(time) => write!(
                 f,
-                "the dirty arbiter gave no sign of life for {time:?}; it is killed and another one started"
+                "the dirty arbiter gave no sign of life for {time:?}; killing it and starting another"
             ),
             Self::Reloading => f.write_str("SIGHUP: the dirty arbiter reloads"),
             Self::NotPassedOn(signal) => {
-                write!(f, "{signal}: the dirty arbiter is down; the signal is not passed on")
+                write!(f, "{signal}: the dirty arbiter is down; the signal was not passed on")
             }
             Self::Upgrade(remark) => remark.fmt(f),
             Self::GivingUp(exit) => write!(
                 f,
-                "the dirty arbiter {exit} before it was ready; the upgrade is given up, the old main arbiter stays"
+                "the dirty arbiter {exit} before it was ready; the upgrade is abandoned; the old main arbiter stays in charge"
             ),
             Self::TakingOver => {
-                f.write_str("the old main arbiter is gone; this one takes its name")
+                f.write_str("the old main arbiter has exited; this one takes over its name")
             }
         }
     }

@@ -47,21 +47,21 @@ impl fmt::Display for UpgradeRemark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Begins => "SIGUSR2: starting the new binary on the same socket",
-            Self::Runs => "SIGUSR2: an upgrade is under way; the new binary boots",
-            Self::Waits => "SIGUSR2: the next upgrade begins when the refused one has ended",
+            Self::Runs => "SIGUSR2: an upgrade is under way; the new binary is starting",
+            Self::Waits => "SIGUSR2: the next upgrade will begin when the refused main arbiter has exited",
             Self::Unfinished => {
-                "SIGUSR2: the new main arbiter serves already; send TERM to this one to finish the upgrade"
+                "SIGUSR2: the new main arbiter is already serving; send TERM to this one to finish the upgrade"
             }
             Self::StillNew => {
-                "SIGUSR2: no upgrade: this main arbiter is itself new; end the old one first"
+                "SIGUSR2: no upgrade: this main arbiter is itself new; stop the old one first"
             }
             Self::Serves => {
                 "the new main arbiter serves beside this one; send TERM to this one to finish the upgrade"
             }
-            Self::TakesOver => "the new main arbiter serves; this one finishes its calls and ends",
-            Self::Overdue => "the refused new main arbiter did not end in time; it is killed",
+            Self::TakesOver => "the new main arbiter serves; this one will finish its calls and exit",
+            Self::Overdue => "the refused new main arbiter did not exit in time; killing it",
             Self::Failed(why) => {
-                return write!(f, "the upgrade failed, this main arbiter stays in charge: {why}");
+                return write!(f, "the upgrade failed; this main arbiter stays in charge: {why}");
             }
             Self::SuccessorDied(exit) => {
                 return write!(f, "the new main arbiter {exit}; this one stays in charge");
@@ -86,6 +86,6 @@ pub enum UpgradeFailure {
     #[error("it cannot serve every app, as the old one can")]
     ServesLess,
     /// Somebody told the old one to end meanwhile.
-    #[error("the old main arbiter was told to end")]
+    #[error("the old main arbiter was told to stop")]
     OldOneEnds,
 }

@@ -146,11 +146,11 @@ impl Machine {
             }
             None if pool.seats.iter().any(|seat| seat.pause() == Some(Pause::TooManyDeaths)) => {
                 format!(
-                    "its workers died more than max_restarts ({}) times within restart_window ({:?}); the next try comes then",
+                    "its workers died more than max_restarts ({}) times within restart_window ({:?}); the next one starts when that time is over",
                     intensity.max_restarts, intensity.window
                 )
             }
-            None => "its workers keep failing to start; the arbiter's log says why".to_owned(),
+            None => "its workers keep failing to start; the log says why".to_owned(),
         };
         CallError::NoWorkers { app: row.path().to_owned(), why }
     }

@@ -37,9 +37,9 @@ impl Machine {
         }
         if wanted != before {
             let message =
-                format!("pool `{name}` goes from {before} to {}", count(wanted, "worker"));
+                format!("scaling pool `{name}` from {before} to {}", count(wanted, "worker"));
             turn.note(Note::event(EntryKind::Scaled, message).pool(&name));
-            self.resize(id, wanted as usize, "its pool is scaled down", turn);
+            self.resize(id, wanted as usize, "its pool was scaled down", turn);
         }
         Ok((before, wanted))
     }
@@ -51,7 +51,11 @@ impl Machine {
             _ => None,
         };
         let found = self.fleet.pool_named(name).or_else(only);
-        found.ok_or_else(|| ScaleError::NoSuchPool(name.to_owned()))
+        found.ok_or_else(|| {
+            let known = self.fleet.pool_ids().into_iter();
+            let known = known.map(|pool| self.fleet.pool(pool).config.name.clone()).collect();
+            ScaleError::NoSuchPool { pool: name.to_owned(), known }
+        })
     }
 
     /// Gives a pool a number of seats. Seats leave from the end; an app that

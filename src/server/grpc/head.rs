@@ -20,7 +20,7 @@ pub enum NotGrpc {
     ContentType(String),
     /// It does not accept trailers.
     #[error(
-        "the header `te: trailers` is missing: the client is not gRPC, or a proxy between does not carry trailers, in which the outcome comes"
+        "the header `te: trailers` is missing: the client is not gRPC, or a proxy in between drops trailers, which carry the outcome"
     )]
     NoTrailers,
 }

@@ -28,7 +28,7 @@ pub enum NoTarget {
     )]
     Path,
     /// Something is there, but not for this method.
-    #[error("the method is {method}, and this path takes {allowed}")]
+    #[error("the method is {method}, but this path needs {allowed}")]
     Method {
         /// The method.
         method: Method,
@@ -134,7 +134,7 @@ mod tests {
     #[test]
     fn a_method_that_a_path_does_not_take_is_named() {
         let refused = Target::of(&Method::DELETE, "/v1/a/b").expect_err("refused").to_string();
-        assert_eq!(refused, "the method is DELETE, and this path takes POST, GET");
+        assert_eq!(refused, "the method is DELETE, but this path needs POST, GET");
         assert!(Target::of(&Method::POST, "/v1").is_err());
         assert!(Target::of(&Method::GET, "/v1/a/b").is_ok());
     }

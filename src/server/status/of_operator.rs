@@ -16,7 +16,7 @@ const RELOAD_FAILED: (Code, &str) = (Code::FailedPrecondition, "RELOAD_FAILED");
 /// A pool that keeps its size.
 pub fn of_scale(error: &ScaleError) -> Status {
     let code_and_reason = match error {
-        ScaleError::NoSuchPool(_) => (Code::NotFound, "POOL_NOT_FOUND"),
+        ScaleError::NoSuchPool { .. } => (Code::NotFound, "POOL_NOT_FOUND"),
         ScaleError::BelowNeed { .. } | ScaleError::TooMany { .. } => {
             (Code::InvalidArgument, "INVALID_REQUEST")
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const MOST: u32 = 1000;
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Counts frames that nobody asked for: each costs the arbiter about as much as
+/// Counts frames that were not asked for: each costs the arbiter about as much as
 /// a call, and brings nothing.
 #[derive(Debug)]
 pub struct Allowance {
@@ -34,7 +34,7 @@ impl Allowance {
             return Ok(());
         }
         Err(format!(
-            "it sent more than {MOST} frames in {INTERVAL:?} that nobody asked for (for calls that it does not run, or Pongs without a Ping)"
+            "it sent more than {MOST} frames in {INTERVAL:?} that were not asked for (for calls that it does not run, or Pongs without a Ping)"
         ))
     }
 }

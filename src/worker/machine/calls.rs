@@ -221,7 +221,7 @@ impl Calls {
         for slot in std::mem::take(&mut self.slots) {
             let (id, request) = (slot.id, &slot.request);
             let called =
-                format!("{}.{}, request {}", request.app, request.action, request.request_id);
+                format!("{}.{} (request {})", request.app, request.action, request.request_id);
             let (reply, end) = match slot.bury(burial.begun, self.written, turn.now) {
                 Remains::Unstarted(call) => {
                     unstarted.push(call);
@@ -240,7 +240,7 @@ impl Calls {
             let ended = burial.ended.clone();
             let crashed = CallError::WorkerCrashed { worker: self.worker, ended };
             if let Some(reply) = reply {
-                turn.warn(format!("{called}, is lost with {}", self.worker));
+                turn.warn(format!("{} died while running {called}", self.worker));
                 turn.act(Action::Answer(reply, Err(crashed)));
             }
         }

@@ -74,7 +74,7 @@ impl Machine {
     pub(super) fn on_fault(&mut self, why: String, turn: &mut Turn<'_>) {
         if let Stage::Burying(_) = self.stage {
             let worker = self.worker;
-            turn.warn(format!("{worker} broke the protocol before it ended: {why}"));
+            turn.warn(format!("{worker} broke the protocol before it exited: {why}"));
             return self.bury(turn);
         }
         self.kill(why, turn);

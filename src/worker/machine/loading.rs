@@ -154,9 +154,9 @@ impl Loading {
 
     fn overdue(&self, greeted: bool) -> String {
         let what = match (&self.current, &self.hook) {
-            (Some((ask, _)), None) => format!("{ask} did not end"),
+            (Some((ask, _)), None) => format!("{ask} did not finish"),
             (Some((ask, _)), Some(hook)) => {
-                format!("the hook dirty_worker_init (`{hook}`), or {ask} after it, did not end")
+                format!("the hook dirty_worker_init (`{hook}`), or {ask} after it, did not finish")
             }
             (None, _) if !greeted => "it did not say hello".to_owned(),
             (None, _) => "it was not ready".to_owned(),
@@ -255,6 +255,6 @@ mod tests {
         loading.in_time();
         loading.next(now);
         let why = overdue(&mut loading, true, now + LIMIT);
-        assert!(why.starts_with("init() of app `b` did not end"), "{why}");
+        assert!(why.starts_with("init() of app `b` did not finish"), "{why}");
     }
 }

@@ -29,21 +29,22 @@ pub fn carry_out(
     match step {
         Step::CallerDeadline => {
             let message = format!(
-                "{action} did not end before the caller's deadline; it was asked to stop, and {worker} keeps running"
+                "{action} did not finish before the caller's deadline; it was asked to stop, and may go on until its own timeout"
             );
             answer(slot, message, turn);
             turn.send_cancel(id, CancelReason::Deadline);
         }
         Step::Timeout => {
             let message = format!(
-                "{action} did not end within the timeout of {timeout:?}, its wait in the queue included; it is interrupted"
+                "{action} did not finish within its timeout of {timeout:?} (which includes its time in the queue) and is interrupted"
             );
             answer(slot, message, turn);
             turn.send_cancel(id, CancelReason::Deadline);
         }
         Step::ReaderStalled => {
-            let message =
-                format!("the caller of {action} read nothing for {timeout:?}; the stream is ended");
+            let message = format!(
+                "the caller of {action} read nothing for {timeout:?}; the stream was stopped"
+            );
             answer(slot, message.clone(), turn);
             turn.send_cancel(id, CancelReason::CallerGone);
             turn.report(Report::TimedOut(id, message));
@@ -51,7 +52,7 @@ pub fn carry_out(
         Step::CutOff => {
             let ran = turn.now.saturating_duration_since(slot.started());
             let message = format!(
-                "{action} streamed for {ran:.1?}, and {worker} is to leave (drain_timeout); the stream is ended, it may have had effects"
+                "{action} streamed for {ran:.1?}, and {worker} is to leave (drain_timeout); the stream was cut off, and may have had effects"
             );
             if let Some(reply) = slot.take_reply(turn.now) {
                 let cut_off = CallError::CutOff { message: message.clone() };
@@ -63,26 +64,28 @@ pub fn carry_out(
         Step::Raise if slot.is_cut_off() => {
             turn.send_cancel(id, CancelReason::Timeout);
             turn.warn(format!(
-                "{action} did not end within {kill_grace:?} after its stream was ended, because {worker} is to leave: raising in it; if it does not end within {kill_grace:?} the worker is killed"
+                "{action} did not stop within {kill_grace:?} after its stream was cut off, because {worker} is to leave: interrupting it with an exception; if it has not stopped within {kill_grace:?}, its worker will be killed"
             ));
         }
         Step::Raise => {
             let message = format!("{action} ran for its whole timeout of {timeout:?}");
-            answer(slot, format!("{message}; it is interrupted"), turn);
+            answer(slot, format!("{message} and is interrupted"), turn);
             turn.send_cancel(id, CancelReason::Timeout);
             let peer = slot.request.peer.clone();
             turn.report(Report::TimedOut(
                 id,
                 format!(
-                    "{message} in {worker}, called by {peer}, request {request}: raising in it; if it does not end within {kill_grace:?} the worker is killed and replaced"
+                    "{message} in {worker}, called by {peer}, request {request}: interrupting it with an exception; if it has not stopped within {kill_grace:?}, its worker will be killed and replaced"
                 ),
             ));
         }
-        Step::DumpStacks => turn.dump_stacks(format!("{action} did not end when interrupted")),
+        Step::DumpStacks => turn.dump_stacks(format!("{action} did not stop when interrupted")),
         Step::Kill if slot.is_cut_off() => {
-            return Some(format!("{action} did not end after its stream was"));
+            return Some(format!("{action} did not stop after its stream was cut off"));
         }
-        Step::Kill => return Some(format!("{action} did not end {timeout:?} after it started")),
+        Step::Kill => {
+            return Some(format!("{action} did not stop after its timeout of {timeout:?}"));
+        }
     }
     None
 }

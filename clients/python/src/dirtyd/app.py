@@ -30,7 +30,7 @@ class DirtyApp:
         """Run one action: the public method of that name."""
         method = None if action.startswith("_") or action in LIFE_CYCLE else getattr(self, action, None)
         if not callable(method):
-            raise ActionNotFound(f"{type(self).__name__} has no action {action!r}")
+            raise ActionNotFound(f"the app has no action `{action}`")
         return method(*args, **kwargs)
 
     def close(self) -> Any:

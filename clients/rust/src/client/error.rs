@@ -91,7 +91,7 @@ pub enum Error {
     #[error(transparent)]
     Value(#[from] ValueError),
     /// The answer is of another kind than the caller takes.
-    #[error("the answer cannot be taken: {0}")]
+    #[error("the answer cannot be used: {0}")]
     WrongKind(#[from] WrongKind),
 }
 

@@ -172,7 +172,7 @@ fn add_metadata(map: &mut MetadataMap, key: &str, value: &[u8]) -> Result<(), &'
     }
     let name = MetadataKey::<Ascii>::from_bytes(key.as_bytes()).map_err(|_| "not a valid key")?;
     let value = MetadataValue::<Ascii>::try_from(value)
-        .map_err(|_| "the value is no text; send bytes under a key that ends with -bin")?;
+        .map_err(|_| "the value is not text; for bytes, use a key that ends with -bin")?;
     map.insert(name, value);
     Ok(())
 }

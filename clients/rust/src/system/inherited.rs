@@ -28,10 +28,10 @@ pub fn take_worker_socket() -> io::Result<UnixStream> {
     };
     let number: RawFd = text.parse().map_err(|_| refused("names no descriptor"))?;
     if !is_stream_socket(number) {
-        return Err(refused("is no stream socket"));
+        return Err(refused("is not a stream socket"));
     }
     if TAKEN.swap(true, Ordering::SeqCst) {
-        return Err(refused("is taken already"));
+        return Err(refused("is already taken"));
     }
     let socket = own(number);
     SockRef::from(&socket).set_cloexec(true)?;

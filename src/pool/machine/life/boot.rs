@@ -12,6 +12,8 @@ use crate::{
 
 /// How many lines of a traceback callers and `status` are shown.
 const TRACEBACK_LINES: usize = 6;
+/// How a failure to load begins that has a traceback.
+const FAILED: &str = "it failed to load; ";
 
 impl Machine {
     /// A worker has imported an app, and tells its class attribute `workers`.
@@ -66,7 +68,7 @@ impl Machine {
         };
         if let Some(n) = workers.filter(|n| *n == 0 || *n > most) {
             let message = format!(
-                "app `{path}` asks for {n} workers by its class attribute, pool `{name}` has {}; it is loaded in {}",
+                "app `{path}` asks for {n} workers in its class attribute, but pool `{name}` has {}; it is loaded in {}",
                 config.workers,
                 n.clamp(1, most)
             );
@@ -148,7 +150,7 @@ impl Machine {
         let Some(row) = self.fleet.app_mut(app) else { return };
         row.last_error = None;
         let path = row.path();
-        let message = format!("app `{path}` is loaded in {process} and served from now on");
+        let message = format!("app `{path}` loaded in {process}; it is served again");
         let note = Note::event(EntryKind::AppRecovered, message);
         turn.note(note.worker(process).app(path).pool(&pool));
     }
@@ -171,15 +173,25 @@ impl Machine {
         worker.apps.insert(app, Loaded::Failed { retry_at, backoff });
         worker.may_retry = true;
         turn.arm(retry_at);
-        let (process, pool) = (worker.process, worker.seat.pool);
-        let next = match worker.claim() {
-            Some(Claim::Successor) => "the worker that it is to replace serves on".to_owned(),
-            None => "it leaves anyway".to_owned(),
-            Some(Claim::Holder) => {
-                format!("the next try is in {pause:.1?}; the worker's other apps are served")
+        let (process, seat, claim) = (worker.process, worker.seat, worker.claim());
+        let has_others = worker.apps.len() > 1;
+        let old = self.fleet.seat(seat).and_then(super::super::fleet::Seat::occupant);
+        let old = old.and_then(|old| self.fleet.worker(old));
+        let next = match claim {
+            // Then this one may take its seat all the same.
+            Some(Claim::Successor)
+                if old.is_some_and(|old| old.apps.get(&app).is_some_and(Loaded::has_failed)) =>
+            {
+                "it is not loaded in the old worker, either".to_owned()
             }
+            Some(Claim::Successor) => "the old worker keeps serving".to_owned(),
+            None => "that worker is leaving anyway".to_owned(),
+            Some(Claim::Holder) if has_others => {
+                format!("the next try is in {pause:.1?}; the worker's other apps are not affected")
+            }
+            Some(Claim::Holder) => format!("the next try is in {pause:.1?}"),
         };
-        let pool = self.fleet.pool(pool).config.name.clone();
+        let pool = self.fleet.pool(seat.pool).config.name.clone();
         let Some(row) = self.fleet.app_mut(app) else { return };
         row.last_error = Some(describe(failure));
         let path = row.path();
@@ -226,7 +238,7 @@ impl Machine {
             old.is_some_and(|old| old.apps.get(app).is_some_and(Loaded::has_failed))
         };
         if let Some(why) = self.broken_app(id, failed_before) {
-            self.dismiss_successor(id, "it failed to load what it is to serve", turn);
+            self.dismiss_successor(id, "it failed to load an app", turn);
             return self.successor_failed(seat, &why, turn);
         }
         if !self.phase.is_proving(seat) {
@@ -251,8 +263,11 @@ impl Machine {
         let mut failed = worker.apps.iter().filter(|(_, loaded)| loaded.has_failed());
         let (app, _) = failed.find(|(app, _)| !is_excused(app))?;
         let row = self.fleet.app(*app);
-        let why = row.last_error.as_deref().unwrap_or("see the log");
-        Some(format!("app `{}` failed to load in the new worker: {why}", row.path()))
+        let why = match row.last_error.as_deref().unwrap_or("see the log") {
+            why if why.starts_with(FAILED) => why.replacen(FAILED, "; ", 1),
+            why => format!(": {why}"),
+        };
+        Some(format!("app `{}` failed to load in the new worker{why}", row.path()))
     }
 
     /// A worker becomes the holder of its seat, and takes calls if it has booted.
@@ -347,6 +362,6 @@ fn describe(failure: &AppFailure) -> String {
     let tail = lines[lines.len().saturating_sub(TRACEBACK_LINES)..].join("\n");
     match tail.is_empty() {
         true => format!("{}: {}", failure.exception_type, failure.message),
-        false => format!("it failed to load; the traceback ends with\n{tail}"),
+        false => format!("{FAILED}the traceback ends with\n{tail}"),
     }
 }

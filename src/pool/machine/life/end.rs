@@ -41,11 +41,11 @@ impl Machine {
             return; // nobody has heard of it
         }
         let then = match self.dispatch.load(id) {
-            0 => "exits".to_owned(),
-            running => format!("finishes {} and exits", count(running, "call")),
+            0 => "exit".to_owned(),
+            running => format!("finish {} and exit", count(running, "call")),
         };
         let pool = &self.fleet.pool(pool).config.name;
-        let message = format!("{process} drains: {why}; it {then}");
+        let message = format!("{process} is draining: {why}; it will {then}");
         turn.note(Note::event(EntryKind::WorkerDraining, message).worker(process).pool(pool));
     }
 
@@ -88,8 +88,7 @@ impl Machine {
             Some(Claim::Holder) => self.seat_emptied(&worker, &death, loading, turn),
             Some(Claim::Successor) => {
                 let what = death.loading.as_ref();
-                let what =
-                    what.map_or(String::new(), |app| format!(" while it loaded app `{app}`"));
+                let what = what.map_or(String::new(), |app| format!(" while loading app `{app}`"));
                 let why = format!("the new worker {}{what}", death.ended);
                 self.successor_failed(worker.seat, &why, turn);
             }
@@ -104,27 +103,29 @@ impl Machine {
         let pool = &self.fleet.pool(worker.seat.pool).config.name;
         let expected = worker.is_leaving() && death.ended == EndedBy::Exit(0);
         let next = match worker.claim() {
-            _ if self.phase.drain().is_some() => "the arbiter is draining, it is not replaced",
-            Some(Claim::Holder) => "it is replaced",
-            Some(Claim::Successor) => "the worker that it was to replace stays",
-            None if matches!(death.ended, EndedBy::Killed(_)) => "it was to leave",
-            None => "it had been asked to",
+            _ if self.phase.drain().is_some() => {
+                "; it is not replaced, because the arbiter is draining"
+            }
+            Some(Claim::Holder) => "; it will be replaced",
+            Some(Claim::Successor) => "; the old worker keeps serving",
+            None if expected => ", as requested",
+            None => "; it was leaving anyway",
         };
         let (process, ended) = (worker.process, &death.ended);
         let mut message = match &death.loading {
-            Some(app) => format!("{process} {ended} while it loaded app `{app}`; {next}"),
-            None => format!("{process} {ended}; {next}"),
+            Some(app) => format!("{process} {ended} while loading app `{app}`{next}"),
+            None => format!("{process} {ended}{next}"),
         };
         if !death.lost.is_empty() || unstarted > 0 {
             let lost = match death.lost.len() {
                 0 => None,
-                1 => Some("1 started call is lost".to_owned()),
-                lost => Some(format!("{lost} started calls are lost")),
+                1 => Some("1 started call was lost".to_owned()),
+                lost => Some(format!("{lost} started calls were lost")),
             };
             let back = match unstarted {
                 0 => None,
-                1 => Some("1 call goes back to its queue".to_owned()),
-                back => Some(format!("{back} calls go back to their queues")),
+                1 => Some("1 call went back to its queue".to_owned()),
+                back => Some(format!("{back} calls went back to their queues")),
             };
             let parts: Vec<_> = lost.into_iter().chain(back).collect();
             message += &format!("; {}", parts.join(", "));
@@ -170,7 +171,7 @@ impl Machine {
             line => format!(", and last wrote: {line}"),
         };
         let what = death.loading.as_ref();
-        let what = what.map_or(String::new(), |app| format!(", while it loaded app `{app}`"));
+        let what = what.map_or(String::new(), |app| format!(", while loading app `{app}`"));
         let why = format!("{} {}{said}{what}", worker.process, death.ended);
         self.seat_failed(id, &why, turn);
         self.on_seat_taken(id, Err(why), turn);
@@ -192,7 +193,7 @@ impl Machine {
             "more than {} workers of pool `{name}` died within {:?} (max_restarts, restart_window)",
             intensity.max_restarts, intensity.window
         );
-        let message = format!("{why}; {id} waits {pause:.1?} for its next worker");
+        let message = format!("{why}; the next one starts in {pause:.1?}");
         turn.note(Note::line(Level::Error, message).pool(&name));
         for app in apps {
             if !self.has_hope(app) {

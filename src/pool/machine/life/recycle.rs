@@ -142,7 +142,7 @@ impl Machine {
         if !is_clear {
             return; // the one that was replaced last has not left yet
         }
-        let message = format!("{process} is replaced: {why}");
+        let message = format!("replacing {process}: {why}");
         turn.note(Note::line(Level::Info, message).worker(process));
         self.start_successor(seat, apps, turn);
     }
@@ -152,7 +152,7 @@ impl Machine {
         let Some(worker) = self.fleet.worker(id) else { return };
         let process = worker.process;
         let message = format!(
-            "{process} is not replaced and serves on, the next try is in {RETRY:?} at the earliest: {why}"
+            "{process} was not replaced and keeps serving; the next try is in {RETRY:?} at the earliest: {why}"
         );
         turn.note(Note::line(Level::Warn, message).worker(process));
     }

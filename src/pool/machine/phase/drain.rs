@@ -65,7 +65,7 @@ impl Machine {
             self.start_drain(deadline.into(), turn);
         }
         let left = Deadline::At(deadline).left(turn.now);
-        let message = format!("draining, {} to end: {left:.1?} left", self.calls_to_end());
+        let message = format!("draining: {} still to finish, {left:.1?} left", self.calls_to_end());
         turn.note(Note::event(EntryKind::Draining, message));
     }
 
@@ -80,7 +80,7 @@ impl Machine {
             turn.tell(id, Control::EndStreams(turn.now + limit));
         }
         let message = format!(
-            "another arbiter serves, {} to end: calls within their timeouts, streams within {limit:?} (drain_timeout)",
+            "a new dirty arbiter serves; this one has {} still to finish (calls: their own timeouts; streams: up to {limit:?}, drain_timeout)",
             self.calls_to_end()
         );
         turn.note(Note::event(EntryKind::Draining, message));
@@ -118,7 +118,7 @@ impl Machine {
         };
         turn.arm(drain.deadline);
         for id in self.fleet.workers_that(|_| true) {
-            self.send_away(id, "the arbiter ends", turn);
+            self.send_away(id, "the arbiter is stopping", turn);
         }
     }
 
@@ -150,7 +150,7 @@ impl Machine {
             let loading = self.fleet.worker(id).and_then(Worker::loading).is_some();
             match self.dispatch.load(id) > u32::from(loading) {
                 true => self.cut_off_all(id, turn),
-                false => self.send_away(id, "the arbiter ends", turn),
+                false => self.send_away(id, "the arbiter is stopping", turn),
             }
         }
     }
@@ -160,7 +160,7 @@ impl Machine {
         for call in self.dispatch.awaited_in(id) {
             let Some(app) = self.dispatch.app_of(call) else { continue };
             let Some(app) = self.fleet.find_app(app) else { continue };
-            let message = format!("call {call} to app `{}` is ended: {OVER}", app.path());
+            let message = format!("call {call} to app `{}` was cut off: {OVER}", app.path());
             self.note_call(EntryKind::CallCutOff, id, call, message, turn);
         }
         self.end_now(id, OVER, turn);

@@ -109,8 +109,9 @@ impl Machine {
             .filter(|(_, seat)| seat.occupant().is_some())
             .map(|(id, _)| id)
             .collect();
+        let one_by_one = if waiting.len() > 1 { ", one by one" } else { "" };
         let message =
-            format!("{scope}: {} to replace, one by one", count(waiting.len() as u64, "worker"));
+            format!("{scope}: replacing {}{one_by_one}", count(waiting.len() as u64, "worker"));
         turn.note(scope.note(Note::event(EntryKind::ReloadStarted, message)));
         let added = rollback.added_pools.clone();
         let mut reload = Reload {
@@ -286,7 +287,7 @@ impl Machine {
             let (process, calls) =
                 (earlier.process, count(self.dispatch.load(earlier.id()), "call"));
             let message =
-                format!("the reload waits for {process}, which finishes {calls} and exits");
+                format!("the reload is waiting for {process}, which will finish {calls} and exit");
             turn.note(Note::line(Level::Info, message).worker(process));
             if let Phase::Reloading(reload) = &mut self.phase {
                 reload.held_up.insert(id);
@@ -295,7 +296,7 @@ impl Machine {
         }
         match self.shared.reload {
             ReloadMode::Surge => self.replace_by_successor(id, turn),
-            ReloadMode::Swap => self.send_away(old, "reload, old one first", turn),
+            ReloadMode::Swap => self.send_away(old, "a reload replaces it, old one first", turn),
         }
     }
 
@@ -409,7 +410,7 @@ impl Machine {
         let Reload { scope, proving, proven, replaced, rollback, .. } = *reload;
         for seat in proving.into_iter().chain(proven) {
             if let Some(id) = self.fleet.seat(seat).and_then(|seat| seat.successor) {
-                self.dismiss_successor(id, "another new worker is no good", turn);
+                self.dismiss_successor(id, "another new worker failed", turn);
             }
         }
         let after = match replaced {
@@ -419,12 +420,12 @@ impl Machine {
         };
         let next = match (self.shared.reload, replaced) {
             (ReloadMode::Swap, _) => {
-                "the others stay, the one whose old worker has left is tried again"
+                "the others stay in service, and the one whose old worker has left will be tried again"
             }
-            (ReloadMode::Surge, 0) => "the old workers stay",
-            (ReloadMode::Surge, _) => "the others stay",
+            (ReloadMode::Surge, 0) => "the old workers stay in service",
+            (ReloadMode::Surge, _) => "the others stay in service",
         };
-        let message = format!("{scope} given up{after}, {next}: {why}");
+        let message = format!("{scope} abandoned{after}; {next}: {why}");
         turn.note(scope.note(Note::event(EntryKind::ReloadFailed, message.clone())));
         match replaced {
             0 => self.roll_back(rollback, turn),

@@ -69,7 +69,7 @@ fn a_boot_that_takes_too_long_has_its_stacks_dumped_and_is_killed() {
     rig.tell(Control::Load(vec![APP.to_owned()]));
     rig.frame(hello(1, 0));
     rig.pass(pool().boot_timeout);
-    let why = "init() of app `app:App` did not end within boot_timeout (60s)";
+    let why = "init() of app `app:App` did not finish within boot_timeout (60s)";
     assert_eq!(rig.done, [format!("stacks: {why}")]);
     rig.pass(pool().kill_grace / 2);
     assert!(rig.was_killed(why), "{:?}", rig.done);
@@ -95,7 +95,7 @@ fn an_idle_worker_is_pinged_and_killed_if_it_does_not_answer() {
     assert!(matches!(&rig.sent[..], [arbiter::Kind::Ping(_)]), "{:?}", rig.sent);
     rig.frame(Kind::Pong(Pong { nonce: 1 }));
     rig.pass(pool().heartbeat * 2);
-    assert_eq!(rig.done, ["stacks: it does not answer though it is idle"]);
+    assert_eq!(rig.done, ["stacks: it does not answer, although it is idle"]);
     rig.pass(pool().kill_grace);
     assert!(rig.was_killed("it did not answer the heartbeat"));
 }

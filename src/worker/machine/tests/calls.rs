@@ -95,9 +95,9 @@ fn a_stuck_call_climbs_the_ladder() {
     assert_eq!(cancels(&rig), [CancelReason::Deadline, CancelReason::Timeout]);
     assert!(matches!(&rig.reports[..], [Report::TimedOut(CallId(1), _)]));
     rig.pass(pool().kill_grace / 2);
-    assert_eq!(rig.done, ["stacks: app:App.act did not end when interrupted"]);
+    assert_eq!(rig.done, ["stacks: app:App.act did not stop when interrupted"]);
     rig.pass(pool().kill_grace / 2);
-    assert!(rig.was_killed("app:App.act did not end 10s after it started"));
+    assert!(rig.was_killed("app:App.act did not stop after its timeout of 10s"));
 }
 
 #[test]
@@ -124,7 +124,7 @@ fn frames_for_calls_that_are_not_here_are_counted_and_in_the_end_too_many() {
     assert_eq!(rig.reports.len(), 1000);
     assert_eq!(rig.done, [""; 0]);
     rig.frame(response(5));
-    assert!(rig.was_killed("that nobody asked for"), "{:?}", rig.done);
+    assert!(rig.was_killed("that were not asked for"), "{:?}", rig.done);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn an_abandoned_stream_may_not_flood_either() {
     }
     assert_eq!(rig.done, [""; 0], "within its credit nothing is senseless");
     rig.frame(chunk(1, 1));
-    assert!(rig.was_killed("that nobody asked for"), "{:?}", rig.done);
+    assert!(rig.was_killed("that were not asked for"), "{:?}", rig.done);
 }
 
 #[test]

@@ -195,6 +195,6 @@ fn a_breach_in_the_last_words_ends_the_burial() {
     }
     assert!(rig.machine.is_buried(), "the chunk without credit was one too many");
     assert_eq!(rig.done.len(), 2, "{:?}", rig.done);
-    assert!(rig.done[0].contains("broke the protocol before it ended: it overran"));
-    assert!(rig.done[1].contains("request r, is lost with"), "{:?}", rig.done);
+    assert!(rig.done[0].contains("broke the protocol before it exited: it overran"));
+    assert!(rig.done[1].contains("died while running app:App.act (request r)"), "{:?}", rig.done);
 }

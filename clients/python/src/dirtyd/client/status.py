@@ -51,9 +51,9 @@ def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> error
         # grpcio tells it by its text only.
         facts["unsent"] = message.startswith("failed to connect to all addresses")
         if facts["unsent"]:
-            message = (
-                f"cannot reach dirtyd at {socket_path}: {message}; is dirtyd running? start it with `dirtyd serve`"
-            )
+            # Before the error itself, it has the path again and again.
+            why = message.rpartition(" error: ")[2]
+            message = f"cannot reach dirtyd at {socket_path}: {why}; {_remedy(why)}"
         else:
             message = f"the connection to dirtyd at {socket_path} broke during the call: {message}"
     known = dict(info.metadata)
@@ -91,6 +91,12 @@ def _details(trailers: Iterable[Any]) -> tuple[ErrorInfo, dict[str, Any], str]:
     except Exception:  # Malformed details must not hide the error to which they belong.
         return ErrorInfo(), {}, ""
     return info, facts, status.message
+
+
+def _remedy(why: str) -> str:
+    if "ermission denied" in why:
+        return "this user may not open the socket; socket_mode and socket_group say who may"
+    return "is dirtyd running? start it with `dirtyd serve`"
 
 
 def _number(text: str) -> int | None:

@@ -99,6 +99,10 @@ final class Errors {
         String why = status.getCause() == null
                 ? message(status)
                 : String.valueOf(status.getCause().getMessage());
+        if (why.contains("ermission denied")) {
+            return "cannot reach dirtyd at " + socket + ": " + why
+                    + "; this user may not open the socket; socket_mode and socket_group say who may";
+        }
         return neverConnected(status.getCause())
                 ? "cannot reach dirtyd at " + socket + ": " + why + "; is dirtyd running? start it with `dirtyd serve`"
                 : "the connection to dirtyd at " + socket + " broke during the call: " + why;
