@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 
 from dirtyd import DirtyApp
 
@@ -25,10 +26,8 @@ class Demo(DirtyApp):
 
     def swallow(self):
         while True:
-            try:
+            with suppress(BaseException):
                 time.sleep(20)
-            except BaseException:
-                pass
 
     def die(self):
         os.abort()
