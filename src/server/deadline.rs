@@ -1,5 +1,5 @@
-//! The caller's deadline, from the header `grpc-timeout`, or `x-timeout` of plain HTTP. The
-//! edge reads it itself, because tonic's own layer would answer CANCELLED.
+//! The caller's deadline: of gRPC, `grpc-timeout`, or the header `x-timeout`. The edge reads
+//! it itself, because tonic's own layer would answer CANCELLED.
 
 use std::time::{Duration, Instant};
 
@@ -7,28 +7,28 @@ use tonic::metadata::MetadataMap;
 
 use crate::{clock::Deadline, config::parse_duration};
 
-/// The deadline that the caller sets a call that arrived at `arrived`; it is
+/// The deadline that the caller sets a call that arrived at `arrived`, by `x-timeout`,
+/// such as `5s` or `250ms`, or `grpc-timeout`; the earlier one, if both are there. It is
 /// [`Deadline::Never`] without a header, or beyond what the clock can count.
 ///
 /// # Errors
-/// The header is malformed; the text tells the caller.
-pub fn of_grpc(metadata: &MetadataMap, arrived: Instant) -> Result<Deadline, String> {
-    let Some(value) = metadata.get("grpc-timeout") else { return Ok(Deadline::Never) };
+/// A header is malformed; the text tells the caller.
+pub fn of_caller(metadata: &MetadataMap, arrived: Instant) -> Result<Deadline, String> {
+    let own = match metadata.get("x-timeout") {
+        Some(value) => {
+            let text = value.to_str().map_err(|error| error.to_string());
+            let timeout = text.and_then(parse_duration);
+            let timeout =
+                timeout.map_err(|why| format!("the x-timeout header is malformed: {why}"))?;
+            Deadline::after(arrived, timeout)
+        }
+        None => Deadline::Never,
+    };
+    let Some(value) = metadata.get("grpc-timeout") else { return Ok(own) };
     let timeout = value.to_str().ok().and_then(parse).ok_or(
         "the grpc-timeout header is malformed; write up to 8 digits and one of H M S m u n",
     )?;
-    Ok(Deadline::after(arrived, timeout))
-}
-
-/// The same from the header `x-timeout`, such as `5s` or `250ms`, or that of gRPC.
-///
-/// # Errors
-/// The header is malformed; the text tells the caller.
-pub fn of_http(headers: &MetadataMap, arrived: Instant) -> Result<Deadline, String> {
-    let Some(value) = headers.get("x-timeout") else { return of_grpc(headers, arrived) };
-    let timeout = value.to_str().map_err(|error| error.to_string()).and_then(parse_duration);
-    let timeout = timeout.map_err(|why| format!("the x-timeout header is malformed: {why}"))?;
-    Ok(Deadline::after(arrived, timeout))
+    Ok(Deadline::after(arrived, timeout).min(own))
 }
 
 fn parse(text: &str) -> Option<Duration> {
@@ -66,18 +66,21 @@ mod tests {
     fn a_deadline_counts_from_the_arrival_and_is_never_without_a_header() {
         let arrived = Instant::now();
         let mut metadata = MetadataMap::new();
-        assert_eq!(of_grpc(&metadata, arrived), Ok(Deadline::Never));
+        assert_eq!(of_caller(&metadata, arrived), Ok(Deadline::Never));
         metadata.insert("grpc-timeout", "3S".parse().expect("metadata"));
         let due = Deadline::At(arrived + Duration::from_secs(3));
-        assert_eq!(of_grpc(&metadata, arrived), Ok(due));
-        assert_eq!(of_http(&metadata, arrived), Ok(due));
+        assert_eq!(of_caller(&metadata, arrived), Ok(due));
+        // The arbiter's own header leaves gRPC's to the client's library.
         metadata.insert("x-timeout", "250ms".parse().expect("metadata"));
         let due = Deadline::At(arrived + Duration::from_millis(250));
-        assert_eq!(of_http(&metadata, arrived), Ok(due));
-        for name in ["grpc-timeout", "x-timeout"] {
-            metadata.insert(name, "soon".parse().expect("metadata"));
-        }
-        assert!(of_grpc(&metadata, arrived).is_err());
-        assert!(of_http(&metadata, arrived).is_err_and(|why| why.contains("x-timeout")));
+        assert_eq!(of_caller(&metadata, arrived), Ok(due));
+        metadata.insert("x-timeout", "1h".parse().expect("metadata"));
+        let due = Deadline::At(arrived + Duration::from_secs(3));
+        assert_eq!(of_caller(&metadata, arrived), Ok(due), "the earlier one");
+        metadata.insert("x-timeout", "soon".parse().expect("metadata"));
+        assert!(of_caller(&metadata, arrived).is_err_and(|why| why.contains("x-timeout")));
+        metadata.remove("x-timeout");
+        metadata.insert("grpc-timeout", "soon".parse().expect("metadata"));
+        assert!(of_caller(&metadata, arrived).is_err());
     }
 }

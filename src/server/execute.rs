@@ -185,7 +185,7 @@ impl ArbiterService {
         let (head, body) = request.into_parts();
         let mut arriving = self.arriving(&head.headers, caller)?;
         let metadata = MetadataMap::from_headers(head.headers);
-        let deadline = |arrived| deadline::of_grpc(&metadata, arrived);
+        let deadline = |arrived| deadline::of_caller(&metadata, arrived);
         let times = Times::of(deadline, self.request_timeout)?;
         let room = |bytes| arriving.keep(bytes);
         let message = times.whole(grpc::read(body, self.max_message_size, room)).await?;
@@ -203,7 +203,7 @@ impl ArbiterService {
         let mut arriving = self.arriving(&head.headers, caller)?;
         json::is_readable(&head.headers)?;
         let metadata = MetadataMap::from_headers(head.headers);
-        let deadline = |arrived| deadline::of_http(&metadata, arrived);
+        let deadline = |arrived| deadline::of_caller(&metadata, arrived);
         let times = Times::of(deadline, self.request_timeout)?;
         let room = |bytes| arriving.keep(bytes);
         let body = times.whole(json::read(body, self.max_message_size, room)).await?;
@@ -282,7 +282,7 @@ fn may_be_called(action: &str) -> Result<(), String> {
 
 /// Whether metadata is the caller's, and not gRPC's.
 fn is_own_metadata(key: &str) -> bool {
-    !key.starts_with("grpc-") && !matches!(key, "te" | "content-type" | "user-agent")
+    !key.starts_with("grpc-") && !matches!(key, "te" | "content-type" | "user-agent" | "x-timeout")
 }
 
 /// The caller's own metadata.

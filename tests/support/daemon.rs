@@ -293,9 +293,14 @@ fn mark(dir: &Path) -> String {
 /// The binary, with files and imports for a daemon in `dir`.
 fn command(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dirtyd"));
+    // Those of the tests mean nothing to it, and it says so.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("DIRTYD_") {
+            command.env_remove(name);
+        }
+    }
     command
         .current_dir(dir)
-        .env_remove("DIRTYD_TEST_PYTHON")
         .env("DIRTYD_PYTHON", python())
         .env("DIRTYD_SOCKET", dir.join("d.sock"))
         .env("PYTHONPATH", python_path(dir))

@@ -13,7 +13,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 /// Content-types that are read as JSON; the form's is what curl says of `-d`.
 const READ: [&[u8]; 3] = [b"application/json", b"application/x-www-form-urlencoded", b"text/plain"];
 /// Headers of HTTP itself, which are no metadata of the call.
-const OF_HTTP: [&str; 14] = [
+const OF_HTTP: [&str; 13] = [
     "host",
     "accept",
     "accept-encoding",
@@ -27,7 +27,6 @@ const OF_HTTP: [&str; 14] = [
     "trailer",
     "transfer-encoding",
     "upgrade",
-    "x-timeout",
 ];
 
 /// Whether a header belongs to the call, and not to HTTP.

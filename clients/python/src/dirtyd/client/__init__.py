@@ -3,7 +3,7 @@
 core       one client: settings, requests, views
 attempts   which failed calls are tried again, and when
 channels   gRPC channels: one per process, one per event loop, new ones after a fork
-deadline   what the arbiter is told of it, and the end of a call that it does not answer
+deadline   what the arbiter and grpcio are told of it
 streams    the two iterators over the chunks of a stream
 status     gRPC errors as DirtyError
 shared     get_dirty_client and its siblings

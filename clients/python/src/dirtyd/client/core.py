@@ -12,9 +12,9 @@ from typing import Any
 import grpc
 
 from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest
-from dirtyd.client import deadline
 from dirtyd.client.attempts import Attempts
 from dirtyd.client.channels import Channels
+from dirtyd.client.deadline import options
 from dirtyd.client.status import to_dirty_error
 from dirtyd.client.streams import AsyncStream, Stream, Translate
 from dirtyd.values import decode, encode
@@ -31,8 +31,8 @@ class DirtyClient:
 
     `timeout` is in seconds and bounds a whole call, including its stream.
     Without one only the arbiter's timeout holds. The arbiter ends the call; if it
-    does not answer, the call fails about a second later with DirtyTimeoutError,
-    reason "NO_ANSWER".
+    does not answer, the call fails a second later with DirtyTimeoutError, reason
+    "NO_ANSWER".
 
     `metadata` goes to the action, which finds it in current_call().metadata; keys
     that end with "-bin" carry bytes. `retries` is the number of times that the client
@@ -90,7 +90,7 @@ class DirtyClient:
         while True:
             try:
                 call = self._channels.sync().execute
-                return decode(deadline.execute(call, request, self._metadata, attempts.timeout()).result)
+                return decode(call(request, **options(attempts.timeout(), self._metadata)).result)
             except grpc.RpcError as error:
                 failure = self._translate(app_path, action)(error)
             pause = attempts.pause(failure)
@@ -102,8 +102,8 @@ class DirtyClient:
         """Run an action and return an iterator over its chunks. The iterator raises DirtyError."""
         request = _request(app_path, action, args, kwargs)
 
-        def start(timeout: float | None) -> deadline.Chunks:
-            return deadline.Chunks(self._channels.sync().stream, request, self._metadata, timeout)
+        def start(timeout: float | None) -> Any:
+            return self._channels.sync().stream(request, **options(timeout, self._metadata))
 
         return Stream(start, self._translate(app_path, action), self._attempts())
 
@@ -113,7 +113,7 @@ class DirtyClient:
         while True:
             try:
                 call = self._channels.of_loop().execute
-                return decode((await deadline.execute_async(call, request, self._metadata, attempts.timeout())).result)
+                return decode((await call(request, **options(attempts.timeout(), self._metadata))).result)
             except grpc.RpcError as error:
                 failure = self._translate(app_path, action)(error)
             pause = attempts.pause(failure)
@@ -125,8 +125,8 @@ class DirtyClient:
         """Run an action and return an async iterator over its chunks. Call this on the event loop."""
         request = _request(app_path, action, args, kwargs)
 
-        def start(timeout: float | None) -> deadline.AsyncChunks:
-            return deadline.AsyncChunks(self._channels.of_loop().stream, request, self._metadata, timeout)
+        def start(timeout: float | None) -> Any:
+            return self._channels.of_loop().stream(request, **options(timeout, self._metadata))
 
         return AsyncStream(start, self._translate(app_path, action), self._attempts())
 

@@ -11,14 +11,12 @@ from typing import Any
 import grpc
 
 from dirtyd.client.attempts import Attempts
-from dirtyd.client.deadline import AsyncChunks, Chunks
 from dirtyd.errors import DirtyError
 from dirtyd.values import decode
 
 Translate = Callable[[grpc.RpcError], DirtyError]
-#: Start the call; take the seconds that the call has, or None for no limit.
-Start = Callable[[float | None], Chunks]
-AsyncStart = Callable[[float | None], AsyncChunks]
+#: Starts the call; takes the seconds that the call has, or None for no limit.
+Start = Callable[[float | None], Any]
 
 
 class Stream:
@@ -77,11 +75,15 @@ class Stream:
 class AsyncStream:
     """The async twin of Stream."""
 
-    def __init__(self, start: AsyncStart, translate: Translate, attempts: Attempts) -> None:
+    def __init__(self, start: Start, translate: Translate, attempts: Attempts) -> None:
         self._start, self._translate, self._attempts = start, translate, attempts
         self._closed, self._pid = True, os.getpid()  # Until the call has started there is nothing to cancel.
-        self._call = start(attempts.timeout())
+        self._begin()
         self._closed = False
+
+    def _begin(self) -> None:
+        self._call = self._start(self._attempts.timeout())
+        self._chunks = aiter(self._call)
 
     def __aiter__(self) -> "AsyncStream":
         return self
@@ -89,7 +91,7 @@ class AsyncStream:
     async def __anext__(self) -> Any:
         while not self._closed:
             try:
-                response = await anext(self._call)
+                response = await anext(self._chunks)
             except (StopAsyncIteration, asyncio.CancelledError):
                 self._closed = True
                 self._call.cancel()
@@ -105,7 +107,7 @@ class AsyncStream:
                 raise failure
             await asyncio.sleep(pause)
             if not self._closed:
-                self._call = self._start(self._attempts.timeout())
+                self._begin()
         raise StopAsyncIteration
 
     async def aclose(self) -> None:
