@@ -95,7 +95,7 @@ fn of_output(from: OutputLevel) -> String {
     format!("{OUTPUT}={level}")
 }
 
-/// Says where the configuration comes from, and what in it is hardly meant.
+/// Logs where the configuration comes from, and what in it is hardly meant.
 pub fn sources(config: &Config) {
     let file = match config.file() {
         Some(file) => format!("configuration from {}", file.display()),

@@ -55,7 +55,7 @@ impl Leaving {
         anyhow::anyhow!("{}", explain(&Error::of(status, self.client.socket())))
     }
 
-    /// Says who leaves, and waits for their end if that was asked for. The command
+    /// Prints who leaves, and waits for their end if that was asked for. The command
     /// fails if a call was cut off.
     ///
     /// # Errors

@@ -8,9 +8,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use tonic::Status;
+use tonic::{Status, metadata::MetadataMap};
 
 use super::{
+    deadline,
     guarded::SMALL,
     held::{Held, Reservation},
     status,
@@ -75,16 +76,14 @@ pub struct Times {
 }
 
 impl Times {
-    /// Those of a request whose head has just come. `deadline` reads the caller's.
+    /// Those of a request whose head has just come.
     ///
     /// # Errors
     /// The caller's deadline is malformed.
-    pub fn of(
-        deadline: impl FnOnce(Instant) -> Result<Deadline, String>,
-        request_timeout: Duration,
-    ) -> Result<Self, Status> {
+    pub fn of(headers: &MetadataMap, request_timeout: Duration) -> Result<Self, Status> {
         let arrived = Instant::now();
-        let caller_deadline = deadline(arrived).map_err(status::invalid_request)?;
+        let caller_deadline =
+            deadline::of_caller(headers, arrived).map_err(status::invalid_request)?;
         Ok(Self { arrived, caller_deadline, request_timeout })
     }
 

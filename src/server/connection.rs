@@ -170,7 +170,7 @@ async fn serve<S>(
     }
 }
 
-/// Says how a connection ended, if somebody should know.
+/// Logs how a connection ended, if somebody should know.
 fn ended(served: hyper::Result<bool>, peer: &Peer, shared: &Shared) {
     match served {
         Ok(false) => {}

@@ -148,6 +148,8 @@ async fn a_client_of_http_1_reads_what_the_socket_speaks() {
     assert!(answer.contains("\"app\":\"app:App\""), "{answer}");
     let answer = served.ask(user(7), get("/dirty.v1.Arbiter/Execute").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 505 ") && answer.contains("gRPC"), "{answer}");
+    let answer = served.ask(user(7), get("/favicon.ico").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "no method of gRPC: {answer}");
     let two = [get("/v1").replace("close", "keep-alive"), get("/nothing")].concat();
     let answer = served.ask(user(7), two.as_bytes()).await;
     assert_eq!(answer.matches("HTTP/1.1 ").count(), 2, "one after the other: {answer}");

@@ -16,7 +16,6 @@ use super::{
     access::Caller,
     arrival::{Arriving, Times},
     chunks::{self, EncodedChunks},
-    deadline,
     envelope::Envelope,
     grpc::{self, StreamingBody, UnaryBody},
     held::Held,
@@ -185,8 +184,7 @@ impl ArbiterService {
         let (head, body) = request.into_parts();
         let mut arriving = self.arriving(&head.headers, caller)?;
         let metadata = MetadataMap::from_headers(head.headers);
-        let deadline = |arrived| deadline::of_caller(&metadata, arrived);
-        let times = Times::of(deadline, self.request_timeout)?;
+        let times = Times::of(&metadata, self.request_timeout)?;
         let room = |bytes| arriving.keep(bytes);
         let message = times.whole(grpc::read(body, self.max_message_size, room)).await?;
         let envelope = Envelope::read(arriving.around(message)).map_err(status::invalid_request)?;
@@ -203,8 +201,7 @@ impl ArbiterService {
         let mut arriving = self.arriving(&head.headers, caller)?;
         json::is_readable(&head.headers)?;
         let metadata = MetadataMap::from_headers(head.headers);
-        let deadline = |arrived| deadline::of_caller(&metadata, arrived);
-        let times = Times::of(deadline, self.request_timeout)?;
+        let times = Times::of(&metadata, self.request_timeout)?;
         let room = |bytes| arriving.keep(bytes);
         let body = times.whole(json::read(body, self.max_message_size, room)).await?;
         let envelope = Envelope::named(app, action, arriving.around(body));

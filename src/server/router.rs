@@ -176,6 +176,6 @@ fn text(response: Response<Bytes>) -> Response<Answer> {
 
 /// Whether a path is that of a method of gRPC: `/package.Service/Method`.
 fn is_service(path: &str) -> bool {
-    let service = path.trim_start_matches('/').split('/').next().unwrap_or_default();
-    service.contains('.') && !service.contains(':')
+    let parts = path.strip_prefix('/').and_then(|path| path.split_once('/'));
+    parts.is_some_and(|(service, _)| service.contains('.') && !service.contains(':'))
 }

@@ -16,9 +16,9 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Tells the arbiter the caller's deadline, and ends a call that it does not answer. It takes the place of the deadline of
- * CallOptions: for that one gRPC writes grpc-timeout itself, and its timer ends the call before the arbiter has
- * answered.
+ * Sends the caller's deadline to the arbiter, and ends a call that the arbiter does not answer. This takes the place of
+ * the deadline of CallOptions: for that one gRPC writes grpc-timeout itself, and its timer ends the call before the
+ * arbiter has answered.
  */
 record CallerDeadline(Deadline deadline) implements ClientInterceptor {
     /** How much longer than its deadline a call waits for the arbiter, which knows what became of it. */
