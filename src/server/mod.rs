@@ -39,7 +39,6 @@ mod metadata;
 mod notice;
 mod outstanding;
 mod preface;
-mod prepended;
 mod reload;
 mod requests;
 mod router;
