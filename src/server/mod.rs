@@ -37,6 +37,7 @@ mod listener;
 mod locked;
 mod metadata;
 mod notice;
+mod origins;
 mod outstanding;
 mod preface;
 mod reload;
