@@ -5,7 +5,6 @@ import os
 # The class beneath socket.socket, which gevent and eventlet do not replace. Its methods block the thread, or not, as
 # `settimeout` says; how a call waits is decided by each call.
 from _socket import socket as Socket
-from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM
 
 from dirtyd.client.status import unreachable
@@ -21,7 +20,7 @@ def default_socket_path() -> str:
         return f"{runtime}/dirtyd/dirtyd.sock"
     if os.geteuid() == 0:
         return "/run/dirtyd/dirtyd.sock"
-    return str(Path.home() / ".local/state/dirtyd/run/dirtyd.sock")
+    return os.path.expanduser("~/.local/state/dirtyd/run/dirtyd.sock")
 
 
 def new_socket() -> Socket:

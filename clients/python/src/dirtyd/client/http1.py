@@ -6,6 +6,7 @@ from functools import lru_cache
 MAX_HEAD = 256 * 1024
 #: The longest line in front of a chunk, in bytes, and the longest trailer.
 MAX_LINE = 4096
+_HEX = frozenset(b"0123456789abcdefABCDEF")
 #: The length of a body that is chunked, or ends with the connection.
 UNKNOWN = -1
 
@@ -182,9 +183,11 @@ class Answer:
 
 def _size(line: bytes) -> int:
     """Return the size that the line before a chunk names, perhaps with extensions behind it."""
-    if not line.isalnum():
+    if not _HEX.issuperset(line):  # `int` would take "0x5", "+5" and "1_0", too.
         line = line.partition(b";")[0].strip()
+        if not _HEX.issuperset(line):
+            line = b""
     try:
-        return int(line, 16) if line.isalnum() else int("")
+        return int(line, 16)
     except ValueError:
         raise Malformed(f"a chunk's size is {line[:40]!r}") from None
