@@ -129,7 +129,9 @@ class Handler(StreamRequestHandler):
 
     def until_left(self) -> None:
         """Wait until the caller leaves, and tell the test."""
+        counts["waiting"] += 1
         self.rfile.read(1)
+        counts["waiting"] -= 1
         (Path(sys.argv[2]) / "ended").touch()
 
     def execute(self, request: ExecuteRequest, args: list[Any], kwargs: dict[str, Any]) -> None:
