@@ -3,6 +3,7 @@
 https://connectrpc.com/docs/protocol describes it.
 """
 
+import json
 import math
 from binascii import b2a_base64
 from collections import deque
@@ -270,8 +271,6 @@ def _error(error: dict[str, Any]) -> Failed:
 
 
 def _json(text: bytes | bytearray) -> dict[str, Any]:
-    import json  # Only errors need it.
-
     try:
         value = json.loads(text)
     except ValueError:
