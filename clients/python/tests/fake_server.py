@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
-from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
+from socketserver import StreamRequestHandler, ThreadingMixIn, UnixStreamServer
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -216,7 +216,7 @@ class Handler(StreamRequestHandler):
         self.wfile.write(b"%x\r\n%c%b%b\r\n" % (len(message) + 5, flags, len(message).to_bytes(4, "big"), message))
 
 
-class Server(ThreadingUnixStreamServer):
+class Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
     request_queue_size = 1024
 

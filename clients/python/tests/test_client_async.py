@@ -19,9 +19,13 @@ LOOPS = pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_
 NewLoop = Callable[[], asyncio.AbstractEventLoop]
 
 
-def run(new_loop: NewLoop, main: Coroutine[Any, Any, Any]) -> Any:
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        return runner.run(asyncio.wait_for(main, PATIENCE))
+def run(new_loop: NewLoop, main: Coroutine[Any, Any, Any]) -> None:
+    loop = new_loop()
+    try:
+        loop.run_until_complete(asyncio.wait_for(main, PATIENCE))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+    finally:
+        loop.close()
 
 
 async def count(client: DirtyClient, name: str) -> int:
@@ -69,7 +73,7 @@ once = {
     "new client": lambda: asyncio.run(new_client()),
     "unclean": lambda: unclean(asyncio.new_event_loop(), call()),
     "unclean, half-read": lambda: unclean(asyncio.new_event_loop(), half()),
-    "uvloop": lambda: uvloop.run(call()),
+    "uvloop": lambda: unclean(uvloop.new_event_loop(), call()),
     "async_to_sync": lambda: from_threads(call),
 }[kind]
 
