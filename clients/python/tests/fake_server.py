@@ -200,6 +200,9 @@ class Handler(StreamRequestHandler):
                 encode(number if action != "blobs" else bytes(args[1]), message.chunk)
                 self.envelope(0, message.SerializeToString())
                 count("chunks", 1)
+            while action == "drips":
+                self.envelope(0, message.SerializeToString())
+                time.sleep(0.01)
             if action == "breaks_off":
                 raise failure("ABORTED", args[1] if len(args) > 1 else "WORKER_CRASHED", {"worker_pid": "12"})
             if action == "endless":
