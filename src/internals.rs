@@ -17,6 +17,36 @@ pub use crate::{
     },
 };
 
+/// The edge alone: what judges from outside speak to.
+pub mod edge {
+    use std::{future::pending, io, os::unix::net::UnixListener};
+
+    use crate::{
+        config::{Config, Raw},
+        pool,
+        server::{Edge, Further, ReloadConfig, UnixSocket},
+    };
+
+    /// Serves a `further` service beside those of dirtyd, without any worker, for as long
+    /// as it is polled.
+    ///
+    /// # Errors
+    /// The socket cannot be used with the reactor, or the descriptors of the service are
+    /// broken.
+    pub async fn serve(listener: UnixListener, further: Further) -> io::Result<()> {
+        let app = "nobody:Nobody".parse().map_err(io::Error::other)?;
+        let mut config = Config::from_raw(Raw::of_apps(vec![app])).map_err(io::Error::other)?;
+        config.pools[0].workers = 0;
+        let (pool, _) = pool::start(&config);
+        let unchanged = config.clone();
+        let reload = ReloadConfig::new(move || Ok(unchanged.clone()));
+        let listener = UnixSocket::new(listener)?;
+        let edge = Edge::on(listener, &config, &pool, reload, Some(further))?;
+        edge.serve(async {}, pending(), tokio::sync::mpsc::channel(1).1).await;
+        Ok(())
+    }
+}
+
 /// The simulations of the pure machines, by the seed of a story.
 pub mod simulation {
     pub use crate::{

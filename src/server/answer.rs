@@ -13,6 +13,7 @@ use tonic::Status;
 
 use super::{
     chunks::EncodedChunks,
+    dialect::TranslatedBody,
     grpc::{NotGrpc, StreamingBody, UnaryBody},
     json::Lines,
     lifetime::Served,
@@ -42,6 +43,8 @@ pin_project! {
             outstanding: OutstandingAnswer,
             served: Served,
         },
+        /// Of any method, in a dialect of gRPC.
+        Translated { body: TranslatedBody },
         /// Of another service.
         Other { #[pin] body: UntilDrain, served: Served },
         /// An error of gRPC.
@@ -49,6 +52,13 @@ pin_project! {
         /// An error in JSON, or what is told of the edge itself. `is_cheap` is whether it
         /// took no call.
         Text { body: Option<Bytes>, is_cheap: bool },
+    }
+}
+
+impl Default for Answer {
+    /// Nothing, as who asks whether it may is answered.
+    fn default() -> Self {
+        Self::Text { body: None, is_cheap: true }
     }
 }
 
@@ -97,6 +107,7 @@ impl Body for Answer {
             Projected::Lines { body, outstanding, .. } => {
                 body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
             }
+            Projected::Translated { body } => body.as_mut().poll_frame(cx),
             Projected::Other { body, .. } => body.poll_frame(cx),
             Projected::Error { body } => body.poll_frame(cx),
             Projected::Text { body, .. } => {
@@ -111,6 +122,7 @@ impl Body for Answer {
             Self::Large { body, .. } => body.is_end_stream(),
             Self::Streaming { body, .. } => body.is_end_stream(),
             Self::Lines { body, .. } => body.is_end_stream(),
+            Self::Translated { body } => body.is_end_stream(),
             Self::Other { body, .. } => body.is_end_stream(),
             Self::Error { body } => body.is_end_stream(),
             Self::Text { body, .. } => body.is_none(),

@@ -8,7 +8,9 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use super::{CallFacts, DOMAIN, of_call};
 use crate::{
     call::CallError,
-    server::{access::Denied, admission::Refusal, grpc::NotGrpc, held::NoRoom},
+    server::{
+        access::Denied, admission::Refusal, grpc::NotGrpc, held::NoRoom, origins::NotAllowed,
+    },
 };
 
 /// A request that cannot be understood.
@@ -22,6 +24,27 @@ pub fn request_too_large(size: u64, limit: usize) -> Status {
         "the request has {size} bytes, the limit is {limit}; send less, or raise max_message_size"
     );
     of_call(CallError::MessageTooLarge { message }, None, &CallFacts::default())
+}
+
+/// A message above the limit of the JSON codec, both in bytes.
+pub fn too_large_for_json(size: usize, limit: usize) -> Status {
+    let message = format!(
+        "the message has {size} bytes, the limit of protobuf's JSON is {limit}; use the proto codec, or POST /v1/APP/ACTION"
+    );
+    of_call(CallError::MessageTooLarge { message }, None, &CallFacts::default())
+}
+
+/// A method that no service has.
+pub fn no_method(path: &str) -> Status {
+    Status::unimplemented(format!(
+        "there is no method {}; reflection lists all of them",
+        path.trim_start_matches('/')
+    ))
+}
+
+/// An answer that has no form in JSON.
+pub fn not_in_json(kind: &str, why: &str) -> Status {
+    Status::internal(format!("the answer, a {kind}, cannot be told in JSON: {why}"))
 }
 
 /// A request whose head, its metadata, is above the limit, both in bytes.
@@ -120,6 +143,12 @@ pub fn of_denied(denied: &Denied) -> Status {
     let metadata = HashMap::from([(metadata.0.to_owned(), metadata.1.clone())]);
     let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
     Status::with_error_details(Code::PermissionDenied, denied.to_string(), details)
+}
+
+/// A page that may not call.
+pub fn of_origin(not_allowed: &NotAllowed) -> Status {
+    let details = ErrorDetails::with_error_info("ORIGIN_NOT_ALLOWED", DOMAIN, HashMap::new());
+    Status::with_error_details(Code::PermissionDenied, not_allowed.to_string(), details)
 }
 
 /// The pool has ended.
