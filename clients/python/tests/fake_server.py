@@ -13,6 +13,7 @@ import time
 from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
 from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
@@ -27,6 +28,7 @@ from dirtyd.values import decode, encode
 PATIENCE = 60.0
 #: How often each name was attempted, and what happened to connections, by its name.
 counts: Counter[str] = Counter()
+counting = threading.Lock()
 
 UNREAD = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
@@ -34,6 +36,12 @@ UNREAD = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 
 class Failure(Exception):
     def __init__(self, code: str, details: list[Any]) -> None:
         self.error = {"code": code.lower().replace("cancelled", "canceled"), "message": "it failed", "details": details}
+
+
+def count(name: str, more: int) -> int:
+    with counting:
+        counts[name] += more
+        return counts[name]
 
 
 def failure(code: str, reason: str, facts: dict[str, str], retry_after: float = 1.5) -> Failure:
@@ -52,8 +60,7 @@ def failure(code: str, reason: str, facts: dict[str, str], retry_after: float = 
 
 def fail_first(name: str, failures: int, *arguments: Any) -> None:
     """Fail the first attempts under one name."""
-    counts[name] += 1
-    if counts[name] <= failures:
+    if count(name, 1) <= failures:
         raise failure(*arguments)
 
 
@@ -70,8 +77,8 @@ class Handler(StreamRequestHandler):
     disable_nagle_algorithm = False
 
     def handle(self) -> None:
-        counts["connections"] += 1
-        counts["open"] += 1
+        count("connections", 1)
+        count("open", 1)
         #: What becomes of the next request: an action that was called before says it.
         self.fate = ""
         try:
@@ -80,7 +87,7 @@ class Handler(StreamRequestHandler):
         except (BrokenPipeError, ConnectionResetError):
             pass
         finally:
-            counts["open"] -= 1
+            count("open", -1)
 
     def one(self) -> bool:
         """Serve one request. Return False at the end of the connection."""
@@ -129,8 +136,11 @@ class Handler(StreamRequestHandler):
 
     def until_left(self) -> None:
         """Wait until the caller leaves, and tell the test."""
-        self.rfile.read(1)
+        count("waiting", 1)
+        with suppress(ConnectionResetError):
+            self.rfile.read(1)
         (Path(sys.argv[2]) / "ended").touch()
+        count("waiting", -1)
 
     def execute(self, request: ExecuteRequest, args: list[Any], kwargs: dict[str, Any]) -> None:
         try:
@@ -172,6 +182,9 @@ class Handler(StreamRequestHandler):
                 return milliseconds and int(milliseconds) / 1000
             case "then":
                 self.fate = args[0]
+            case "meet":  # Answers once so many have come.
+                count("met", 1)
+                until(lambda: counts["met"] >= args[0])
         return {"app": request.app, "action": request.action, "args": args, "kwargs": kwargs}
 
     def stream(self, action: str, args: list[Any]) -> None:
@@ -186,7 +199,7 @@ class Handler(StreamRequestHandler):
                 message = ExecuteStreamResponse()
                 encode(number if action != "blobs" else bytes(args[1]), message.chunk)
                 self.envelope(0, message.SerializeToString())
-                counts["chunks"] += 1
+                count("chunks", 1)
             if action == "breaks_off":
                 raise failure("ABORTED", args[1] if len(args) > 1 else "WORKER_CRASHED", {"worker_pid": "12"})
             if action == "endless":

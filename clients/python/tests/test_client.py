@@ -4,10 +4,7 @@ import asyncio
 import copy
 import os
 import pickle
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,14 +13,8 @@ import pytest
 from dirtyd import DirtyClient, errors, get_dirty_client, get_dirty_client_async
 from dirtyd.client.address import default_socket_path
 from dirtyd.client.status import BY_REASON
+from kinds import eventually
 from server_process import Server
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.002)
 
 
 @pytest.fixture
@@ -206,37 +197,3 @@ def test_the_shared_client(server: Server, monkeypatch: pytest.MonkeyPatch) -> N
     assert client is get_dirty_client() is asyncio.run(get_dirty_client_async())
     assert get_dirty_client(timeout=3).execute("m:A", "left") < 4
     client.close()
-
-
-FORK = """
-import os, sys, threading
-import dirtyd
-path, when = sys.argv[1:]
-client = dirtyd.DirtyClient(path, timeout=20)
-if when != "before the first use":
-    assert client.execute("m:A", "go", 0)["args"] == [0]
-if when == "from a busy parent":
-    stream = client.stream("m:A", "endless", 1)
-    next(stream)
-    threading.Thread(target=lambda: [client.execute("m:A", "go", i) for i in range(200)]).start()
-children = []
-for number in range(1, 4):
-    pid = os.fork()
-    if not pid:
-        for i in range(20):
-            assert client.execute("m:A", "go", number)["args"] == [number]
-            assert list(client.stream("m:A", "numbers", 2)) == [0, 1]
-        sys.exit(40 + number)
-    children.append(pid)
-    assert client.execute("m:A", "go", -number)["args"] == [-number]
-for number, pid in enumerate(children, 1):
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 40 + number
-assert client.execute("m:A", "go", 9)["args"] == [9]
-print("well")
-"""
-
-
-@pytest.mark.parametrize("when", ["before the first use", "after the first use", "from a busy parent"])
-def test_forked_processes_have_connections_of_their_own(server: Server, when: str) -> None:
-    done = subprocess.run([sys.executable, "-c", FORK, server.socket, when], capture_output=True, text=True, timeout=90)
-    assert (done.returncode, done.stdout) == (0, "well\n"), done.stderr

@@ -3,6 +3,7 @@
 https://connectrpc.com/docs/protocol describes it.
 """
 
+import json
 import math
 from binascii import b2a_base64
 from collections import deque
@@ -156,7 +157,7 @@ class Unary:
 class Chunks:
     """The answer to ExecuteStream, as its bytes come in."""
 
-    __slots__ = ("_answer", "_partial", "ended", "failure", "messages", "size")
+    __slots__ = ("_answer", "_has_last", "_partial", "ended", "failure", "messages", "size")
 
     def __init__(self) -> None:
         self._answer = Answer()
@@ -165,7 +166,8 @@ class Chunks:
         self.messages: deque[bytes] = deque()
         #: The bytes that have come since this was set to 0.
         self.size = 0
-        #: True once the last message, or the failure, has come.
+        self._has_last = False
+        #: True once the whole answer has come, or it is certain that it does not.
         self.ended = False
         #: Why the stream failed, if it did.
         self.failure: Failed | None = None
@@ -186,8 +188,10 @@ class Chunks:
             return
         for piece in pieces:
             self._split(piece)
-        if answer.done and not self.ended:
-            self.failure, self.ended = broken("the stream ended without its last message"), True
+        if answer.done:
+            self.ended = True
+            if not self._has_last:
+                self.failure = broken("the stream ended without its last message")
 
     def _split(self, data: bytes) -> None:
         """Take the whole envelopes; keep the begin of one."""
@@ -207,10 +211,10 @@ class Chunks:
             if at > end:
                 at = start - 5
                 break
-            if not flags and not self.ended:
+            if not flags and not self._has_last:
                 append(data[start:at])
-            elif flags == END and not self.ended:
-                self.failure, self.ended = _end_of_stream(data[start:at]), True
+            elif flags == END and not self._has_last:
+                self.failure, self._has_last = _end_of_stream(data[start:at]), True
             else:
                 raise Malformed(f"an envelope has the flags {flags}")
         if at < end:
@@ -219,11 +223,11 @@ class Chunks:
     def end(self) -> None:
         """Note the end of the connection."""
         head = self._answer.head
-        if self._answer.end() and head is not None:
+        if head is not None and self._answer.end():
             self._fail(head)
-        elif not self.ended:
+        elif not self._has_last:
             self.failure = broken("it ended before the stream did" if head else "it ended without an answer")
-            self.ended = True
+        self.ended = True
 
     def _fail(self, head: Head) -> None:
         self.failure, self.ended = _failed(head, self._partial), True
@@ -234,8 +238,10 @@ class Chunks:
 
     def keeps(self) -> bool:
         """Return True if the connection can serve another call."""
-        answer = self._answer
-        return answer.done and not answer.excess and answer.head is not None and answer.head.keep_alive
+        answer, head = self._answer, self._answer.head
+        if head is None or not answer.done or answer.excess:
+            return False
+        return head.keep_alive and (self._has_last or head.status != 200)
 
 
 def _failed(head: Head, body: bytes | bytearray) -> Failed:
@@ -265,8 +271,6 @@ def _error(error: dict[str, Any]) -> Failed:
 
 
 def _json(text: bytes | bytearray) -> dict[str, Any]:
-    import json  # Only errors need it.
-
     try:
         value = json.loads(text)
     except ValueError:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from dirtyd.client import forks
 from dirtyd.client.address import default_socket_path
 from dirtyd.client.attempts import Attempts
 from dirtyd.client.blocking import Calls, Reading
@@ -135,9 +136,8 @@ class DirtyClient:
 
     def stream_async(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> "AsyncStream":
         """Run an action and return an async iterator over its chunks. Call this on the event loop."""
-        from dirtyd.client.async_streams import AsyncStream
-
         body, calls = request(app_path, action, args, kwargs), self._async_calls()
+        from dirtyd.client.async_streams import AsyncStream
 
         def start(timeout: float | None) -> "AsyncReading":
             return calls.stream(stream_request(body, self._metadata, timeout), patience(timeout))
@@ -174,9 +174,11 @@ class DirtyClient:
 
     def _async_calls(self) -> "AsyncCalls":
         if not self._loops:
-            from dirtyd.client.evented import AsyncCalls  # asyncio is large, and many processes never use it.
+            with forks.importing:
+                # They import asyncio, which is large and which many processes never use.
+                from dirtyd.client import async_streams, evented  # noqa: F401
 
-            self._loops.append(AsyncCalls(self._path))
+            self._loops.append(evented.AsyncCalls(self._path))
         return self._loops[0]
 
     def _translate(self, failed: Failed, app: str, action: str) -> DirtyError:

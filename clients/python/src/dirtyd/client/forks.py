@@ -30,22 +30,28 @@ holders: WeakSet[Leaves] = WeakSet()
 #: shuts down what has just become another's. Nobody waits for anything with it.
 guard = threading.RLock()
 
+#: Held while a module is imported at its first use: a fork in the middle would leave it locked for ever in the child.
+importing = threading.RLock()
+
 #: Changes with each fork, in the child.
 generation = 0
 
 
 def _before() -> None:
+    importing.acquire()
     guard.acquire()
 
 
 def _in_parent() -> None:
     guard.release()
+    importing.release()
 
 
 def _in_child() -> None:
-    global generation, guard
+    global generation, guard, importing
     generation += 1
-    guard = threading.RLock()  # Who forks without telling Python before may have done so while another thread held it.
+    # Who forks without telling Python before may have done so while another thread held them.
+    guard, importing = threading.RLock(), threading.RLock()
     if holders:
         ended, other = socketpair()
         other.close()

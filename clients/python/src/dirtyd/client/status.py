@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dirtyd import errors
+from dirtyd._proto.dirtyd.status_pb2 import DebugInfo, ErrorInfo, RetryInfo
 
 DOMAIN = "dirty.v1"
 
@@ -99,8 +100,6 @@ def _details(details: Iterable[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     known, facts = dict[str, Any](), dict[str, Any]()
     if not details:
         return known, facts
-    from dirtyd._proto.dirtyd.status_pb2 import DebugInfo, ErrorInfo, RetryInfo  # Only errors need it.
-
     try:
         for detail in details:
             value = detail["value"].encode()

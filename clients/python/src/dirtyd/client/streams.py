@@ -42,9 +42,11 @@ class Stream:
         return self
 
     def __next__(self) -> Any:
-        if self._generation != forks.generation:
+        if self._generation != forks.generation and not self._closed:
             self._closed = True
             raise self._translate(cancelled(IN_A_CHILD))
+        if self._closed:
+            raise StopIteration
         try:
             with self._turn:
                 return self._next()
