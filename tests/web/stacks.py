@@ -21,6 +21,8 @@ class Stack:
     calls: tuple[str, ...]
     #: Those in which it streams, chunk by chunk.
     streams: tuple[str, ...]
+    #: Those in which it lets go of a stream at once when the browser leaves; None for all in which it streams.
+    leaves: tuple[str, ...] | None = None
 
     def __str__(self) -> str:
         return self.name
@@ -45,9 +47,10 @@ STACKS = [
     Stack("django-gunicorn-gthread", gunicorn("gthread", "django_app:wsgi", "--threads", "4"), BOTH, SYNC),
     # In an ASGI server Django gathers a sync generator first.
     Stack("django-uvicorn", [*_UVICORN, "--lifespan", "off", "django_app:asgi"], BOTH, ASYNC),
-    Stack("fastapi-uvicorn-asyncio", [*_UVICORN, "--loop", "asyncio", FASTAPI], BOTH, BOTH),
-    Stack("fastapi-uvicorn-uvloop", [*_UVICORN, "--loop", "uvloop", FASTAPI], BOTH, BOTH),
-    Stack("fastapi-granian", [*_GRANIAN, FASTAPI], BOTH, BOTH),
+    # Starlette runs a sync generator on threads, and cancels that in a way that leaves it to the garbage collection.
+    Stack("fastapi-uvicorn-asyncio", [*_UVICORN, "--loop", "asyncio", FASTAPI], BOTH, BOTH, leaves=ASYNC),
+    Stack("fastapi-uvicorn-uvloop", [*_UVICORN, "--loop", "uvloop", FASTAPI], BOTH, BOTH, leaves=ASYNC),
+    Stack("fastapi-granian", [*_GRANIAN, FASTAPI], BOTH, BOTH, leaves=ASYNC),
     # gunicorn's ASGI worker tells an app 3 s after a browser has left, unless it is told otherwise.
     Stack("fastapi-gunicorn-asgi", gunicorn("asgi", FASTAPI, "--asgi-disconnect-grace-period", "0"), BOTH, BOTH),
 ]

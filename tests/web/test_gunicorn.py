@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,31 @@ OPTIONS = {
 }
 
 
-def _command(kind: str) -> list[str]:
-    return gunicorn(kind.partition("-")[0], FLASK, "--workers", str(WORKERS), *OPTIONS[kind])
+@contextmanager
+def _serving(directory: Path, kind: str, dirtyd: Daemon) -> Iterator[WebServer]:
+    """Run gunicorn with workers that have booted. A worker of gevent that gets TERM while it boots misses it."""
+    command = gunicorn(kind.partition("-")[0], FLASK, "--workers", str(WORKERS), *OPTIONS[kind])
+    environment = {"CALL_AT_IMPORT": "1", "BOOTED": str(directory)}
+    with serving(directory, [*command, "--config", "gunicorn_settings.py"], dirtyd.socket, environment) as server:
+        _until_booted(server)
+        yield server
+        _until_booted(server)
+
+
+def _until_booted(server: WebServer, but: frozenset[int] = frozenset()) -> set[int]:
+    """Wait until there are all workers, and none of those of `but`. Return them."""
+
+    def booted() -> bool:
+        workers = server.workers()
+        return len(workers) == WORKERS and not workers & but and all(_is_booted(server, pid) for pid in workers)
+
+    until(booted, f"{WORKERS} workers have booted")
+    return server.workers()
+
+
+def _is_booted(server: WebServer, worker: int) -> bool:
+    """gunicorn_settings.py writes this file."""
+    return Path(server.path).with_name(str(worker)).exists()
 
 
 class Load:
@@ -65,13 +89,12 @@ class Load:
 
 @pytest.mark.parametrize("kind", ["sync", "gthread", "gevent"])
 def test_hup_under_load_fails_no_call(dirtyd: Daemon, short_path: Path, kind: str) -> None:
-    with serving(short_path, _command(kind), dirtyd.socket) as server, Load(server, 4) as load:
+    with _serving(short_path, kind, dirtyd) as server, Load(server, 4) as load:
         for _ in range(2):
-            old, served = server.workers(), load.served
+            old, served = _until_booted(server), load.served
             until(lambda served=served: load.served > served + 20, "the load runs")
             os.kill(server.process.pid, signal.SIGHUP)
-            until(lambda old=old: len(server.workers() - old) == WORKERS, "new workers are there")
-            until(lambda old=old: not server.workers() & old, "the old workers have ended")
+            _until_booted(server, but=frozenset(old))
     assert not load.failed
 
 
@@ -80,15 +103,13 @@ def test_a_worker_that_is_killed_disturbs_no_call_of_another(
     dirtyd: Daemon, short_path: Path, folder: Folder, kind: str
 ) -> None:
     call, stream = folder(), folder()
-    with serving(short_path, _command(kind), dirtyd.socket, {"CALL_AT_IMPORT": "1"}) as server:
-        until(lambda: len(server.workers()) == WORKERS, "all workers are there")
+    with _serving(short_path, kind, dirtyd) as server:
         with server.request("/sync/hold", folder=call) as held:
             busy = int(content_of(call / "started"))
-            for other in server.workers() - {busy}:
-                os.kill(other, signal.SIGKILL)
-                until(lambda: len(server.workers()) == WORKERS, "a worker has replaced the killed one")
-                until(lambda: server.worker() != busy or kind != "sync", "the replacement serves")
-                assert server.echo("sync", "beside") == "beside"
+            (other,) = server.workers() - {busy}
+            os.kill(other, signal.SIGKILL)
+            _until_booted(server, but=frozenset({other}))
+            assert server.echo("sync", "beside") == "beside"
             (call / "release").touch()
             assert held.body() == "released"
         with server.request("/sync/stream/endless", argument=stream) as left:
@@ -100,8 +121,10 @@ def test_a_worker_that_is_killed_disturbs_no_call_of_another(
 def test_a_killed_worker_leaves_its_call(dirtyd: Daemon, short_path: Path, folder: Folder, kind: str) -> None:
     """The end of the process is the end of its connection, although its master and its sibling live."""
     files = folder()
-    with serving(short_path, _command(kind), dirtyd.socket, {"CALL_AT_IMPORT": "1"}) as server:
+    with _serving(short_path, kind, dirtyd) as server:
         with server.request("/sync/hold", folder=files):
-            os.kill(int(content_of(files / "started")), signal.SIGKILL)
+            killed = int(content_of(files / "started"))
+            os.kill(killed, signal.SIGKILL)
             content_of(files / "left")
+        _until_booted(server, but=frozenset({killed}))
         assert server.echo("sync", "after") == "after"

@@ -13,4 +13,5 @@ eventlet.monkey_patch()
 from flask_app import app  # noqa: E402
 
 listener = eventlet.listen(sys.argv[1], family=eventlet.green.socket.AF_UNIX)
-eventlet.wsgi.server(listener, app, log_output=False)
+# It would gather 4 KiB before it sends a chunk.
+eventlet.wsgi.server(listener, app, log_output=False, minimum_chunk_size=1)
