@@ -53,11 +53,12 @@ def test_a_request_that_was_not_read_is_sent_again(client: DirtyClient, server: 
 
 
 @every_kind_of_call
-def test_it_is_not_sent_again_if_the_connection_was_new(client: DirtyClient, server: Server, call: Call) -> None:
-    with pytest.raises(errors.DirtyError) as caught:
+def test_a_request_that_nobody_reads_is_not_sent_for_ever(client: DirtyClient, server: Server, call: Call) -> None:
+    with pytest.raises(errors.DirtyConnectionError) as caught:
         call(client, "raw", [UNREAD], "close")
-    assert (caught.value.code, caught.value.message) == ("UNKNOWN", "HTTP status 408")
-    assert count(server, "connections") == 1
+    assert "it closes each connection without reading a request" in caught.value.message
+    assert caught.value.is_safe_to_retry
+    assert count(server, "connections") == pool.TRIES
 
 
 @every_kind_of_call

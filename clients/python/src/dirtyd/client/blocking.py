@@ -18,8 +18,8 @@ from dirtyd.client import forks
 from dirtyd.client.address import Socket, connect, new_socket
 from dirtyd.client.connect import Chunks, Unary, is_unread, unary_result
 from dirtyd.client.http1 import Head, Malformed, whole
-from dirtyd.client.pool import Pool
-from dirtyd.client.status import broken, cancelled, unanswered
+from dirtyd.client.pool import TRIES, Pool
+from dirtyd.client.status import broken, cancelled, never_read, unanswered
 
 #: The bytes that are read at once.
 SIZE = 64 * 1024
@@ -83,9 +83,9 @@ class Connection:
             self._timeout = timeout
 
     def send(self, data: bytes) -> bool:
-        """Send a request. Return False if the arbiter had closed the connection, so that it has taken nothing.
+        """Send a request. Return False if the arbiter has closed the connection, taken nothing, and said nothing.
 
-        If it closes the connection later, the rest is not sent: there may be an answer.
+        If it closes it later, the rest is not sent: there may be an answer.
         """
         sent = 0
         while True:
@@ -102,7 +102,14 @@ class Connection:
             except OSError as error:
                 if error.errno not in (errno.EPIPE, errno.ECONNRESET):
                     raise broken(error.strerror or str(error)) from None
-                return sent > 0
+                return sent > 0 or not self._has_ended()
+
+    def _has_ended(self) -> bool:
+        """Return True if the arbiter has closed the connection, and all it has said was read."""
+        try:
+            return bool(self._look.poll(0)) and not self._socket.recv(1, socket.MSG_PEEK)
+        except OSError:
+            return True
 
     def receive(self) -> bytes:
         """Return the next bytes; none at the end."""
@@ -182,21 +189,22 @@ class Calls:
     def execute(self, request: bytes, seconds: float | None) -> bytes | bytearray:
         """Send a request and return the ExecuteResponse, as bytes. Raises Failed."""
         connection = self._pool.take()
-        if connection is not None:
-            result = self._ask(connection, request, seconds, used=True)
-            if result is not None:
-                return result
-        result = self._ask(Connection(self._pool, self._path, seconds), request, seconds, used=False)
-        assert result is not None
-        return result
+        for _ in range(TRIES):
+            if connection is None:
+                connection = Connection(self._pool, self._path, seconds)
+            answer = self._ask(connection, request, seconds)
+            if answer is not None:
+                return unary_result(*answer)
+            connection = None
+        raise never_read()
 
     def _ask(
-        self, connection: Connection, request: bytes, seconds: float | None, *, used: bool
-    ) -> bytes | bytearray | None:
-        """Return what comes back; None if the connection was used before, and the arbiter has not read the request."""
+        self, connection: Connection, request: bytes, seconds: float | None
+    ) -> tuple[Head, bytes | bytearray] | None:
+        """Return head and body of the answer; None if the arbiter has closed the connection without reading."""
         try:
             connection.begin(seconds)
-            if not connection.send(request) and used:
+            if not (connection.send(request) or connection.cancelled):
                 connection.close()
                 return None
             data = connection.receive()
@@ -213,9 +221,7 @@ class Calls:
             self._pool.give(connection)
         else:
             connection.close()
-        if used and is_unread(head):
-            return None
-        return unary_result(head, body)
+        return None if is_unread(head) else (head, body)
 
     def stream(self, request: bytes, seconds: float | None) -> "Reading":
         """Send a request and return what reads its chunks. Raises Failed."""
@@ -251,30 +257,30 @@ def _gather(connection: Connection, data: bytes) -> tuple[Head, bytes | bytearra
 class Reading:
     """The chunks of one stream, for one thread at a time. Any thread can cancel it."""
 
-    __slots__ = ("_chunks", "_connection", "_path", "_pool", "_request", "_seconds", "_used")
+    __slots__ = ("_chunks", "_connection", "_path", "_pool", "_request", "_seconds", "_tries")
 
     def __init__(self, pool: Pool[Connection], path: str, request: bytes, seconds: float | None) -> None:
         self._pool, self._path, self._request, self._seconds = pool, path, request, seconds
-        self._chunks = Chunks()
-        self._used = True
-        self._connection = pool.take()
-        if self._connection is None or not self._send(self._connection):
-            self._send_anew()
+        self._tries = TRIES
+        self._connection: Connection | None = None
+        self._send(pool.take())
 
-    def _send(self, connection: Connection) -> bool:
-        try:
-            connection.begin(self._seconds)
-            return connection.send(self._request)
-        except BaseException:
+    def _send(self, connection: Connection | None = None) -> None:
+        """Send the request, on a connection of its own unless one is given. Raises Failed."""
+        while self._tries:
+            self._tries -= 1
+            self._chunks = Chunks()
+            connection = self._connection = connection or Connection(self._pool, self._path, self._seconds)
+            try:
+                connection.begin(self._seconds)
+                if connection.send(self._request) or connection.cancelled:
+                    return
+            except BaseException:
+                self._leave(keeps=False)
+                raise
             self._leave(keeps=False)
-            raise
-
-    def _send_anew(self) -> None:
-        """Send the request on a connection of its own, because the arbiter had closed the one before."""
-        self._leave(keeps=False)
-        self._chunks, self._used = Chunks(), False
-        self._connection = Connection(self._pool, self._path, self._seconds)
-        self._send(self._connection)
+            connection = None
+        raise never_read()
 
     def next(self) -> bytes | None:
         """Return the next ExecuteStreamResponse, as bytes; None at the end. Raises Failed."""
@@ -309,8 +315,10 @@ class Reading:
             return
         if connection.cancelled:
             chunks.failure = cancelled("the stream or its client was closed")
-        if self._used and chunks.is_unread():
-            self._send_anew()
+            self._leave(keeps=False)
+        elif chunks.is_unread():
+            self._leave(keeps=False)
+            self._send()
         else:
             self._leave(chunks.keeps())
 

@@ -10,6 +10,7 @@ import errno
 from asyncio import AbstractEventLoop, Future, TimerHandle, get_running_loop
 from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
+from socket import MSG_PEEK
 from time import monotonic
 from weakref import WeakKeyDictionary, ref
 
@@ -18,8 +19,8 @@ from dirtyd.client.address import connect, new_socket
 from dirtyd.client.blocking import CONNECT_AGAIN, SIZE
 from dirtyd.client.connect import Chunks, Unary, is_unread, unary_result
 from dirtyd.client.http1 import Head, Malformed, whole
-from dirtyd.client.pool import Pool
-from dirtyd.client.status import Failed, broken, cancelled, unanswered
+from dirtyd.client.pool import TRIES, Pool
+from dirtyd.client.status import Failed, broken, cancelled, never_read, unanswered
 
 #: So many bytes may wait for the reader of a stream. Then no more are read, so that the action pauses.
 UNREAD = 64 * 1024
@@ -52,6 +53,8 @@ class Connection:
 
     def connect(self, path: str) -> bool:
         """Connect. Return False if it has to be tried again later. Raises Failed."""
+        if self.fileno() < 0:
+            raise cancelled("the client was closed")
         if not connect(self._socket, path):
             return False
         self.watch()
@@ -80,19 +83,28 @@ class Connection:
         return self.fileno() >= 0
 
     def send(self, data: bytes) -> bool:
-        """Send a request. Return False if the arbiter had closed the connection, so that it has taken nothing."""
+        """Send a request. Return False if the arbiter has closed the connection, taken nothing, and said nothing."""
         try:
             sent = self._socket.send(data)
         except BlockingIOError:
             sent = 0
         except OSError as error:
             if error.errno in (errno.EPIPE, errno.ECONNRESET):
-                return False
+                return not self._has_ended()
             raise broken(error.strerror or str(error)) from None
         if sent < len(data):
             self._unsent = memoryview(data)[sent:]
             get_running_loop().add_writer(self.fileno(), self._writable)
         return True
+
+    def _has_ended(self) -> bool:
+        """Return True if the arbiter has closed the connection, and all it has said was read."""
+        try:
+            return not self._socket.recv(1, MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _writable(self) -> None:
         try:
@@ -106,7 +118,7 @@ class Connection:
                 get_running_loop().remove_writer(self.fileno())
 
     async def ask(self, request: bytes, seconds: float | None) -> Answered | None:
-        """Send a request and return the answer. Return None if the arbiter had closed the connection. Raises Failed."""
+        """Send a request and return the answer. Return None if the arbiter has not read the request. Raises Failed."""
         loop = get_running_loop()
         waiter: Future[Answered | Failed] = loop.create_future()
         self._waiter = waiter
@@ -127,6 +139,9 @@ class Connection:
             self.close()
             raise answer
         head, body, keeps = answer
+        if is_unread(head):
+            self.close()
+            return None
         return head, body, keeps and not self._unsent
 
     def begin_stream(self, reader: "Reading", request: bytes) -> bool:
@@ -287,7 +302,9 @@ class AsyncCalls:
         loop = get_running_loop()
         pool = self._by_loop.get(loop) or self._pool(loop)
         connection = pool.take()
-        if connection is not None:
+        for _ in range(TRIES):
+            if connection is None:
+                connection = await self._connect(loop, pool, seconds)
             answer = await connection.ask(request, seconds)
             if answer is not None:
                 head, body, keeps = answer
@@ -295,11 +312,15 @@ class AsyncCalls:
                     pool.give(connection)
                 else:
                     connection.close()
-                if not is_unread(head):
-                    return unary_result(head, body)
+                return unary_result(head, body)
+            connection = None
+        raise never_read()
+
+    async def _connect(self, loop: Loop, pool: LoopPool, seconds: float | None) -> Connection:
+        """Return a new connection. Raises Failed."""
         connection = Connection(pool, loop)
+        end = None if seconds is None else monotonic() + seconds
         try:
-            end = None if seconds is None else monotonic() + seconds
             while not connection.connect(self._path):
                 if end is not None and monotonic() > end:
                     raise unanswered()
@@ -307,15 +328,7 @@ class AsyncCalls:
         except BaseException:
             connection.close()
             raise
-        answer = await connection.ask(request, seconds)
-        if answer is None:
-            raise broken("the daemon closed it at once")
-        head, body, keeps = answer
-        if keeps:
-            pool.give(connection)
-        else:
-            connection.close()
-        return unary_result(head, body)
+        return connection
 
     async def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -340,28 +353,40 @@ class Reading:
         self._loop, self._pool, self._path, self._request = loop, pool, path, request
         self._chunks = Chunks()
         self._waiter: Future[None] | None = None
-        self._paused, self._used = False, True
+        self._paused, self._tries = False, TRIES
+        self._connection: Connection | None = None
         self._again: TimerHandle | None = None
         self._limit = None if seconds is None else loop.call_later(seconds, self._time_out)
-        self._connection = pool.take()
-        if self._connection is None or not self._connection.begin_stream(self, request):
-            self._begin_anew()
+        self._send(pool.take())
 
-    def _begin_anew(self) -> None:
-        """Send the request on a connection of its own."""
-        self._leave(keeps=False)
-        self._chunks, self._used = Chunks(), False
-        self._connection = Connection(self._pool, self._loop)
-        self._connect()
+    def _send(self, connection: Connection | None = None) -> None:
+        """Send the request, on a connection of its own unless one is given."""
+        try:
+            while self._tries:
+                self._chunks = Chunks()
+                self._connection = connection or Connection(self._pool, self._loop)
+                if connection is None and not self._connection.connect(self._path):
+                    self._again = self._loop.call_later(CONNECT_AGAIN, self._connect)
+                    return
+                self._tries -= 1
+                if self._connection.begin_stream(self, self._request):
+                    return
+                self._leave(keeps=False)
+                connection = None
+            self.fail(never_read())
+        except Failed as failed:
+            self.fail(failed)
 
     def _connect(self) -> None:
+        """Try once more to connect."""
         connection = self._connection
-        assert connection is not None
+        if connection is None:
+            return
         try:
-            if not connection.connect(self._path):
+            if connection.connect(self._path):
+                self._send(connection)
+            else:
                 self._again = self._loop.call_later(CONNECT_AGAIN, self._connect)
-            elif not connection.begin_stream(self, self._request):
-                self.fail(broken("the daemon closed it at once"))
         except Failed as failed:
             self.fail(failed)
 
@@ -381,20 +406,23 @@ class Reading:
             self.fail(broken(str(malformed)))
             return
         if chunks.ended:
-            if self._used and chunks.is_unread():
-                self._begin_anew()
+            if chunks.is_unread():
+                self._leave(keeps=False)
+                self._send()
                 return
             self._leave(chunks.keeps())
+            self._has_ended()
         elif chunks.size > UNREAD and chunks.messages:
             self._paused = True
             connection.pause()
-        self._wake()
+        if chunks.messages:
+            self._wake()
 
     def fail(self, failed: Failed) -> None:
         """End the stream. What has come before can still be read."""
         self._leave(keeps=False)
         self._chunks.ended, self._chunks.failure = True, failed
-        self._wake()
+        self._has_ended()
 
     async def next(self) -> bytes | None:
         """Return the next ExecuteStreamResponse, as bytes; None at the end. Raises Failed."""
@@ -423,6 +451,11 @@ class Reading:
             finally:
                 self._waiter = None
 
+    def _has_ended(self) -> None:
+        if self._limit is not None:
+            self._limit.cancel()
+        self._wake()
+
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
@@ -442,12 +475,10 @@ class Reading:
 
     def close(self) -> None:
         """End the call, unless it has ended. What has come is not read any longer. On the loop only."""
-        if self._limit is not None:
-            self._limit.cancel()
         self._leave(keeps=False)
         self._chunks.messages.clear()
         self._chunks.ended = True
-        self._wake()
+        self._has_ended()
 
     def drop(self) -> None:
         """End the call from wherever."""

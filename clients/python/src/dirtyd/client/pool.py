@@ -14,6 +14,8 @@ from weakref import ref
 
 from dirtyd.client import forks
 
+#: How many connections a call tries if the arbiter closes each of them without reading the request, as one that ends.
+TRIES = 4
 #: The seconds after which a connection that no call has needed is closed.
 REST = 10.0
 

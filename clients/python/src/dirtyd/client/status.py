@@ -55,6 +55,11 @@ def broken(why: str) -> Failed:
     return Failed("UNAVAILABLE", why)
 
 
+def never_read() -> Failed:
+    """Return the failure of a call whose request the arbiter has not read on any connection."""
+    return Failed("UNAVAILABLE", "it closes each connection without reading a request", unsent=True)
+
+
 def unanswered() -> Failed:
     """Return the failure of a call whose deadline and grace have passed."""
     return Failed("DEADLINE_EXCEEDED", "")
