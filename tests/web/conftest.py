@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from processes import APPS
@@ -24,10 +25,14 @@ class Daemon:
 
     def connections(self) -> int:
         """Return how many connections are open, beside the one of this question."""
+        return self.status()["connections"] - 1
+
+    def status(self) -> dict[str, Any]:
+        """Return what `dirtyd status` says of the arbiter."""
         asked = subprocess.run(
             [os.environ["DIRTYD_BIN"], "status", "--json", "--socket", self.socket], check=True, stdout=subprocess.PIPE
         )
-        return json.loads(asked.stdout)["arbiter"]["connections"] - 1
+        return json.loads(asked.stdout)["arbiter"]
 
 
 @pytest.fixture(scope="session")

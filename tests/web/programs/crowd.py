@@ -1,6 +1,6 @@
 """Many processes with many threads each, which all call at once. Prints how many calls had which outcome.
 
-python crowd.py PROCESSES THREADS CALLS
+python crowd.py PROCESSES THREADS CALLS RETRIES
 """
 
 import os
@@ -8,24 +8,27 @@ import sys
 import threading
 from collections import Counter
 
-from dirtyd import DirtyError, get_dirty_client
+from dirtyd import DirtyClient, DirtyError
 from work import WORK
 
-processes, threads, calls = map(int, sys.argv[1:])
+processes, threads, calls, retries = map(int, sys.argv[1:])
 
 
-def use(outcomes: Counter[str], thread: int) -> None:
+client = DirtyClient(retries=retries)
+
+
+def use(outcomes: list[str], thread: int) -> None:
     for call in range(calls):
         value = [os.getpid(), thread, call]
         try:
-            outcomes["right" if get_dirty_client().execute(WORK, "echo", value) == value else "wrong"] += 1
+            outcomes.append("right" if client.execute(WORK, "echo", value) == value else "wrong")
         except DirtyError as error:
-            outcomes[f"{error.code} {error.reason}"] += 1
+            outcomes.append(error.code)
 
 
 def web_process(start: int, report: int) -> None:
-    """Start all threads, wait until all processes have theirs, and write the outcomes."""
-    outcomes: Counter[str] = Counter()
+    """Start all threads, let them call when all processes have theirs, and write the outcomes."""
+    outcomes: list[str] = []
     may_call = threading.Event()
 
     def wait_and_use(thread: int) -> None:
@@ -40,7 +43,7 @@ def web_process(start: int, report: int) -> None:
     may_call.set()
     for thread in started:
         thread.join()
-    os.write(report, "".join(f"{count} {outcome}\n" for outcome, count in outcomes.items()).encode())
+    os.write(report, "".join(f"{count} {outcome}\n" for outcome, count in Counter(outcomes).items()).encode())
 
 
 start, to_close = os.pipe()
