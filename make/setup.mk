@@ -70,7 +70,7 @@ $(BENCH_READY): benches/peers/requirements.txt
 
 $(WEB_READY): clients/python/pyproject.toml tests/web/requirements.txt
 	$(PYTHON) -m venv .venv-web
-	.venv-web/bin/pip install --quiet --editable 'clients/python[client]' --requirement tests/web/requirements.txt
+	.venv-web/bin/pip install --quiet --editable clients/python --requirement tests/web/requirements.txt
 	touch $@
 
 $(GENERATOR): tools/generator.txt

@@ -1,6 +1,6 @@
 """Django in one file: tokens to a browser as server-sent events; the generator stops when the browser leaves.
 
-pip install "$CHECKOUT/clients/python[client]" django uvicorn          CHECKOUT names the checkout of dirtyd
+pip install "$CHECKOUT/clients/python" django uvicorn          CHECKOUT names the checkout of dirtyd
 dirtyd serve --app model:Model &
 uvicorn --lifespan off web_django:web      then open localhost:8000, or: curl -N 'localhost:8000/tokens?prompt=hello'
 

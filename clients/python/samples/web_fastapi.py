@@ -1,6 +1,6 @@
 """FastAPI: tokens to a browser as server-sent events; the generator stops when the browser leaves.
 
-pip install "$CHECKOUT/clients/python[client]" fastapi uvicorn          CHECKOUT names the checkout of dirtyd
+pip install "$CHECKOUT/clients/python" fastapi uvicorn          CHECKOUT names the checkout of dirtyd
 dirtyd serve --app model:Model &
 uvicorn web_fastapi:web          then open localhost:8000, or: curl -N 'localhost:8000/tokens?prompt=hello'
 """

@@ -1,6 +1,6 @@
 """Flask: tokens to a browser as server-sent events; the generator stops when the browser leaves.
 
-pip install "$CHECKOUT/clients/python[client]" flask gunicorn          CHECKOUT names the checkout of dirtyd
+pip install "$CHECKOUT/clients/python" flask gunicorn          CHECKOUT names the checkout of dirtyd
 dirtyd serve --app model:Model &
 gunicorn --threads 8 web_flask:web          then open localhost:8000, or: curl -N 'localhost:8000/tokens?prompt=hello'
 
