@@ -1,38 +1,16 @@
 """One daemon for the whole suite, whose connections every test can count."""
 
-import json
-import os
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from processes import APPS
+from running_daemon import Daemon
 from waiting import until
 from work import WORK
 
 from daemon import daemon
-
-
-@dataclass(frozen=True)
-class Daemon:
-    """A running dirtyd that serves apps/work.py."""
-
-    socket: str
-
-    def connections(self) -> int:
-        """Return how many connections are open, beside the one of this question."""
-        return self.status()["connections"] - 1
-
-    def status(self) -> dict[str, Any]:
-        """Return what `dirtyd status` says of the arbiter."""
-        asked = subprocess.run(
-            [os.environ["DIRTYD_BIN"], "status", "--json", "--socket", self.socket], check=True, stdout=subprocess.PIPE
-        )
-        return json.loads(asked.stdout)["arbiter"]
 
 
 @pytest.fixture(scope="session")

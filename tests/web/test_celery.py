@@ -9,9 +9,9 @@ from celery import Celery
 from celery.result import AsyncResult
 from celery_settings import celery
 from processes import running
+from running_daemon import Daemon
 from waiting import content_of, until
 
-from conftest import Daemon
 from daemon import PATIENCE
 
 #: Tasks after which a process of the pool is replaced.

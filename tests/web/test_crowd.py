@@ -7,10 +7,10 @@ from pathlib import Path
 
 from dirtyd import DirtyClient
 from processes import APPS, printed_by
+from running_daemon import Daemon
 from waiting import until
 from work import WORK
 
-from conftest import Daemon
 from daemon import daemon
 
 PROCESSES, THREADS, CALLS = 64, 32, 2

@@ -4,8 +4,7 @@ import os
 
 import pytest
 from processes import printed_by
-
-from conftest import Daemon
+from running_daemon import Daemon
 
 ROUNDS = 10_000 if os.environ.get("FULL") else 1_000
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 from processes import printed_by
-
-from conftest import Daemon
+from running_daemon import Daemon
 
 
 @pytest.mark.parametrize("order", ["dirtyd-first", "patch-first"])

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from running_daemon import Daemon
 from stacks import FLASK, gunicorn
 from waiting import content_of, until
 from web_server import WebServer, serving
-
-from conftest import Daemon
 
 pytestmark = pytest.mark.usefixtures("no_connection_left")
 

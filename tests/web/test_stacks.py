@@ -5,11 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from running_daemon import Daemon
 from stacks import STACKS, Stack
 from waiting import content_of, until
 from web_server import WebServer, serving
-
-from conftest import Daemon
 
 Folder = Callable[[], Path]
 
