@@ -34,6 +34,7 @@ def gunicorn(worker: str, app: str, *options: str) -> list[str]:
 
 
 FLASK, FASTAPI = "flask_app:app", "fastapi_app:app"
+DJANGO_UVICORN = [*_UVICORN, "--lifespan", "off", "django_app:asgi"]
 SYNC, ASYNC, BOTH = ("sync",), ("async",), ("sync", "async")
 
 STACKS = [
@@ -46,7 +47,7 @@ STACKS = [
     # In a WSGI server each call of an async view has its own event loop, and an async generator is gathered first.
     Stack("django-gunicorn-gthread", gunicorn("gthread", "django_app:wsgi", "--threads", "4"), BOTH, SYNC),
     # In an ASGI server Django gathers a sync generator first.
-    Stack("django-uvicorn", [*_UVICORN, "--lifespan", "off", "django_app:asgi"], BOTH, ASYNC),
+    Stack("django-uvicorn", DJANGO_UVICORN, BOTH, ASYNC),
     # Starlette runs a sync generator on threads, and cancels that in a way that leaves it to the garbage collection.
     Stack("fastapi-uvicorn-asyncio", [*_UVICORN, "--loop", "asyncio", FASTAPI], BOTH, BOTH, leaves=ASYNC),
     Stack("fastapi-uvicorn-uvloop", [*_UVICORN, "--loop", "uvloop", FASTAPI], BOTH, BOTH, leaves=ASYNC),
