@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
-from socketserver import StreamRequestHandler, ThreadingUnixStreamServer
+from socketserver import StreamRequestHandler, ThreadingMixIn, UnixStreamServer
 from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
@@ -200,6 +200,9 @@ class Handler(StreamRequestHandler):
                 encode(number if action != "blobs" else bytes(args[1]), message.chunk)
                 self.envelope(0, message.SerializeToString())
                 count("chunks", 1)
+            while action == "drips":
+                self.envelope(0, message.SerializeToString())
+                time.sleep(0.01)
             if action == "breaks_off":
                 raise failure("ABORTED", args[1] if len(args) > 1 else "WORKER_CRASHED", {"worker_pid": "12"})
             if action == "endless":
@@ -216,7 +219,7 @@ class Handler(StreamRequestHandler):
         self.wfile.write(b"%x\r\n%c%b%b\r\n" % (len(message) + 5, flags, len(message).to_bytes(4, "big"), message))
 
 
-class Server(ThreadingUnixStreamServer):
+class Server(ThreadingMixIn, UnixStreamServer):
     daemon_threads = True
     request_queue_size = 1024
 

@@ -318,6 +318,41 @@ def test_an_answer_before_the_request_is_taken(tmp_path: Path, call: Call) -> No
     assert (caught.value.code, caught.value.message) == ("RESOURCE_EXHAUSTED", "too large")
 
 
+@pytest.mark.parametrize("call", [stream, stream_async])
+def test_a_stream_that_only_drips_ends_after_its_deadline(client: DirtyClient, server: Server, call: Call) -> None:
+    with pytest.raises(errors.DirtyTimeoutError) as caught:
+        call(client.options(timeout=0.05), "drips", 1)
+    assert caught.value.reason == "NO_ANSWER"
+    eventually(server.ended)
+
+
+def test_bytes_that_come_while_a_connection_rests_are_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocking, "LOOK_AFTER", 0)
+    answers = [OK + b"content-length: 4\r\n\r\n\x0a\x02\x18" + bytes((number,)) for number in range(3)]
+    with socket.socket(socket.AF_UNIX) as listener, DirtyClient(tmp_path / "s") as client:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        strayed = threading.Event()
+
+        def serve() -> None:
+            with listener.accept()[0] as first:
+                first.recv(1000)
+                first.sendall(answers[0])
+                first.sendall(answers[1])
+                strayed.set()
+                with listener.accept()[0] as second:
+                    second.recv(1000)
+                    second.sendall(answers[2])
+
+        served = in_thread(serve)
+        seen = client.execute("m:A", "go")
+        assert strayed.wait(PATIENCE)
+        assert (seen, client.execute("m:A", "go")) == (0, 2)
+        assert served() is None
+
+
 EXIT = """
 import sys, dirtyd
 client = dirtyd.DirtyClient(sys.argv[1])
