@@ -49,7 +49,7 @@ check: $(VENV) ## before each commit: formats, warnings, unit tests, types, in u
 export DIRTYD_CONFORMANCE_REPORT := $(CURDIR)/target/conformance
 
 .PHONY: test test-rust test-workers test-python test-go test-node test-java test-examples
-test: announce-test no-reports test-rust test-sim test-workers test-python test-go test-node test-java test-examples test-stubs test-docs conformance-table ## every test of the daemon, the clients and the examples
+test: announce-test no-reports test-rust test-sim test-workers test-python test-go test-node test-java test-examples test-stubs test-judges test-docs conformance-table ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked --workspace
@@ -103,6 +103,10 @@ test-stubs: debug $(VENV) $(GENERATOR) $(DEBIAN_STUBS) $(NLOHMANN_JSON)
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py asyncio
 	$(WITH_DAEMON) tests/stubs/ruby/run
 	$(WITH_DAEMON) tests/stubs/cpp/run
+
+.PHONY: test-judges
+test-judges: $(VENV) $(JUDGES) ## programs of others judge the edge: h2spec, grpc-health-probe, connectconformance
+	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python cargo test --locked --features internals --test judges
 
 .PHONY: conformance-table no-reports
 conformance-table: no-reports test-rust test-python test-go test-node test-java test-stubs ## every conformance case with every client and stock stub

@@ -6,6 +6,9 @@ GRPCURL := v1.9.4
 PROTOC_GEN_GO := v1.36.12
 PROTOC_GEN_GO_GRPC := v1.6.2
 GHZ := v0.93.0
+H2SPEC := v2.2.1+incompatible
+GRPC_HEALTH_PROBE := v0.4.63
+CONNECTCONFORMANCE := v1.0.7
 
 VENV := .venv/ready
 BENCH_READY := .venv-bench/ready
@@ -15,6 +18,7 @@ DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
 GRPCURL_READY := .tools/grpcurl-$(GRPCURL)
 GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)
 GHZ_READY := .tools/ghz-$(GHZ)
+JUDGES := .tools/judges-$(H2SPEC)-$(GRPC_HEALTH_PROBE)-$(CONNECTCONFORMANCE)
 NODE_READY := clients/node/node_modules/ready
 NODE_STUB_READY := tests/stubs/node/node_modules/ready
 
@@ -107,4 +111,12 @@ $(GRPCURL_READY):
 $(GHZ_READY):
 	mkdir -p .tools/bin
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/bojand/ghz/cmd/ghz@$(GHZ)
+	touch $@
+
+# The newest h2spec that is a Go module.
+$(JUDGES):
+	mkdir -p .tools/bin
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/summerwind/h2spec/cmd/h2spec@$(H2SPEC)
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/grpc-ecosystem/grpc-health-probe@$(GRPC_HEALTH_PROBE)
+	GOBIN=$(CURDIR)/.tools/bin go install connectrpc.com/conformance/cmd/connectconformance@$(CONNECTCONFORMANCE)
 	touch $@
