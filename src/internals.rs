@@ -1,5 +1,5 @@
 //! The parts that `benches/micro` measures alone, that `tests/fuzz` feeds with
-//! bytes, and the simulations. They are here only with the feature `internals`,
+//! bytes, that `tests/judges` serves with, and the simulations. They are here only with the feature `internals`,
 //! which only benchmarks, tests and `make sim` turn on. They are not part of the
 //! crate's public face and may change at any time.
 
@@ -11,11 +11,15 @@ pub use crate::{
         scheduler::{Scheduler, Taken, Verdict, Wait},
     },
     server::{
+        Further,
         authority::AuthorityRepair,
         envelope::Envelope,
         grpc::{UnaryBody, read as read_message},
     },
 };
+
+mod edge;
+pub use edge::serve_edge;
 
 /// The simulations of the pure machines, by the seed of a story.
 pub mod simulation {

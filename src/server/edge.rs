@@ -17,7 +17,8 @@ use super::{
     listener::{Listener, UnixSocket},
     reload::ReloadConfig,
     router::Router,
-    services, unread,
+    services::{self, Further},
+    unread,
 };
 use crate::{
     config::Config,
@@ -47,12 +48,12 @@ impl Edge {
         pool: &PoolHandle,
         reload: ReloadConfig,
     ) -> io::Result<Self> {
-        Self::on(UnixSocket::new(listener)?, config, pool, reload)
+        Self::on(UnixSocket::new(listener)?, config, pool, reload, None)
     }
 }
 
 impl<L: Listener> Edge<L> {
-    /// An edge on a listener.
+    /// An edge on a listener, with a `further` service beside those of dirtyd.
     ///
     /// # Errors
     /// The descriptors of the services, which are compiled in, are broken.
@@ -61,6 +62,7 @@ impl<L: Listener> Edge<L> {
         config: &Config,
         pool: &PoolHandle,
         reload: ReloadConfig,
+        further: Option<Further>,
     ) -> io::Result<Self> {
         let admission = Admission::new(config);
         let (draining, drains) = watch::channel(false);
@@ -73,7 +75,7 @@ impl<L: Listener> Edge<L> {
             held: held.clone(),
         };
         let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
-        let others = services::beside_the_arbiter(admin, health_service)?;
+        let others = services::beside_the_arbiter(admin, health_service, further)?;
         let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits, held.clone());
         let router = Arc::new(Router::new(arbiter, others, drains));
         let response_timeout = config.limits.response_timeout;

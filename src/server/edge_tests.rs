@@ -68,7 +68,8 @@ impl Served {
         let (wires, listener) = mpsc::channel(16);
         let unchanged = config.clone();
         let reload = ReloadConfig::new(move || Ok(unchanged.clone()));
-        let edge = Edge::on(Wires(Mutex::new(listener)), &config, &pool, reload).expect("an edge");
+        let edge =
+            Edge::on(Wires(Mutex::new(listener)), &config, &pool, reload, None).expect("an edge");
         let shared = Arc::clone(&edge.shared);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(edge.serve(

@@ -47,3 +47,5 @@ mod until_drain;
 pub use edge::Edge;
 pub use listener::UnixSocket;
 pub use reload::ReloadConfig;
+#[cfg(feature = "internals")]
+pub use services::Further;

@@ -9,6 +9,10 @@ use tonic_reflection::server::Builder;
 use super::admin::AdminService;
 use crate::proto::{DESCRIPTORS, admin_server::AdminServer};
 
+/// A service beside those of dirtyd: what serves it, and the encoded `FileDescriptorSet` of
+/// its messages, with all that it imports.
+pub type Further = (Routes, Vec<u8>);
+
 /// All of them. Reflection is served in both of its versions.
 ///
 /// # Errors
@@ -16,6 +20,7 @@ use crate::proto::{DESCRIPTORS, admin_server::AdminServer};
 pub fn beside_the_arbiter(
     admin: AdminService,
     health: HealthServer<impl Health>,
+    further: Option<Further>,
 ) -> io::Result<Routes> {
     let reflection = || {
         Builder::configure()
@@ -24,7 +29,10 @@ pub fn beside_the_arbiter(
             // So that grpcurl shows the details of errors in clear.
             .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
     };
-    Ok(Routes::new(AdminServer::new(admin))
+    Ok(further
+        .map(|(routes, _)| routes)
+        .unwrap_or_default()
+        .add_service(AdminServer::new(admin))
         .add_service(health)
         .add_service(reflection().build_v1().map_err(io::Error::other)?)
         .add_service(reflection().build_v1alpha().map_err(io::Error::other)?))
