@@ -9,6 +9,7 @@ mod support;
 #[path = "../support/loopback.rs"]
 mod loopback;
 
+mod connectrpc;
 mod h2spec;
 mod health_probe;
 mod known;
