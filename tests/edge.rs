@@ -154,17 +154,18 @@ async fn a_client_of_http_1_reads_what_the_socket_speaks() {
     let body = "x".repeat(50_000);
     let close = "Host: d\r\nConnection: close";
     let path = "/dirty.v1.Arbiter/Execute";
-    for request in [
-        format!("GET {path} HTTP/1.1\r\n{close}\r\n\r\n"),
-        format!("POST {path} HTTP/1.1\r\n{close}\r\nContent-Length: 50000\r\n\r\n{body}"),
+    let grpc = "Content-Type: application/grpc\r\nContent-Length: 50000";
+    for (request, status, words) in [
+        (format!("GET {path} HTTP/1.1\r\n{close}\r\n\r\n"), 405, "by POST"),
+        (format!("POST {path} HTTP/1.1\r\n{close}\r\n{grpc}\r\n\r\n{body}"), 505, "needs HTTP/2"),
     ] {
         let mut stream = UnixStream::connect(daemon.socket()).await.expect("connect");
         stream.write_all(request.as_bytes()).await.expect("write");
         let mut answer = String::new();
         let read = tokio::time::timeout(LIMIT, stream.read_to_string(&mut answer)).await;
         read.expect("the connection is closed").expect("and not reset");
-        assert!(answer.starts_with("HTTP/1.1 505 "), "{answer}");
-        assert!(answer.contains("gRPC") && answer.contains("HTTP/2"), "{answer}");
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+        assert!(answer.contains(words), "{answer}");
     }
     daemon.client().execute("lab:Lab", "echo", args![]).await.expect("others are served");
 }

@@ -48,10 +48,11 @@ async fn what_is_not_grpc_runs_nothing_and_is_told_why() {
             "text/plain",
         ),
         (
-            plain().header("content-type", "application/grpc+json").header("te", "trailers"),
+            plain().header("content-type", "application/grpc+thrift").header("te", "trailers"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "grpc+json",
+            "grpc+thrift",
         ),
+        (plain().header("content-type", "application/grpc+json"), StatusCode::BAD_REQUEST, "te:"),
         (plain().header("content-type", "application/grpc"), StatusCode::BAD_REQUEST, "te:"),
     ];
     for (request, status, words) in cases {

@@ -13,6 +13,7 @@ use tonic::Status;
 
 use super::{
     chunks::EncodedChunks,
+    dialect::TranslatedBody,
     grpc::{NotGrpc, StreamingBody, UnaryBody},
     json::Lines,
     lifetime::Served,
@@ -42,6 +43,8 @@ pin_project! {
             outstanding: OutstandingAnswer,
             served: Served,
         },
+        /// Of any method, in a dialect of gRPC.
+        Translated { body: TranslatedBody },
         /// Of another service.
         Other { #[pin] body: UntilDrain, served: Served },
         /// An error of gRPC.
@@ -97,6 +100,7 @@ impl Body for Answer {
             Projected::Lines { body, outstanding, .. } => {
                 body.poll_frame(cx).map_ok(|frame| outstanding.until_sent(frame))
             }
+            Projected::Translated { body } => body.as_mut().poll_frame(cx),
             Projected::Other { body, .. } => body.poll_frame(cx),
             Projected::Error { body } => body.poll_frame(cx),
             Projected::Text { body, .. } => {
@@ -111,6 +115,7 @@ impl Body for Answer {
             Self::Large { body, .. } => body.is_end_stream(),
             Self::Streaming { body, .. } => body.is_end_stream(),
             Self::Lines { body, .. } => body.is_end_stream(),
+            Self::Translated { body } => body.is_end_stream(),
             Self::Other { body, .. } => body.is_end_stream(),
             Self::Error { body } => body.is_end_stream(),
             Self::Text { body, .. } => body.is_none(),

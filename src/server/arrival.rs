@@ -11,7 +11,7 @@ use bytes::Bytes;
 use tonic::{Status, metadata::MetadataMap};
 
 use super::{
-    deadline,
+    deadline::{self, Timeout},
     guarded::SMALL,
     held::{Held, Reservation},
     status,
@@ -76,14 +76,19 @@ pub struct Times {
 }
 
 impl Times {
-    /// Those of a request whose head has just come.
+    /// Those of a request whose head has just come; `protocols` is how its protocol tells
+    /// a deadline.
     ///
     /// # Errors
     /// The caller's deadline is malformed.
-    pub fn of(headers: &MetadataMap, request_timeout: Duration) -> Result<Self, Status> {
+    pub fn of(
+        headers: &MetadataMap,
+        protocols: &Timeout,
+        request_timeout: Duration,
+    ) -> Result<Self, Status> {
         let arrived = Instant::now();
         let caller_deadline =
-            deadline::of_caller(headers, arrived).map_err(status::invalid_request)?;
+            deadline::of_caller(headers, protocols, arrived).map_err(status::invalid_request)?;
         Ok(Self { arrived, caller_deadline, request_timeout })
     }
 

@@ -1,5 +1,5 @@
-//! The caller's deadline: of gRPC, `grpc-timeout`, or the header `x-timeout`. The edge reads
-//! it itself, because tonic's own layer would answer CANCELLED.
+//! The caller's deadline: the one of the protocol, such as `grpc-timeout`, or the header
+//! `x-timeout`. The edge reads it itself, because tonic's own layer would answer CANCELLED.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,16 @@ use tonic::metadata::MetadataMap;
 use crate::{clock::Deadline, config::parse_duration};
 
 /// The deadline that the caller sets a call that arrived at `arrived`, by `x-timeout`,
-/// such as `5s` or `250ms`, or `grpc-timeout`; the earlier one, if both are there. It is
+/// such as `5s` or `250ms`, or as its protocol tells it; the earlier one, if both are there. It is
 /// [`Deadline::Never`] without a header, or beyond what the clock can count.
 ///
 /// # Errors
 /// A header is malformed; the text tells the caller.
-pub fn of_caller(metadata: &MetadataMap, arrived: Instant) -> Result<Deadline, String> {
+pub fn of_caller(
+    metadata: &MetadataMap,
+    protocols: &Timeout,
+    arrived: Instant,
+) -> Result<Deadline, String> {
     let own = match metadata.get("x-timeout") {
         Some(value) => {
             let text = value.to_str().map_err(|error| error.to_string());
@@ -24,14 +28,43 @@ pub fn of_caller(metadata: &MetadataMap, arrived: Instant) -> Result<Deadline, S
         }
         None => Deadline::Never,
     };
-    let Some(value) = metadata.get("grpc-timeout") else { return Ok(own) };
-    let timeout = value.to_str().ok().and_then(parse).ok_or(
-        "the grpc-timeout header is malformed; write up to 8 digits and one of H M S m u n",
-    )?;
+    let Some(value) = metadata.get(protocols.header) else { return Ok(own) };
+    let timeout = value.to_str().ok().and_then(protocols.parse).ok_or_else(|| {
+        let Timeout { header, form, .. } = protocols;
+        format!("the {header} header is malformed; write {form}")
+    })?;
     Ok(Deadline::after(arrived, timeout).min(own))
 }
 
-fn parse(text: &str) -> Option<Duration> {
+/// How a protocol tells a deadline.
+#[derive(Debug)]
+pub struct Timeout {
+    header: &'static str,
+    parse: fn(&str) -> Option<Duration>,
+    form: &'static str,
+}
+
+impl Timeout {
+    /// gRPC's.
+    pub const GRPC: Self = Self {
+        header: "grpc-timeout",
+        parse: of_grpc,
+        form: "up to 8 digits and one of H M S m u n",
+    };
+    /// Connect's.
+    pub const CONNECT: Self = Self {
+        header: "connect-timeout-ms",
+        parse: of_connect,
+        form: "up to 10 digits, which are milliseconds",
+    };
+}
+
+fn of_connect(text: &str) -> Option<Duration> {
+    let is_number = (1..=10).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+    Some(Duration::from_millis(text.parse().ok().filter(|_| is_number)?))
+}
+
+fn of_grpc(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     if digits.is_empty() || digits.len() > 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
@@ -54,11 +87,15 @@ mod tests {
 
     #[test]
     fn units_and_faults() {
-        assert_eq!(parse("200m"), Some(Duration::from_millis(200)));
-        assert_eq!(parse("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
-        assert_eq!(parse("1n"), Some(Duration::from_nanos(1)));
+        assert_eq!(of_grpc("200m"), Some(Duration::from_millis(200)));
+        assert_eq!(of_grpc("99999999H"), Some(Duration::from_secs(99_999_999 * 3600)));
+        assert_eq!(of_grpc("1n"), Some(Duration::from_nanos(1)));
         for bad in ["", "5", "m", "123456789S", "-1S", "1x", "1é", " 1S"] {
-            assert_eq!(parse(bad), None, "{bad:?}");
+            assert_eq!(of_grpc(bad), None, "{bad:?}");
+        }
+        assert_eq!(of_connect("9999999999"), Some(Duration::from_millis(9_999_999_999)));
+        for bad in ["", "-1", "1.5", "+1", "10000000000", "1s"] {
+            assert_eq!(of_connect(bad), None, "{bad:?}");
         }
     }
 
@@ -66,21 +103,24 @@ mod tests {
     fn a_deadline_counts_from_the_arrival_and_is_never_without_a_header() {
         let arrived = Instant::now();
         let mut metadata = MetadataMap::new();
-        assert_eq!(of_caller(&metadata, arrived), Ok(Deadline::Never));
+        assert_eq!(of_caller(&metadata, &Timeout::GRPC, arrived), Ok(Deadline::Never));
         metadata.insert("grpc-timeout", "3S".parse().expect("metadata"));
         let due = Deadline::At(arrived + Duration::from_secs(3));
-        assert_eq!(of_caller(&metadata, arrived), Ok(due));
+        assert_eq!(of_caller(&metadata, &Timeout::GRPC, arrived), Ok(due));
         // The arbiter's own header leaves gRPC's to the client's library.
         metadata.insert("x-timeout", "250ms".parse().expect("metadata"));
         let due = Deadline::At(arrived + Duration::from_millis(250));
-        assert_eq!(of_caller(&metadata, arrived), Ok(due));
+        assert_eq!(of_caller(&metadata, &Timeout::GRPC, arrived), Ok(due));
         metadata.insert("x-timeout", "1h".parse().expect("metadata"));
         let due = Deadline::At(arrived + Duration::from_secs(3));
-        assert_eq!(of_caller(&metadata, arrived), Ok(due), "the earlier one");
+        assert_eq!(of_caller(&metadata, &Timeout::GRPC, arrived), Ok(due), "the earlier one");
         metadata.insert("x-timeout", "soon".parse().expect("metadata"));
-        assert!(of_caller(&metadata, arrived).is_err_and(|why| why.contains("x-timeout")));
+        assert!(
+            of_caller(&metadata, &Timeout::GRPC, arrived)
+                .is_err_and(|why| why.contains("x-timeout"))
+        );
         metadata.remove("x-timeout");
         metadata.insert("grpc-timeout", "soon".parse().expect("metadata"));
-        assert!(of_caller(&metadata, arrived).is_err());
+        assert!(of_caller(&metadata, &Timeout::GRPC, arrived).is_err());
     }
 }

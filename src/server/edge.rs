@@ -17,7 +17,7 @@ use super::{
     listener::{Listener, UnixSocket},
     reload::ReloadConfig,
     router::Router,
-    services::{self, Further},
+    services::{Further, Services},
     unread,
 };
 use crate::{
@@ -75,9 +75,9 @@ impl<L: Listener> Edge<L> {
             held: held.clone(),
         };
         let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
-        let others = services::beside_the_arbiter(admin, health_service, further)?;
+        let services = Services::new(admin, health_service, further)?;
         let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits, held.clone());
-        let router = Arc::new(Router::new(arbiter, others, drains));
+        let router = Arc::new(Router::new(arbiter, services, drains));
         let response_timeout = config.limits.response_timeout;
         if !response_timeout.is_zero() {
             tokio::spawn(unread::watch(Arc::downgrade(router.unread()), response_timeout));

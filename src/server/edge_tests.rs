@@ -148,7 +148,17 @@ async fn a_client_of_http_1_reads_what_the_socket_speaks() {
     let answer = served.ask(user(7), get("/v1").as_bytes()).await;
     assert!(answer.contains("\"app\":\"app:App\""), "{answer}");
     let answer = served.ask(user(7), get("/dirty.v1.Arbiter/Execute").as_bytes()).await;
-    assert!(answer.starts_with("HTTP/1.1 505 ") && answer.contains("gRPC"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 405 ") && answer.contains("by POST"), "{answer}");
+    let post = |kind: &str| {
+        get("/dirty.v1.Arbiter/Execute").replace("GET", "POST").replace(
+            "Connection",
+            &format!("Content-Type: {kind}\r\nContent-Length: 0\r\nConnection"),
+        )
+    };
+    let answer = served.ask(user(7), post("application/grpc").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 505 ") && answer.contains("HTTP/2"), "{answer}");
+    let answer = served.ask(user(7), post("text/plain").as_bytes()).await;
+    assert!(answer.starts_with("HTTP/1.1 415 ") && answer.contains("accept-post"), "{answer}");
     let answer = served.ask(user(7), get("/favicon.ico").as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 404 "), "no method of gRPC: {answer}");
     let two = [get("/v1").replace("close", "keep-alive"), get("/nothing")].concat();

@@ -5,6 +5,7 @@
 //! ```text
 //!   listener -> connection: admission -> preface -> authority repair -> HTTP/2 | HTTP/1
 //!     -> router -> Arbiter (raw bytes) | Admin, health, reflection | JSON (raw text)
+//!          each of them in gRPC or one of its dialects: Connect, gRPC-Web
 //! ```
 
 mod access;
@@ -13,11 +14,13 @@ mod admission;
 mod answer;
 mod arrival;
 pub(crate) mod authority;
+mod body;
 mod calm;
 mod chunks;
 mod connection;
 mod counter;
 mod deadline;
+mod dialect;
 mod edge;
 pub(crate) mod envelope;
 mod execute;
@@ -32,11 +35,13 @@ mod lifetime;
 mod linger;
 mod listener;
 mod locked;
+mod metadata;
 mod notice;
 mod outstanding;
 mod preface;
 mod prepended;
 mod reload;
+mod requests;
 mod router;
 mod seldom;
 mod services;

@@ -1,39 +1,84 @@
 //! The services beside the arbiter's own: admin, health, reflection.
 
-use std::io;
+use std::{convert::Infallible, io};
 
-use tonic::service::Routes;
+use bytes::Bytes;
+use http::{Request, Response};
+use tonic::{body::Body, service::Routes};
 use tonic_health::pb::health_server::{Health, HealthServer};
-use tonic_reflection::server::Builder;
+use tonic_reflection::{
+    pb::{
+        v1::FILE_DESCRIPTOR_SET as REFLECTION_V1,
+        v1alpha::FILE_DESCRIPTOR_SET as REFLECTION_V1ALPHA,
+    },
+    server::Builder,
+};
+use tower::ServiceExt as _;
 
-use super::admin::AdminService;
+use super::{admin::AdminService, dialect::Messages};
 use crate::proto::{DESCRIPTORS, admin_server::AdminServer};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// All of them, and their messages. Clones share it.
+#[derive(Debug, Clone)]
+pub struct Services {
+    routes: Routes,
+    messages: Messages,
+}
 
 /// A service beside those of dirtyd: what serves it, and the encoded `FileDescriptorSet` of
 /// its messages, with all that it imports.
 pub type Further = (Routes, Vec<u8>);
 
-/// All of them. Reflection is served in both of its versions.
-///
-/// # Errors
-/// The descriptors, which are compiled in, are broken.
-pub fn beside_the_arbiter(
-    admin: AdminService,
-    health: HealthServer<impl Health>,
-    further: Option<Further>,
-) -> io::Result<Routes> {
-    let reflection = || {
-        Builder::configure()
-            .register_encoded_file_descriptor_set(DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+impl Services {
+    /// Those of dirtyd, of which reflection is served in both of its versions, and a
+    /// further one.
+    ///
+    /// # Errors
+    /// The descriptors, which are compiled in, are broken.
+    pub fn new(
+        admin: AdminService,
+        health: HealthServer<impl Health>,
+        further: Option<Further>,
+    ) -> io::Result<Self> {
+        let (further, described) = further.unzip();
+        let mut sets = vec![
+            DESCRIPTORS.to_vec(),
+            tonic_health::pb::FILE_DESCRIPTOR_SET.to_vec(),
             // So that grpcurl shows the details of errors in clear.
-            .register_encoded_file_descriptor_set(tonic_types::pb::FILE_DESCRIPTOR_SET)
-    };
-    Ok(further
-        .map(|(routes, _)| routes)
-        .unwrap_or_default()
-        .add_service(AdminServer::new(admin))
-        .add_service(health)
-        .add_service(reflection().build_v1().map_err(io::Error::other)?)
-        .add_service(reflection().build_v1alpha().map_err(io::Error::other)?))
+            tonic_types::pb::FILE_DESCRIPTOR_SET.to_vec(),
+        ];
+        sets.extend(described);
+        let reflection = || {
+            sets.iter().fold(Builder::configure(), |builder, set| {
+                builder.register_encoded_file_descriptor_set(set)
+            })
+        };
+        let routes = further
+            .unwrap_or_default()
+            .add_service(AdminServer::new(admin))
+            .add_service(health)
+            .add_service(reflection().build_v1().map_err(io::Error::other)?)
+            .add_service(reflection().build_v1alpha().map_err(io::Error::other)?);
+        sets.extend([REFLECTION_V1, REFLECTION_V1ALPHA].map(<[u8]>::to_vec));
+        Ok(Self { routes, messages: Messages::new(sets) })
+    }
+
+    /// Their messages.
+    pub fn messages(&self) -> &Messages {
+        &self.messages
+    }
+
+    /// Answers a request of gRPC to a method of theirs.
+    ///
+    /// # Errors
+    /// Never: an error is an answer, too.
+    pub async fn serve<B>(&self, request: Request<B>) -> Result<Response<Body>, Infallible>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.routes.clone().oneshot(request).await
+    }
 }

@@ -1,6 +1,6 @@
 //! The frame around a message.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
+use bytes::{Buf as _, BufMut as _, Bytes, BytesMut};
 
 /// The flag and the length, in bytes.
 pub const HEAD: usize = 5;
@@ -18,4 +18,24 @@ pub fn put(buffer: &mut BytesMut, message: Bytes) -> Option<Bytes> {
     }
     buffer.put(message);
     None
+}
+
+/// A message behind its head, copied.
+pub fn framed(message: &[u8]) -> Bytes {
+    let mut framed = BytesMut::with_capacity(HEAD + message.len());
+    framed.put_u8(0);
+    framed.put_u32(message.len() as u32);
+    framed.put(message);
+    framed.freeze()
+}
+
+/// Takes the first message out of what has come; `None` if it has not come whole.
+pub fn split(come: &mut BytesMut) -> Option<Bytes> {
+    let length = come.get(1..HEAD)?.try_into().ok()?;
+    let length = u32::from_be_bytes(length) as usize;
+    if come.len() < HEAD + length {
+        return None;
+    }
+    come.advance(HEAD);
+    Some(come.split_to(length).freeze())
 }

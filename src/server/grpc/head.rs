@@ -15,7 +15,7 @@ pub enum NotGrpc {
     Method(String),
     /// Its content is none that is read here.
     #[error(
-        "the content-type is {0}, but this service reads application/grpc and application/grpc+proto"
+        "the content-type is {0}, but methods of services read application/grpc, application/grpc-web, and application/proto and application/json (Connect)"
     )]
     ContentType(String),
     /// It does not accept trailers.
@@ -54,6 +54,14 @@ pub fn check<B>(request: &Request<B>) -> Result<(), NotGrpc> {
         };
         return Err(NotGrpc::ContentType(found));
     }
+    check_trailers(headers)
+}
+
+/// Checks that a client takes trailers.
+///
+/// # Errors
+/// It does not say so.
+pub fn check_trailers(headers: &HeaderMap) -> Result<(), NotGrpc> {
     if accepts_trailers(headers) { Ok(()) } else { Err(NotGrpc::NoTrailers) }
 }
 

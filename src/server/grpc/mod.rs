@@ -15,8 +15,9 @@ mod tests;
 mod trailers;
 mod unary;
 
-pub use frame::SMALL;
-pub use head::{NotGrpc, check};
+pub use frame::{HEAD, SMALL, framed, split};
+pub use head::{NotGrpc, check, check_trailers};
 pub use request::read;
 pub use streaming::StreamingBody;
+pub use trailers::{STATUS, of as trailers_of};
 pub use unary::UnaryBody;

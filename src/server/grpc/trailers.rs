@@ -3,9 +3,11 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tonic::Status;
 
+/// The header of the outcome.
+pub const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+
 /// It ended well.
 pub fn ok() -> HeaderMap {
-    const STATUS: HeaderName = HeaderName::from_static("grpc-status");
     HeaderMap::from_iter([(STATUS, HeaderValue::from_static("0"))])
 }
 

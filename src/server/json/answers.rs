@@ -40,7 +40,6 @@ pub fn nothing(why: &NoTarget) -> Response<Bytes> {
         NoTarget::Path => (StatusCode::NOT_FOUND, "not_found"),
         NoTarget::Method { .. } => (StatusCode::METHOD_NOT_ALLOWED, "unimplemented"),
         NoTarget::Encoding => (StatusCode::BAD_REQUEST, "invalid_argument"),
-        NoTarget::Grpc => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "invalid_argument"),
     };
     let mut response = failed(status, &HttpError::plain(code, "INVALID_REQUEST", why.to_string()));
     if let NoTarget::Method { allowed, .. } = why {

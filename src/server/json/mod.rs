@@ -3,18 +3,18 @@
 //! JSON.
 //!
 //! ```text
-//!   target (method, path) -> form (accept) -> request (body) -> the arbiter's call
+//!   target (method, path) -> form (accept), head -> the arbiter's call
 //!     -> answers: one value, or its error  |  lines: a value as it comes
 //! ```
 
 mod answers;
 mod form;
+mod head;
 mod lines;
-mod request;
 mod target;
 
 pub use answers::{apps, error, index, nothing, one, streamed};
 pub use form::Form;
+pub use head::is_readable;
 pub use lines::Lines;
-pub use request::{is_own_header, is_readable, read};
-pub use target::{NoTarget, Target};
+pub use target::Target;

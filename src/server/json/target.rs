@@ -35,11 +35,6 @@ pub enum NoTarget {
         /// Those that it takes.
         allowed: &'static str,
     },
-    /// It is a method of gRPC, which HTTP/1 does not carry.
-    #[error(
-        "this path is gRPC's, which needs HTTP/2; use a gRPC client, or POST /v1/APP/ACTION with JSON"
-    )]
-    Grpc,
     /// It is encoded badly.
     #[error("the path is not percent-encoded UTF-8")]
     Encoding,

@@ -24,6 +24,27 @@ pub fn request_too_large(size: u64, limit: usize) -> Status {
     of_call(CallError::MessageTooLarge { message }, None, &CallFacts::default())
 }
 
+/// A message above the limit of the JSON codec, both in bytes.
+pub fn too_large_for_json(size: usize, limit: usize) -> Status {
+    let message = format!(
+        "the message has {size} bytes, the limit of protobuf's JSON is {limit}; use the proto codec, or POST /v1/APP/ACTION"
+    );
+    of_call(CallError::MessageTooLarge { message }, None, &CallFacts::default())
+}
+
+/// A method that no service has.
+pub fn no_method(path: &str) -> Status {
+    Status::unimplemented(format!(
+        "there is no method {}; reflection lists all of them",
+        path.trim_start_matches('/')
+    ))
+}
+
+/// An answer that has no form in JSON.
+pub fn not_in_json(kind: &str, why: &str) -> Status {
+    Status::internal(format!("the answer, a {kind}, cannot be told in JSON: {why}"))
+}
+
 /// A request whose head, its metadata, is above the limit, both in bytes.
 pub fn head_too_large(size: usize, limit: usize) -> Status {
     let message = format!(

@@ -47,6 +47,17 @@ impl HttpError {
         }
     }
 
+    /// Whether it is none.
+    pub fn is_ok(status: &Status) -> bool {
+        status.code() == Code::Ok
+    }
+
+    /// The error as the Connect protocol has it, and nothing else.
+    pub fn of_connect(status: &Status) -> Self {
+        let plain = Self::plain(name(status.code()), "", status.message().to_owned());
+        Self { details: encoded(status.details()), ..plain }
+    }
+
     /// An error without details.
     pub fn plain(code: &'static str, reason: &str, message: String) -> Self {
         Self {
@@ -115,6 +126,11 @@ pub fn http_of(status: &Status) -> StatusCode {
         "WORKER_CRASHED" => return StatusCode::BAD_GATEWAY,
         _ => {}
     }
+    http_of_code(status)
+}
+
+/// The status of HTTP that Connect has for the code.
+pub fn http_of_code(status: &Status) -> StatusCode {
     match status.code() {
         Code::Cancelled => StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST),
         Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => {

@@ -8,7 +8,7 @@ use std::{
     os::unix::net::UnixListener,
 };
 
-use dirtyd::internals::serve_edge;
+use dirtyd::internals::edge;
 use prost::Message as _;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,22 +30,28 @@ mod proto {
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/judges.bin"));
 }
 
+/// The bytes that a message may have where nothing else is asked.
+const DEFAULT_LIMIT: usize = 4 << 20;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut terminated = signal(SignalKind::terminate())?;
     let asked = asked()?;
-    let limit = Some(asked.message_receive_limit as usize).filter(|limit| *limit > 0);
+    let limit = match asked.message_receive_limit {
+        0 => DEFAULT_LIMIT,
+        limit => limit as usize,
+    };
     let dir = TempDir::with_prefix("conformance-")?;
     let path = dir.path().join("d.sock");
     let socket = UnixListener::bind(&path)?;
     socket.set_nonblocking(true)?;
-    let service = Conformance { limit: limit.unwrap_or(usize::MAX) };
+    let service = Conformance { limit };
     let further = (Routes::new(service), proto::DESCRIPTORS.to_vec());
     let address = loopback::leading_to(path).await?;
     let (host, port) = (address.ip().to_string(), address.port().into());
     tell(&proto::ServerCompatResponse { host, port, ..Default::default() })?;
     tokio::select! {
-        ended = serve_edge(socket, limit, further) => ended?,
+        ended = edge::serve(socket, limit, further) => ended?,
         _ = terminated.recv() => {}
     }
     Ok(())

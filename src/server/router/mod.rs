@@ -1,27 +1,36 @@
 //! Which service answers a request. The arbiter's own two methods are matched
-//! first and by hand, because every call passes here. What is no gRPC is plain HTTP.
+//! first and by hand, because every call passes here. What is no gRPC over HTTP/2 is one of
+//! its dialects, or plain HTTP.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, Version, header::CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
+use http_body::Body;
 use hyper::body::Incoming;
 use tokio::sync::watch;
-use tonic::service::Routes;
-use tower::ServiceExt as _;
 
 use super::{
     access::Caller,
     answer::{self, Answer},
     execute::ArbiterService,
     grpc::{self, UnaryBody},
-    json::{self, Form, Lines, NoTarget, Target},
     lifetime::Served,
     outstanding::{Outstanding, OutstandingAnswer},
+    services::Services,
     status,
     unread::Unread,
     until_drain::UntilDrain,
 };
+
+mod in_dialect;
+mod plain;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// The arbiter's own two methods.
+const EXECUTE: &str = "/dirty.v1.Arbiter/Execute";
+const EXECUTE_STREAM: &str = "/dirty.v1.Arbiter/ExecuteStream";
 
 /// How often [`Router::nobody_reads_for`] looks.
 const LOOKS: u32 = 10;
@@ -29,18 +38,22 @@ const LOOKS: u32 = 10;
 /// All services of the edge.
 pub struct Router {
     arbiter: ArbiterService,
-    others: Routes,
+    services: Services,
     outstanding: Outstanding,
     unread: Arc<Unread>,
     draining: watch::Receiver<bool>,
 }
 
 impl Router {
-    /// A router to the arbiter and to the `others`: admin, health, reflection.
-    /// Once `draining` is true, answers of the others that have no end are ended.
-    pub fn new(arbiter: ArbiterService, others: Routes, draining: watch::Receiver<bool>) -> Self {
+    /// A router to the arbiter and to the other `services`. Once `draining` is true,
+    /// answers of the others that have no end are ended.
+    pub fn new(
+        arbiter: ArbiterService,
+        services: Services,
+        draining: watch::Receiver<bool>,
+    ) -> Self {
         let (outstanding, unread) = (Outstanding::default(), Arc::default());
-        Self { arbiter, others, outstanding, unread, draining }
+        Self { arbiter, services, outstanding, unread, draining }
     }
 
     /// The answers of the arbiter that have not left. Answers of the others do
@@ -78,19 +91,18 @@ impl Router {
         served: Served,
     ) -> Result<Response<Answer>, Infallible> {
         if let Err(why) = grpc::check(&request) {
+            // Boxed, so that those of gRPC do not carry its size.
             return Ok(match is_service(request.uri().path()) {
-                true if request.version() < Version::HTTP_2 => text(json::nothing(&NoTarget::Grpc)),
-                true => answer::not_grpc(&why),
-                // Boxed, so that those of gRPC do not carry its size.
+                true => Box::pin(self.in_dialect(request, why, caller, served)).await,
                 false => Box::pin(self.plain(request, caller, served)).await,
             });
         }
         let answered = match request.uri().path() {
-            "/dirty.v1.Arbiter/Execute" => {
+            EXECUTE => {
                 let answered = self.arbiter.execute(request, &caller, &self.outstanding).await;
                 answered.map(|(body, outstanding)| self.unary(body, outstanding, served))
             }
-            "/dirty.v1.Arbiter/ExecuteStream" => {
+            EXECUTE_STREAM => {
                 let answered =
                     self.arbiter.execute_stream(request, &caller, &self.outstanding).await;
                 answered.map(|(body, outstanding)| Answer::Streaming { body, outstanding, served })
@@ -99,14 +111,10 @@ impl Router {
                 if let Err(denied) = caller.may_use(path) {
                     return Ok(answer::refused(status::of_denied(&denied)));
                 }
-                if let Err(too_large) = self.arbiter.head_size(request.headers()) {
+                if let Err(too_large) = self.arbiter.requests().head_size(request.headers()) {
                     return Ok(answer::refused(too_large));
                 }
-                let response = self.others.clone().oneshot(request).await;
-                let until_drain = |body| UntilDrain::new(body, self.draining.clone());
-                return response.map(|response| {
-                    response.map(|body| Answer::Other { body: until_drain(body), served })
-                });
+                return self.other(request, served).await;
             }
         };
         Ok(answered.map_or_else(answer::refused, |body| {
@@ -117,47 +125,19 @@ impl Router {
         }))
     }
 
-    /// Answers a request of plain HTTP.
-    async fn plain(
+    /// Answers a request of gRPC to a service that is not the arbiter's own.
+    async fn other<B>(
         &self,
-        request: Request<Incoming>,
-        caller: Arc<Caller>,
+        request: Request<B>,
         served: Served,
-    ) -> Response<Answer> {
-        let (app, action) = match Target::of(request.method(), request.uri().path()) {
-            Ok(Target::Call { app, action }) => (app, action),
-            Ok(Target::Index) => return text(json::index()),
-            Ok(Target::Apps) => {
-                let snapshot = self.arbiter.snapshot().await;
-                let apps = snapshot.map(|all| json::apps(&all, |app| caller.may_call(app).is_ok()));
-                return text(apps.unwrap_or_else(|error| json::error(&error)));
-            }
-            Err(nothing) => return text(json::nothing(&nothing)),
-        };
-        let (arbiter, outstanding) = (&self.arbiter, &self.outstanding);
-        let called = match Form::of(request.headers()) {
-            Form::One => {
-                let result =
-                    arbiter.execute_json(request, (app, action), &caller, outstanding).await;
-                result.map(|(result, outstanding)| {
-                    let (length, body) = (result.len(), UnaryBody::bare(result));
-                    json::one(self.unary(body, outstanding, served), length)
-                })
-            }
-            form => {
-                let chunks =
-                    arbiter.stream_json(request, (app, action), &caller, outstanding).await;
-                let begun = async |(chunks, outstanding)| {
-                    let body = Lines::begun(form, chunks).await?;
-                    Ok(json::streamed(Answer::Lines { body, outstanding, served }, form))
-                };
-                match chunks {
-                    Ok(chunks) => begun(chunks).await,
-                    Err(error) => Err(error),
-                }
-            }
-        };
-        called.unwrap_or_else(|error| Answer::text(json::error(&error), false))
+    ) -> Result<Response<Answer>, Infallible>
+    where
+        B: Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let response = self.services.serve(request).await?;
+        let until_drain = |body| UntilDrain::new(body, self.draining.clone());
+        Ok(response.map(|body| Answer::Other { body: until_drain(body), served }))
     }
 
     /// The answer to Execute.
@@ -167,11 +147,6 @@ impl Router {
             false => Answer::Unary { body, outstanding, served },
         }
     }
-}
-
-/// A short answer in JSON, for which there is no call.
-fn text(response: Response<Bytes>) -> Response<Answer> {
-    Answer::text(response, true)
 }
 
 /// Whether a path is that of a method of gRPC: `/package.Service/Method`.

@@ -1,0 +1,125 @@
+//! An answer of gRPC in a dialect: message by message, then the ending.
+
+use std::pin::Pin;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{HeaderMap, Response};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt as _, StreamBody};
+use prost_reflect::MessageDescriptor;
+use tonic::Status;
+
+use super::{
+    super::{answer::Answer, grpc},
+    answer::OF_GRPC,
+    codec::{Described, Messages},
+    ending,
+    head::{Codec, Dialect, Framing},
+    text,
+};
+
+/// The body of an answer in a dialect.
+pub type TranslatedBody = Pin<Box<dyn Body<Data = Bytes, Error = Status> + Send>>;
+
+/// An answer of gRPC in a `dialect` whose messages stand in envelopes. An answer without
+/// messages need not be `described`.
+pub fn translated(
+    response: Response<Answer>,
+    dialect: Dialect,
+    described: Option<Described<'_>>,
+) -> Response<Answer> {
+    let (mut head, body) = response.into_parts();
+    let mut only = HeaderMap::new();
+    if head.headers.contains_key(grpc::STATUS) && dialect.framing != Framing::Grpc {
+        // An answer that is an error from the start has its trailers in its head.
+        only = std::mem::take(&mut head.headers);
+        only.remove(http::header::CONTENT_TYPE);
+    }
+    for name in OF_GRPC.iter().filter(|_| dialect.framing != Framing::Grpc) {
+        head.headers.remove(*name);
+    }
+    let content_type = http::HeaderValue::from_static(dialect.content_type());
+    head.headers.insert(http::header::CONTENT_TYPE, content_type);
+    let translating = Translating {
+        dialect,
+        body,
+        only: Some(only).filter(|only| !only.is_empty()),
+        json: described
+            .filter(|_| dialect.codec == Codec::Json)
+            .map(|described| (described.messages.clone(), described.method.output.clone())),
+        come: BytesMut::new(),
+        ended: false,
+    };
+    let frames = futures_util::stream::unfold(translating, |mut translating| async move {
+        let frame = translating.next().await?;
+        Some((Ok(frame), translating))
+    });
+    Response::from_parts(head, Answer::Translated { body: Box::pin(StreamBody::new(frames)) })
+}
+
+struct Translating {
+    dialect: Dialect,
+    body: Answer,
+    /// The trailers of an answer that has nothing else.
+    only: Option<HeaderMap>,
+    json: Option<(Messages, MessageDescriptor)>,
+    /// Of a message that has not come whole, or is not yet translated.
+    come: BytesMut,
+    ended: bool,
+}
+
+impl Translating {
+    async fn next(&mut self) -> Option<Frame<Bytes>> {
+        if self.ended {
+            return None;
+        }
+        loop {
+            match self.message().await {
+                Ok(Some(message)) => return Some(Frame::data(self.texted(message))),
+                Ok(None) => {}
+                Err(error) => return Some(self.end(grpc::trailers_of(&error))),
+            }
+            match self.body.frame().await {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if self.json.is_none() => return Some(Frame::data(self.texted(data))),
+                    Ok(data) => self.come.extend_from_slice(&data),
+                    Err(frame) => {
+                        let trailers = frame.into_trailers().unwrap_or_default();
+                        return Some(self.end(trailers));
+                    }
+                },
+                Some(Err(error)) => return Some(self.end(grpc::trailers_of(&error))),
+                None => {
+                    let trailers = self.only.take()?;
+                    return Some(self.end(trailers));
+                }
+            }
+        }
+    }
+
+    /// The next whole message in JSON, in its envelope.
+    async fn message(&mut self) -> Result<Option<Bytes>, Status> {
+        let Some((messages, output)) = &self.json else { return Ok(None) };
+        let Some(message) = grpc::split(&mut self.come) else { return Ok(None) };
+        let json = messages.to_json(output, message).await?;
+        Ok(Some(grpc::framed(&json)))
+    }
+
+    fn end(&mut self, trailers: HeaderMap) -> Frame<Bytes> {
+        self.ended = true;
+        match self.dialect.framing {
+            Framing::Grpc => Frame::trailers(trailers),
+            Framing::Web | Framing::WebText => Frame::data(self.texted(ending::web(&trailers))),
+            Framing::ConnectStream | Framing::ConnectUnary => {
+                Frame::data(ending::connect(&trailers))
+            }
+        }
+    }
+
+    fn texted(&self, data: Bytes) -> Bytes {
+        match self.dialect.framing {
+            Framing::WebText => text::encoded(data.chunk()),
+            _ => data,
+        }
+    }
+}
