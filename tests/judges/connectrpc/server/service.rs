@@ -58,7 +58,7 @@ impl Service<Request<Body>> for Conformance {
 async fn answer(request: Request<Body>, limit: usize) -> Result<Response<Body>, Status> {
     let (head, body) = request.into_parts();
     let method = head.uri.path().rsplit('/').next().unwrap_or_default();
-    let (wants, of): (fn(Bytes) -> Result<Wanted, DecodeError>, _) = match method {
+    let (wants, of): (Wants, _) = match method {
         "Unary" => (unary, "UnaryRequest"),
         "IdempotentUnary" => (unary, "IdempotentUnaryRequest"),
         "ServerStream" => (stream, "ServerStreamRequest"),
@@ -83,6 +83,9 @@ async fn answer(request: Request<Body>, limit: usize) -> Result<Response<Body>, 
     *response.headers_mut() = headers;
     Ok(response)
 }
+
+/// What a message wants.
+type Wants = fn(Bytes) -> Result<Wanted, DecodeError>;
 
 /// UnaryRequest and IdempotentUnaryRequest are the same on the wire.
 fn unary(message: Bytes) -> Result<Wanted, DecodeError> {
