@@ -5,6 +5,7 @@ CARGO_DENY := 0.20.2
 GRPCURL := v1.9.4
 PROTOC_GEN_GO := v1.36.12
 PROTOC_GEN_GO_GRPC := v1.6.2
+PROTOC_GEN_CONNECT_GO := v1.21.1
 GHZ := v0.93.0
 H2SPEC := v2.2.1+incompatible
 GRPC_HEALTH_PROBE := v0.4.63
@@ -16,7 +17,7 @@ GENERATOR := .tools/generator/ready
 NPM_TOOLS := .tools/npm/ready
 DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
 GRPCURL_READY := .tools/grpcurl-$(GRPCURL)
-GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)
+GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)-$(PROTOC_GEN_CONNECT_GO)
 GHZ_READY := .tools/ghz-$(GHZ)
 JUDGES := .tools/judges-$(H2SPEC)-$(GRPC_HEALTH_PROBE)-$(CONNECTCONFORMANCE)
 NODE_READY := clients/node/node_modules/ready
@@ -101,6 +102,7 @@ $(GO_GENERATORS):
 	mkdir -p .tools/bin
 	GOBIN=$(CURDIR)/.tools/bin go install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO)
 	GOBIN=$(CURDIR)/.tools/bin go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC)
+	GOBIN=$(CURDIR)/.tools/bin go install connectrpc.com/connect/cmd/protoc-gen-connect-go@$(PROTOC_GEN_CONNECT_GO)
 	touch $@
 
 $(GRPCURL_READY):
