@@ -237,3 +237,45 @@ async fn a_stop_lets_a_call_by_curl_finish() {
     assert_eq!(curl.wait_with_output().expect("it ends").stdout, b"7");
     assert!(daemon.ended().await.success());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_call_if_their_origin_is_listed() {
+    let daemon = Daemon::start(&format!("cors_origins = [\"https://shop.example\"]\n{APP}")).await;
+    let path = "/v1/lab:Lab/echo";
+    let from = async |origin: &str, more: &[&str]| {
+        let origin = format!("origin: {origin}");
+        let arguments =
+            [&["-i", "-d", "[7]", "-H", &origin, "-H", "sec-fetch-site: cross-site"], more]
+                .concat();
+        ask(&daemon, path, &arguments).await
+    };
+    let (status, answer) = from("https://shop.example", &[]).await;
+    assert!(status == 200 && answer.ends_with("\r\n\r\n7"), "{answer}");
+    assert!(answer.contains("access-control-allow-origin: https://shop.example\r\n"), "{answer}");
+    assert!(answer.contains("access-control-expose-headers: *\r\n"), "{answer}");
+    let (status, answer) = from("https://other.example", &[]).await;
+    assert!(status == 403 && answer.contains("ORIGIN_NOT_ALLOWED"), "{answer}");
+    assert!(
+        answer.contains("https://other.example") && answer.contains("cors_origins"),
+        "{answer}"
+    );
+
+    // Before it sends what is not simple, a browser asks.
+    for path in [path, "/dirty.v1.Arbiter/Execute"] {
+        let arguments = [
+            "-i",
+            "-X",
+            "OPTIONS",
+            "-H",
+            "origin: https://shop.example",
+            "-H",
+            "access-control-request-method: POST",
+            "-H",
+            "access-control-request-headers: content-type,connect-protocol-version",
+        ];
+        let (status, answer) = ask(&daemon, path, &arguments).await;
+        assert_eq!(status, 200, "{answer}");
+        assert!(answer.contains("access-control-allow-methods: GET,POST\r\n"), "{answer}");
+        assert!(answer.contains("content-type,connect-protocol-version"), "{answer}");
+    }
+}

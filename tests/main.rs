@@ -14,6 +14,7 @@ mod cancellation;
 mod cli;
 mod crash;
 mod deadlines;
+mod dialects;
 mod drain;
 mod duck;
 mod edge;

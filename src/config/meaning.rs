@@ -39,6 +39,8 @@ pub struct Config {
     pub busy_wait: Duration,
     /// The limits of the edge.
     pub limits: Limits,
+    /// Origins whose pages may call; `*` for any.
+    pub cors_origins: Vec<String>,
     /// How far a stream may run ahead of its reader.
     pub window: Window,
     /// Where and how to log.
@@ -143,6 +145,7 @@ impl Config {
             drain_timeout: instance.drain_timeout().0,
             busy_wait: instance.busy_wait().0,
             limits: raw.edge.meaning(),
+            cors_origins: raw.edge.cors_origins.iter().flatten().cloned().collect(),
             window: raw.streams.meaning(),
             log: raw.log.meaning(),
             reload: instance.reload(),

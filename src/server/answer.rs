@@ -55,6 +55,13 @@ pin_project! {
     }
 }
 
+impl Default for Answer {
+    /// Nothing, as who asks whether it may is answered.
+    fn default() -> Self {
+        Self::Text { body: None, is_cheap: true }
+    }
+}
+
 impl Answer {
     /// A short text. `is_cheap` is whether it took no call.
     pub fn text(response: Response<Bytes>, is_cheap: bool) -> Response<Self> {

@@ -15,6 +15,7 @@ use super::{
     health,
     held::Held,
     listener::{Listener, UnixSocket},
+    origins::Origins,
     reload::ReloadConfig,
     router::Router,
     services::{Further, Services},
@@ -77,7 +78,8 @@ impl<L: Listener> Edge<L> {
         let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
         let services = Services::new(admin, health_service, further)?;
         let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits, held.clone());
-        let router = Arc::new(Router::new(arbiter, services, drains));
+        let router =
+            Arc::new(Router::new(arbiter, services, Origins::new(&config.cors_origins), drains));
         let response_timeout = config.limits.response_timeout;
         if !response_timeout.is_zero() {
             tokio::spawn(unread::watch(Arc::downgrade(router.unread()), response_timeout));

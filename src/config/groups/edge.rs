@@ -53,6 +53,10 @@ keys! {
         request_timeout: Seconds = Seconds::of(60), upgrade();
         /// how long a large result waits for its reader to take some of it; `0` for no limit
         response_timeout: Seconds = Seconds::of(60), upgrade();
+        /// origins whose pages may call, as `"https://shop.example"`; `"*"` for any. For browsers
+        /// behind a proxy of yours
+        cors_origins: Vec<String>,
+            upgrade().unset("none").check(|origins: &Vec<String>| are_origins(origins));
     }
 }
 
@@ -71,5 +75,20 @@ impl Edge {
             request_timeout: self.request_timeout().0,
             response_timeout: self.response_timeout().0,
         }
+    }
+}
+
+/// Checks that each is `*`, or a scheme and a host, as browsers send them.
+fn are_origins(origins: &[String]) -> Result<(), String> {
+    let is_origin = |origin: &String| {
+        let host = origin.split_once("://").map_or("", |(_, host)| host);
+        let is_in_host = |byte: u8| byte.is_ascii_graphic() && !b"/?#@*".contains(&byte);
+        origin == "*" || (!host.is_empty() && host.bytes().all(is_in_host))
+    };
+    match origins.iter().find(|origin| !is_origin(origin)) {
+        None => Ok(()),
+        Some(origin) => Err(format!(
+            "`{origin}` is no origin; write scheme and host, such as \"https://shop.example\", without a path"
+        )),
     }
 }

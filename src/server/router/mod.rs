@@ -14,8 +14,10 @@ use super::{
     access::Caller,
     answer::{self, Answer},
     execute::ArbiterService,
-    grpc::{self, UnaryBody},
+    grpc::{self, NotGrpc, UnaryBody},
+    json,
     lifetime::Served,
+    origins::Origins,
     outstanding::{Outstanding, OutstandingAnswer},
     services::Services,
     status,
@@ -39,21 +41,23 @@ const LOOKS: u32 = 10;
 pub struct Router {
     arbiter: ArbiterService,
     services: Services,
+    origins: Origins,
     outstanding: Outstanding,
     unread: Arc<Unread>,
     draining: watch::Receiver<bool>,
 }
 
 impl Router {
-    /// A router to the arbiter and to the other `services`. Once `draining` is true,
+    /// A router to the arbiter and to the other `services`, also for pages of `origins`. Once `draining` is true,
     /// answers of the others that have no end are ended.
     pub fn new(
         arbiter: ArbiterService,
         services: Services,
+        origins: Origins,
         draining: watch::Receiver<bool>,
     ) -> Self {
         let (outstanding, unread) = (Outstanding::default(), Arc::default());
-        Self { arbiter, services, outstanding, unread, draining }
+        Self { arbiter, services, origins, outstanding, unread, draining }
     }
 
     /// The answers of the arbiter that have not left. Answers of the others do
@@ -92,10 +96,7 @@ impl Router {
     ) -> Result<Response<Answer>, Infallible> {
         if let Err(why) = grpc::check(&request) {
             // Boxed, so that those of gRPC do not carry its size.
-            return Ok(match is_service(request.uri().path()) {
-                true => Box::pin(self.in_dialect(request, why, caller, served)).await,
-                false => Box::pin(self.plain(request, caller, served)).await,
-            });
+            return Ok(Box::pin(self.not_grpc(request, why, caller, served)).await);
         }
         let answered = match request.uri().path() {
             EXECUTE => {
@@ -123,6 +124,25 @@ impl Router {
             response.headers_mut().insert(CONTENT_TYPE, grpc);
             response
         }))
+    }
+
+    /// Answers a request that is no gRPC over HTTP/2: `why`.
+    async fn not_grpc(
+        &self,
+        request: Request<Incoming>,
+        why: NotGrpc,
+        caller: Arc<Caller>,
+        served: Served,
+    ) -> Response<Answer> {
+        if let Err(not_allowed) = self.origins.check(request.headers()) {
+            let refused = json::error(&status::of_origin(&not_allowed));
+            return Answer::text(refused, true);
+        }
+        let serve = async |request: Request<Incoming>| match is_service(request.uri().path()) {
+            true => self.in_dialect(request, why, caller, served).await,
+            false => self.plain(request, caller, served).await,
+        };
+        self.origins.serve(request, serve).await
     }
 
     /// Answers a request of gRPC to a service that is not the arbiter's own.

@@ -12,7 +12,7 @@ pub use facts::CallFacts;
 pub use of_call::of_call;
 pub use of_edge::{
     compressed, draining, head_too_large, invalid_request, no_method, no_room_for_request,
-    no_room_for_result, not_grpc, not_in_json, of_denied, of_refusal, request_too_large,
+    no_room_for_result, not_grpc, not_in_json, of_denied, of_origin, of_refusal, request_too_large,
     request_too_slow, too_large_for_json,
 };
 pub use of_http::{HttpError, http_of, http_of_code};

@@ -8,7 +8,9 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use super::{CallFacts, DOMAIN, of_call};
 use crate::{
     call::CallError,
-    server::{access::Denied, admission::Refusal, grpc::NotGrpc, held::NoRoom},
+    server::{
+        access::Denied, admission::Refusal, grpc::NotGrpc, held::NoRoom, origins::NotAllowed,
+    },
 };
 
 /// A request that cannot be understood.
@@ -141,6 +143,12 @@ pub fn of_denied(denied: &Denied) -> Status {
     let metadata = HashMap::from([(metadata.0.to_owned(), metadata.1.clone())]);
     let details = ErrorDetails::with_error_info(reason, DOMAIN, metadata);
     Status::with_error_details(Code::PermissionDenied, denied.to_string(), details)
+}
+
+/// A page that may not call.
+pub fn of_origin(not_allowed: &NotAllowed) -> Status {
+    let details = ErrorDetails::with_error_info("ORIGIN_NOT_ALLOWED", DOMAIN, HashMap::new());
+    Status::with_error_details(Code::PermissionDenied, not_allowed.to_string(), details)
 }
 
 /// The pool has ended.

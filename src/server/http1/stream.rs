@@ -1,29 +1,36 @@
-//! A stream, some bytes of which were read already.
+//! The stream of a connection: some bytes of it were read already, and it ends with a
+//! farewell if one is due.
 
 use std::{
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A stream that begins with the bytes that were read of it.
+use super::farewell::Farewell;
+
+/// A stream that begins with the bytes that were read of it, and says farewell.
 #[derive(Debug)]
-pub struct Prepended<S> {
+pub struct Http1Stream<S> {
     stream: S,
     read: BytesMut,
+    farewell: Arc<Farewell>,
+    /// What is left of it, once the stream ends.
+    left: Option<&'static [u8]>,
 }
 
-impl<S> Prepended<S> {
+impl<S> Http1Stream<S> {
     /// Puts the bytes back.
-    pub fn new(stream: S, read: BytesMut) -> Self {
-        Self { stream, read }
+    pub fn new(stream: S, read: BytesMut, farewell: Arc<Farewell>) -> Self {
+        Self { stream, read, farewell, left: None }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Prepended<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for Http1Stream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -39,7 +46,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Prepended<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Prepended<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for Http1Stream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -65,7 +72,16 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Prepended<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let Self { stream, farewell, left, .. } = &mut *self;
+        let left = left.get_or_insert_with(|| farewell.due());
+        while !left.is_empty() {
+            match ready!(Pin::new(&mut *stream).poll_write(cx, left)) {
+                Ok(written @ 1..) => *left = &left[written..],
+                // Nobody is there to read it.
+                Ok(0) | Err(_) => *left = &[],
+            }
+        }
+        Pin::new(stream).poll_shutdown(cx)
     }
 }
 
@@ -77,7 +93,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_read_comes_first() {
-        let mut stream = Prepended::new(&b"world"[..], BytesMut::from(&b"hello, "[..]));
+        let mut stream =
+            Http1Stream::new(&b"world"[..], BytesMut::from(&b"hello, "[..]), Arc::default());
         let mut small = [0; 3];
         stream.read_exact(&mut small).await.expect("bytes");
         let mut rest = Vec::new();

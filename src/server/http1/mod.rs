@@ -1,13 +1,15 @@
-//! A connection of HTTP/1: one request after the other, of callers that speak JSON.
+//! A connection of HTTP/1: one request after the other, of callers that speak Connect,
+//! gRPC-Web or JSON.
 
 use std::{
-    pin::pin,
+    pin::{Pin, pin},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bytes::BytesMut;
-use hyper::{server::conn::http1, service::service_fn};
+use http::Request;
+use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -21,10 +23,15 @@ use super::{
     calm::Tally,
     lifetime::{self, Activity, is_over},
     locked::locked,
-    prepended::Prepended,
     router::Router,
 };
 use crate::config::Limits;
+
+mod farewell;
+mod stream;
+
+use farewell::Farewell;
+use stream::Http1Stream;
 
 /// How many bytes beyond `max_header_size` a head is read, in order to be refused in
 /// words; hyper answers what is larger with 431 and nothing else.
@@ -52,12 +59,16 @@ pub async fn serve<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let io = TokioIo::new(Prepended::new(stream, opening));
+    let farewell = Arc::new(Farewell::default());
+    let io = TokioIo::new(Http1Stream::new(stream, opening, Arc::clone(&farewell)));
     let activity = Activity::default();
     let over = is_over(closing, activity.clone(), limits.max_connection_idle);
     let tally = Arc::new(Mutex::new(tally));
-    let service = service_fn(move |request| {
+    let at_its_end = Arc::clone(&farewell);
+    let service = service_fn(move |request: Request<Incoming>| {
         let served = activity.begin();
+        farewell.asked(request.version(), request.headers());
+        let farewell = Arc::clone(&farewell);
         let (router, caller) = (Arc::clone(&router), Arc::clone(&caller));
         let tally = Arc::clone(&tally);
         async move {
@@ -70,6 +81,7 @@ where
                     false => sleep(wait).await,
                 }
             }
+            farewell.answered();
             answer
         }
     });
@@ -82,5 +94,9 @@ where
         .max_headers(MAX_HEADERS)
         .auto_date_header(false);
     let connection = pin!(builder.serve_connection(io, service));
-    lifetime::serve(connection, over, |connection| connection.graceful_shutdown()).await
+    let shut_down = |connection: Pin<&mut http1::Connection<_, _>>| {
+        at_its_end.ends();
+        connection.graceful_shutdown();
+    };
+    lifetime::serve(connection, over, shut_down).await
 }
