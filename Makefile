@@ -101,6 +101,7 @@ test-examples: $(VENV)
 test-stubs: debug $(VENV) $(GENERATOR) $(DEBIAN_STUBS) $(NLOHMANN_JSON)
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py sync
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py asyncio
+	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/plain.py
 	$(WITH_DAEMON) tests/stubs/ruby/run
 	$(WITH_DAEMON) tests/stubs/cpp/run
 

@@ -1,11 +1,11 @@
 /** The conformance cases, whatever stub calls: tests/conformance/README.md describes cases and output. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import grpc from "@grpc/grpc-js";
+import { appears } from "./appears.js";
 import { canonical, toValue } from "./values.js";
 
 export const ROOT = join(import.meta.dirname, "../../..");
@@ -41,12 +41,6 @@ function compareError({ error, chunks }, expect, stub) {
   const traceback = DebugInfo.stackEntries.join("\n");
   if (expect.traceback_contains) assert.ok(traceback.includes(expect.traceback_contains), traceback);
   if (expect.after_chunks !== undefined) assert.equal(chunks.length, expect.after_chunks);
-}
-
-async function appears(path) {
-  for (const end = Date.now() + 2000; !existsSync(path); await pause(10)) {
-    assert.ok(Date.now() < end, "the generator was not closed within 2 s");
-  }
 }
 
 /**
