@@ -86,7 +86,7 @@ test-go: debug $(VENV) $(NPM_TOOLS) $(GO_GENERATORS)
 	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...
 	$(WITH_DAEMON) tests/stubs/go/run
 
-test-node: debug $(VENV) $(NPM_TOOLS) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIUM)
+test-node: debug $(VENV) $(NPM_TOOLS) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIUM) $(NGINX)
 	cd clients/node && npm run build
 	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm test
 	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm run conformance
