@@ -145,9 +145,10 @@ bench-peers: load $(BENCH_READY) $(WRK) ## beside other systems; writes docs/ben
 	.venv-bench/bin/python benches/peers $(ARGS)
 
 # Uses the binary of `make demo` and the load generator of `make test-rust`, so that after them nothing is built.
-bench-instructions: build $(VENV) $(VALGRIND) ## instructions of one Execute, within 2 % of the committed figure (ARGS=--update to commit another)
+bench-instructions: build $(VENV) $(VALGRIND) ## instructions of one Execute, within 2 % of the committed figure (ARGS=--update to commit another), and of a byte by each protocol
 	cargo build --locked --example load
 	.venv/bin/python benches/instructions/instructions.py $(ARGS)
+	.venv/bin/python benches/instructions/bodies.py
 
 bench-worker: $(VENV) $(VALGRIND) ## instructions and CPU time of one call in the Python worker
 	.venv/bin/python benches/instructions/worker.py

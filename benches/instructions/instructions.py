@@ -33,8 +33,8 @@ CALLS, SPAN, TOLERANCE, PATIENCE = 400, 2000, 0.02, 120
 PLAIN = "glibc.cpu.hwcaps=-AVX2,-AVX2_Usable,-AVX512F,-AVX512VL,-ERMS,-FSRM,-AVX_Fast_Unaligned_Load"
 
 
-def count(calls):
-    """Returns the instructions of the arbiter from its start to its end, with `calls` calls in between."""
+def count(calls, call):
+    """Returns the instructions of the arbiter from its start to its end; `call(socket, calls)` makes the calls."""
     with tempfile.TemporaryDirectory(prefix="count-") as directory:
         socket, log, shim = f"{directory}/s", Path(directory, "log"), f"{directory}/pidfd.so"
         subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", shim, SHIM], check=True)
@@ -69,7 +69,8 @@ def wait_for(socket, arbiter, log):
         time.sleep(0.1)
 
 
-def call(socket, calls):
+def execute(socket, calls):
+    """Makes calls of 100 bytes by gRPC."""
     # The first call waits in the queue until the worker is there.
     command = [LOAD, "calls", f"dirtyd:{socket}", "--size=100", f"--calls={calls}"]
     seen = subprocess.run(command, check=True, capture_output=True, text=True, timeout=PATIENCE).stdout
@@ -88,7 +89,7 @@ def surroundings():
 
 def main():
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    here, one = surroundings(), (count(CALLS + SPAN) - count(CALLS)) // SPAN
+    here, one = surroundings(), (count(CALLS + SPAN, execute) - count(CALLS, execute)) // SPAN
     if "--update" in sys.argv:
         FIGURE.write_text(json.dumps({"instructions": one, **here}, indent=2) + "\n")
     committed = json.loads(FIGURE.read_text())

@@ -5,7 +5,7 @@ use http_body::Body;
 use http_body_util::BodyExt as _;
 use tonic::Status;
 
-use super::status;
+use super::{grpc::SMALL, status};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -23,28 +23,81 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<BoxError>,
 {
-    let announced = body.size_hint().lower();
-    if announced > limit as u64 {
-        return Err(status::request_too_large(announced, limit));
+    let size = body.size_hint();
+    if size.lower() > limit as u64 {
+        return Err(status::request_too_large(size.lower(), limit));
     }
-    // Most bodies come in one piece, which is not copied.
-    let (mut first, mut all, mut come) = (Bytes::new(), BytesMut::new(), 0);
+    let expected = size.exact().map_or(limit, |exact| exact as usize);
+    let mut parts = Parts::new(expected);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| Status::from_error(error.into()))?;
         let Ok(data) = frame.into_data() else { continue };
-        come += data.len();
+        let come = parts.len() + data.len();
         if come > limit {
             return Err(status::request_too_large(come as u64, limit));
         }
         room(come)?;
-        if first.is_empty() && all.is_empty() {
-            first = data;
-            continue;
-        }
-        all.extend_from_slice(&std::mem::take(&mut first));
-        all.extend_from_slice(&data);
+        parts.add(data);
     }
-    Ok(if all.is_empty() { first } else { all.freeze() })
+    Ok(parts.whole())
+}
+
+/// How much of what is expected is believed before it has come.
+const BELIEVED: usize = 1024 * 1024;
+/// By how much a buffer grows that is too small. What it leaves behind is little beside
+/// what it has then; what is not written to yet takes address space, and no memory.
+const GROWTH: usize = 32;
+
+/// Bytes that come in parts. Large ones that come in one are not copied; small ones are,
+/// because they would keep a buffer of the connection alive that is larger than they are.
+#[derive(Debug)]
+pub struct Parts {
+    one: Option<Bytes>,
+    gathered: BytesMut,
+    expected: usize,
+}
+
+impl Parts {
+    /// Of which at most so many bytes are expected.
+    pub fn new(expected: usize) -> Self {
+        Self { one: None, gathered: BytesMut::new(), expected }
+    }
+
+    /// The number of bytes that have come.
+    pub fn len(&self) -> usize {
+        self.one.as_ref().map_or(self.gathered.len(), Bytes::len)
+    }
+
+    /// Adds what has come.
+    pub fn add(&mut self, data: Bytes) {
+        if self.one.is_none() && self.gathered.is_empty() && data.len() > SMALL {
+            self.one = Some(data);
+            return;
+        }
+        let come = self.len() + data.len();
+        if let Some(one) = self.one.take() {
+            self.make_room(come);
+            // `put` would give the room up for the one's own.
+            self.gathered.extend_from_slice(&one);
+        }
+        self.make_room(come);
+        self.gathered.extend_from_slice(&data);
+    }
+
+    fn make_room(&mut self, come: usize) {
+        if self.gathered.capacity() < come {
+            let believed = BELIEVED.max(GROWTH * come);
+            // A buffer that is nearly large enough would be copied nearly whole.
+            let wanted = if believed >= self.expected / 4 { self.expected } else { believed };
+            let wanted = wanted.max(come);
+            self.gathered.reserve(wanted - self.gathered.len());
+        }
+    }
+
+    /// All of them.
+    pub fn whole(self) -> Bytes {
+        self.one.unwrap_or_else(|| self.gathered.freeze())
+    }
 }
 
 #[cfg(test)]

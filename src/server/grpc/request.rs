@@ -6,17 +6,11 @@ use http_body_util::BodyExt as _;
 use tonic::Status;
 
 use super::{
-    super::status,
-    frame::{HEAD, SMALL},
+    super::{body::Parts, status},
+    frame::HEAD,
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// How much of what a head announces is believed before it has come.
-const BELIEVED: usize = 1024 * 1024;
-/// By how much a buffer grows that is too small. What it leaves behind is little beside
-/// what it has then; what is not written to yet takes address space, and no memory.
-const GROWTH: usize = 32;
 
 /// Reads the one message of a request, of at most `limit` bytes. A body that
 /// announces more is refused before any of it is buffered. `room` is asked, with
@@ -50,54 +44,47 @@ where
 /// A message of which a part has come.
 #[derive(Default)]
 struct Partial {
-    /// All of it, if it came in one piece.
-    one: Option<Bytes>,
-    /// Its bytes, once its head is read; before, a part of its head.
-    gathered: BytesMut,
-    length: Option<usize>,
+    /// A part of its head, until that is read.
+    head: BytesMut,
+    length: usize,
+    parts: Option<Parts>,
 }
 
 impl Partial {
     fn add(&mut self, mut data: Bytes, limit: usize) -> Result<(), Status> {
-        if self.length.is_none() {
-            let head = HEAD - self.gathered.len();
-            if data.len() < head {
-                self.gathered.put(data);
-                return Ok(());
+        let parts = match &mut self.parts {
+            Some(parts) => parts,
+            none => {
+                let head = HEAD - self.head.len();
+                if data.len() < head {
+                    self.head.put(data);
+                    return Ok(());
+                }
+                self.head.put(data.split_to(head));
+                self.length = length(&self.head, limit)?;
+                none.insert(Parts::new(self.length))
             }
-            self.gathered.put(data.split_to(head));
-            let length = length(&self.gathered, limit)?;
-            self.length = Some(length);
-            self.gathered.clear();
-            if data.len() == length && length > SMALL {
-                self.one = Some(data);
-                return Ok(());
-            }
-            self.gathered.reserve(length.min(BELIEVED));
-        }
-        let come = self.one.as_ref().map_or(self.gathered.len(), Bytes::len);
-        if come + data.len() > self.length.unwrap_or_default() {
+        };
+        if parts.len() + data.len() > self.length {
             return Err(status::invalid_request(
                 "the request has bytes beyond its one message; send one message".to_owned(),
             ));
         }
-        if self.gathered.capacity() - self.gathered.len() < data.len() {
-            let wanted = (GROWTH * (come + data.len())).min(self.length.unwrap_or_default());
-            self.gathered.reserve(wanted.saturating_sub(self.gathered.len()));
-        }
-        self.gathered.put(data);
+        parts.add(data);
         Ok(())
     }
 
     fn whole(self) -> Result<Bytes, Status> {
-        let message = self.one.unwrap_or_else(|| self.gathered.freeze());
-        match self.length {
-            Some(length) if length == message.len() => Ok(message),
-            Some(length) => Err(status::invalid_request(format!(
-                "the request ends after {} of {length} bytes",
-                message.len()
+        let Some(parts) = self.parts else {
+            return Err(status::invalid_request("the request has no message".to_owned()));
+        };
+        match parts.len() == self.length {
+            true => Ok(parts.whole()),
+            false => Err(status::invalid_request(format!(
+                "the request ends after {} of {} bytes",
+                parts.len(),
+                self.length
             ))),
-            None => Err(status::invalid_request("the request has no message".to_owned())),
         }
     }
 }
