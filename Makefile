@@ -117,7 +117,7 @@ conformance-table: no-reports test-rust test-python test-go test-node test-java 
 no-reports: # the reports of an earlier run must not count
 	rm -rf $(DIRTYD_CONFORMANCE_REPORT)
 
-test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS) # every block of every page
+test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS) $(NGINX) # every block of every page
 	pytest --quiet tests/docs
 	python tests/docs/run_snippets.py $(DEBUG)
 

@@ -40,7 +40,7 @@ DEBIAN_STUBS := $(GRPC_CPP) $(GRPC_CPP_PLUGIN) $(GRPC_RUBY)
 # Who needs it | a file that shows that it is there | packages | why. tools/apt reads the table.
 define DEBIAN_PACKAGES
 test               | $(CHROMIUM)        | chromium                       | a page in a browser calls through the Node client
-test               | $(NGINX)           | nginx                          | a page in a browser calls through it over Connect and gRPC-Web
+test               | $(NGINX)           | nginx                          | a page in a browser calls through it, and docs/clients.md does
 test               | $(NLOHMANN_JSON)   | nlohmann-json3-dev             | the C++ stub reads the conformance cases
 test               | $(GRPC_CPP)        | libgrpc++-dev libprotobuf-dev  | the C++ stub, and the C++ of docs/clients.md
 test               | $(GRPC_CPP_PLUGIN) | protobuf-compiler-grpc         | generates the code of both
