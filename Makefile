@@ -49,7 +49,7 @@ check: $(VENV) ## before each commit: formats, warnings, unit tests, types, in u
 export DIRTYD_CONFORMANCE_REPORT := $(CURDIR)/target/conformance
 
 .PHONY: test test-rust test-workers test-python test-web test-go test-node test-java test-examples
-test: announce-test no-reports test-rust test-sim test-workers test-python test-web test-go test-node test-java test-examples test-stubs test-docs conformance-table ## every test of the daemon, the clients and the examples
+test: announce-test no-reports test-rust test-sim test-workers test-python test-web test-go test-node test-java test-examples test-stubs test-judges test-docs conformance-table ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked --workspace
@@ -89,7 +89,7 @@ test-go: debug $(VENV) $(NPM_TOOLS) $(GO_GENERATORS)
 	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...
 	$(WITH_DAEMON) tests/stubs/go/run
 
-test-node: debug $(VENV) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIUM)
+test-node: debug $(VENV) $(NPM_TOOLS) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIUM) $(NGINX)
 	cd clients/node && npm run build
 	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm test
 	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm run conformance
@@ -104,8 +104,13 @@ test-examples: $(VENV)
 test-stubs: debug $(VENV) $(GENERATOR) $(DEBIAN_STUBS) $(NLOHMANN_JSON)
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py sync
 	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/stock.py asyncio
+	$(WITH_DAEMON) .tools/generator/bin/python tests/stubs/python/plain.py
 	$(WITH_DAEMON) tests/stubs/ruby/run
 	$(WITH_DAEMON) tests/stubs/cpp/run
+
+.PHONY: test-judges
+test-judges: $(VENV) $(JUDGES) ## programs of others judge the edge: h2spec, grpc-health-probe, connectconformance
+	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python cargo test --locked --features internals --test judges
 
 .PHONY: conformance-table no-reports
 conformance-table: no-reports test-rust test-python test-go test-node test-java test-stubs ## every conformance case with every client and stock stub
@@ -115,7 +120,7 @@ conformance-table: no-reports test-rust test-python test-go test-node test-java 
 no-reports: # the reports of an earlier run must not count
 	rm -rf $(DIRTYD_CONFORMANCE_REPORT)
 
-test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS) # every block of every page
+test-docs: debug $(VENV) $(GRPCURL_READY) $(GHZ_READY) $(GO_GENERATORS) $(DEBIAN_STUBS) $(NGINX) # every block of every page
 	pytest --quiet tests/docs
 	python tests/docs/run_snippets.py $(DEBUG)
 

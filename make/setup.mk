@@ -5,7 +5,11 @@ CARGO_DENY := 0.20.2
 GRPCURL := v1.9.4
 PROTOC_GEN_GO := v1.36.12
 PROTOC_GEN_GO_GRPC := v1.6.2
+PROTOC_GEN_CONNECT_GO := v1.21.1
 GHZ := v0.93.0
+H2SPEC := v2.2.1+incompatible
+GRPC_HEALTH_PROBE := v0.4.63
+CONNECTCONFORMANCE := v1.0.7
 
 VENV := .venv/ready
 BENCH_READY := .venv-bench/ready
@@ -14,8 +18,9 @@ GENERATOR := .tools/generator/ready
 NPM_TOOLS := .tools/npm/ready
 DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
 GRPCURL_READY := .tools/grpcurl-$(GRPCURL)
-GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)
+GO_GENERATORS := .tools/protoc-gen-go-$(PROTOC_GEN_GO)-$(PROTOC_GEN_GO_GRPC)-$(PROTOC_GEN_CONNECT_GO)
 GHZ_READY := .tools/ghz-$(GHZ)
+JUDGES := .tools/judges-$(H2SPEC)-$(GRPC_HEALTH_PROBE)-$(CONNECTCONFORMANCE)
 NODE_READY := clients/node/node_modules/ready
 NODE_STUB_READY := tests/stubs/node/node_modules/ready
 
@@ -23,6 +28,7 @@ NODE_STUB_READY := tests/stubs/node/node_modules/ready
 
 # A program that is elsewhere can be named, for example `make test CHROMIUM=/opt/chromium/chrome`.
 CHROMIUM ?= /usr/bin/chromium
+NGINX ?= /usr/sbin/nginx
 SYSTEMD := /lib/systemd/systemd
 VALGRIND ?= /usr/bin/valgrind
 WRK ?= /usr/bin/wrk
@@ -35,6 +41,7 @@ DEBIAN_STUBS := $(GRPC_CPP) $(GRPC_CPP_PLUGIN) $(GRPC_RUBY)
 # Who needs it | a file that shows that it is there | packages | why. tools/apt reads the table.
 define DEBIAN_PACKAGES
 test               | $(CHROMIUM)        | chromium                       | a page in a browser calls through the Node client
+test               | $(NGINX)           | nginx                          | a page in a browser calls through it, and docs/clients.md does
 test               | $(NLOHMANN_JSON)   | nlohmann-json3-dev             | the C++ stub reads the conformance cases
 test               | $(GRPC_CPP)        | libgrpc++-dev libprotobuf-dev  | the C++ stub, and the C++ of docs/clients.md
 test               | $(GRPC_CPP_PLUGIN) | protobuf-compiler-grpc         | generates the code of both
@@ -49,7 +56,7 @@ export DEBIAN_PACKAGES
 announce-test: # says what `make test` is going to install, before anything else
 	@tools/apt missing test
 
-$(CHROMIUM) $(SYSTEMD) $(VALGRIND) $(WRK) $(NLOHMANN_JSON) $(DEBIAN_STUBS):
+$(CHROMIUM) $(NGINX) $(SYSTEMD) $(VALGRIND) $(WRK) $(NLOHMANN_JSON) $(DEBIAN_STUBS):
 	@tools/apt install $@
 
 ## Python
@@ -103,6 +110,7 @@ $(GO_GENERATORS):
 	mkdir -p .tools/bin
 	GOBIN=$(CURDIR)/.tools/bin go install google.golang.org/protobuf/cmd/protoc-gen-go@$(PROTOC_GEN_GO)
 	GOBIN=$(CURDIR)/.tools/bin go install google.golang.org/grpc/cmd/protoc-gen-go-grpc@$(PROTOC_GEN_GO_GRPC)
+	GOBIN=$(CURDIR)/.tools/bin go install connectrpc.com/connect/cmd/protoc-gen-connect-go@$(PROTOC_GEN_CONNECT_GO)
 	touch $@
 
 $(GRPCURL_READY):
@@ -113,4 +121,12 @@ $(GRPCURL_READY):
 $(GHZ_READY):
 	mkdir -p .tools/bin
 	GOBIN=$(CURDIR)/.tools/bin go install github.com/bojand/ghz/cmd/ghz@$(GHZ)
+	touch $@
+
+# The newest h2spec that is a Go module.
+$(JUDGES):
+	mkdir -p .tools/bin
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/summerwind/h2spec/cmd/h2spec@$(H2SPEC)
+	GOBIN=$(CURDIR)/.tools/bin go install github.com/grpc-ecosystem/grpc-health-probe@$(GRPC_HEALTH_PROBE)
+	GOBIN=$(CURDIR)/.tools/bin go install connectrpc.com/conformance/cmd/connectconformance@$(CONNECTCONFORMANCE)
 	touch $@

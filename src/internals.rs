@@ -33,13 +33,19 @@ pub mod edge {
         server::{Arrival, Edge, Further, Listener, ReloadConfig, UnixSocket},
     };
 
-    /// Serves a `further` service beside those of dirtyd, for as long as it is polled.
+    /// Serves a `further` service beside those of dirtyd, for as long as it is polled;
+    /// messages have at most `max_message_size` bytes.
     ///
     /// # Errors
     /// The socket cannot be used with the reactor, or the descriptors of the service are
     /// broken.
-    pub async fn serve(listener: UnixListener, further: Further) -> io::Result<()> {
-        serve_on(UnixSocket::new(listener)?, Some(further)).await
+    pub async fn serve(
+        listener: UnixListener,
+        max_message_size: usize,
+        further: Further,
+    ) -> io::Result<()> {
+        let limit = |config: &mut Config| config.limits.max_message_size = max_message_size;
+        serve_on(UnixSocket::new(listener)?, Some(further), limit).await
     }
 
     /// Serves connections in memory, of a user without rights, for as long as it is polled.
@@ -47,13 +53,18 @@ pub mod edge {
     /// # Errors
     /// None that depends on a connection.
     pub async fn serve_in_memory(connections: mpsc::Receiver<DuplexStream>) -> io::Result<()> {
-        serve_on(InMemory(Mutex::new(connections)), None).await
+        serve_on(InMemory(Mutex::new(connections)), None, |_| {}).await
     }
 
-    async fn serve_on(listener: impl Listener, further: Option<Further>) -> io::Result<()> {
+    async fn serve_on(
+        listener: impl Listener,
+        further: Option<Further>,
+        change: impl FnOnce(&mut Config),
+    ) -> io::Result<()> {
         let app = "nobody:Nobody".parse().map_err(io::Error::other)?;
         let mut config = Config::from_raw(Raw::of_apps(vec![app])).map_err(io::Error::other)?;
         config.pools[0].workers = 0;
+        change(&mut config);
         let (pool, _) = pool::start(&config);
         let unchanged = config.clone();
         let reload = ReloadConfig::new(move || Ok(unchanged.clone()));

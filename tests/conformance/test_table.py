@@ -37,7 +37,7 @@ def run(reports, folder):
 def test_that_all_ran_all_is_fine(reports, tmp_path):
     done = run(reports, tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(re.findall(rf"^[a-z-]+ +\.{{{len(CASES)}}} ", done.stdout, re.MULTILINE)) == len(reports)
+    assert len(re.findall(rf"^[a-z0-9-]+ +\.{{{len(CASES)}}} ", done.stdout, re.MULTILINE)) == len(reports)
     assert f"{len(CASES)} cases compared" in done.stdout
 
 

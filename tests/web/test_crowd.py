@@ -20,8 +20,7 @@ MIB = 1 << 20
 
 
 @contextmanager
-def _dirtyd(directory: Path, max_connections: int) -> Iterator[Daemon]:
-    settings = ["--max-connections", str(max_connections)]
+def _dirtyd(directory: Path, *settings: str) -> Iterator[Daemon]:
     with daemon(directory, (WORK, "no_such_action"), "--app", WORK, *settings, cwd=APPS) as socket:
         yield Daemon(socket)
 
@@ -38,8 +37,8 @@ def _until_as_before(dirtyd: Daemon) -> None:
     assert int(dirtyd.status()["memory_bytes"]) < 256 * MIB
 
 
-def test_every_call_succeeds_where_each_thread_may_have_a_connection(short_path: Path) -> None:
-    with _dirtyd(short_path, max_connections=4096) as dirtyd, ThreadPoolExecutor(1) as pool:
+def test_every_call_of_a_crowd_succeeds_with_default_settings(short_path: Path) -> None:
+    with _dirtyd(short_path) as dirtyd, ThreadPoolExecutor(1) as pool:
         # More calls at once than may wait (max_queue) are refused at first, and tried again.
         crowd = pool.submit(_outcomes, dirtyd, retries=20)
         while not crowd.done():
@@ -49,7 +48,7 @@ def test_every_call_succeeds_where_each_thread_may_have_a_connection(short_path:
 
 
 def test_a_crowd_above_max_connections_costs_only_calls_of_its_own(short_path: Path) -> None:
-    with _dirtyd(short_path, max_connections=256) as dirtyd:
+    with _dirtyd(short_path, "--max-connections", "256") as dirtyd:
         outcomes = _outcomes(dirtyd, retries=0)
         assert outcomes["right"] >= 256
         assert outcomes.keys() <= {"right", "UNAVAILABLE", "RESOURCE_EXHAUSTED"}

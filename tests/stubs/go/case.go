@@ -2,9 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
+	"iter"
 	"math"
 	"os"
 	"path/filepath"
@@ -58,9 +57,18 @@ func load(path string) ([]testCase, error) {
 	return file.Cases, err
 }
 
+// caller is a generated stub.
+type caller interface {
+	execute(context.Context, *dirtyv1.ExecuteRequest) (*dirtyv1.Value, error)
+	// stream yields the chunks, and an error as the last; who leaves the loop leaves the stream.
+	stream(context.Context, *dirtyv1.ExecuteRequest) iter.Seq2[*dirtyv1.Value, error]
+	// status is what gRPC has for an error of its own.
+	status(error) *status.Status
+}
+
 // run makes the call. It returns why the case is beyond a connection without
 // options, or what is not as expected.
-func (c *testCase) run(arbiter dirtyv1.ArbiterClient) (skip string, err error) {
+func (c *testCase) run(arbiter caller) (skip string, err error) {
 	timeout := patience
 	if c.TimeoutMS > 0 {
 		timeout = time.Duration(c.TimeoutMS) * time.Millisecond
@@ -76,13 +84,10 @@ func (c *testCase) run(arbiter dirtyv1.ArbiterClient) (skip string, err error) {
 
 	got, err := c.call(ctx, arbiter, closed)
 	if c.Expect.Error != nil {
-		return "", c.Expect.Error.check(status.Convert(err), len(got))
-	}
-	if status.Code(err) == codes.ResourceExhausted && strings.Contains(err.Error(), "received message larger than max") {
-		return "grpc-go refuses messages above 4 MiB by itself; grpc.MaxCallRecvMsgSize raises that", nil
+		return "", c.Expect.Error.check(arbiter.status(err), len(got))
 	}
 	if err != nil {
-		return "", err
+		return tooLarge(arbiter.status(err))
 	}
 	if want := c.wanted(); !slices.EqualFunc(want, got, equal) {
 		return "", fmt.Errorf("expected %.200s, got %.200s", fmt.Sprint(want), fmt.Sprint(got))
@@ -95,7 +100,7 @@ func (c *testCase) run(arbiter dirtyv1.ArbiterClient) (skip string, err error) {
 }
 
 // call returns the chunks of a stream, or the result as the only one.
-func (c *testCase) call(ctx context.Context, arbiter dirtyv1.ArbiterClient, closed string) (got []*dirtyv1.Value, err error) {
+func (c *testCase) call(ctx context.Context, arbiter caller, closed string) (got []*dirtyv1.Value, err error) {
 	request := &dirtyv1.ExecuteRequest{App: c.App, Action: c.Action, Args: untagList(c.Args), Kwargs: untagMap(c.Kwargs)}
 	for i, arg := range c.Args {
 		if arg.closedFile {
@@ -103,27 +108,35 @@ func (c *testCase) call(ctx context.Context, arbiter dirtyv1.ArbiterClient, clos
 		}
 	}
 	if c.Method == "execute" {
-		response, err := arbiter.Execute(ctx, request)
+		result, err := arbiter.execute(ctx, request)
 		if err != nil {
 			return nil, err
 		}
-		return []*dirtyv1.Value{response.Result}, nil
+		return []*dirtyv1.Value{result}, nil
 	}
-	stream, err := arbiter.ExecuteStream(ctx, request)
-	if err != nil {
-		return nil, err
-	}
-	for c.CancelAfter == 0 || len(got) < c.CancelAfter {
-		response, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return got, nil
-		}
+	for chunk, err := range arbiter.stream(ctx, request) {
 		if err != nil {
 			return got, err
 		}
-		got = append(got, response.Chunk)
+		if got = append(got, chunk); len(got) == c.CancelAfter {
+			break
+		}
 	}
 	return got, nil
+}
+
+// tooLarge tells limits that a connection without options has, and that the case passes, from other errors.
+func tooLarge(failed *status.Status) (skip string, err error) {
+	says := func(words string) bool {
+		return failed.Code() == codes.ResourceExhausted && strings.Contains(failed.Message(), words)
+	}
+	switch {
+	case says("received message larger than max"):
+		return "grpc-go refuses messages above 4 MiB by itself; grpc.MaxCallRecvMsgSize raises that", nil
+	case says("the limit of protobuf's JSON"):
+		return "dirtyd reads and writes at most 1 MiB of protobuf's JSON", nil
+	}
+	return "", failed.Err()
 }
 
 func (c *testCase) wanted() []*dirtyv1.Value {

@@ -1,6 +1,7 @@
 // Stub runs the conformance cases of tests/conformance with nothing but what
-// protoc-gen-go and protoc-gen-go-grpc generate from proto/, and a connection
-// without options. It prints a line per case and exits with 1 if one fails.
+// stock generators make of proto/, and a connection without options: over gRPC,
+// Connect or gRPC-Web, as its argument says. It prints a line per case and exits
+// with 1 if one fails.
 package main
 
 import (
@@ -11,10 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-
-	dirtyv1 "stub/gen/dirty/v1"
+	"connectrpc.com/connect"
 )
 
 func main() {
@@ -22,14 +20,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	conn, err := grpc.NewClient("unix:"+os.Getenv("DIRTYD_SOCKET"), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	name, arbiter, err := choose(os.Args[1:], os.Getenv("DIRTYD_SOCKET"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer conn.Close()
-	arbiter := dirtyv1.NewArbiterClient(conn)
-
-	report, err := newReport("stock-go")
+	report, err := newReport(name)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -52,6 +47,22 @@ func main() {
 	if count["FAIL"] > 0 {
 		os.Exit(1)
 	}
+}
+
+// choose returns the stub of a protocol, and what its report is called.
+func choose(arguments []string, socket string) (string, caller, error) {
+	switch strings.Join(arguments, " ") {
+	case "grpc":
+		stub, err := newGRPC(socket)
+		return "stock-go", stub, err
+	case "connect":
+		return "connect-go", newConnect(socket), nil
+	case "connect-json":
+		return "connect-go-json", newConnect(socket, connect.WithProtoJSON()), nil
+	case "grpc-web":
+		return "connect-go-grpc-web", newConnect(socket, connect.WithGRPCWeb()), nil
+	}
+	return "", nil, fmt.Errorf("usage: %s grpc|connect|connect-json|grpc-web", os.Args[0])
 }
 
 // newReport opens what tests/conformance/README.md describes; without a folder

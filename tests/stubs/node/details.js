@@ -1,4 +1,4 @@
-/** What an error of dirtyd carries: google.rpc.Status in the trailer grpc-status-details-bin. */
+/** What an error of dirtyd carries: messages of google.rpc. */
 
 import { createRequire } from "node:module";
 
@@ -14,14 +14,18 @@ const { root } = protobuf.parse(`
   message DebugInfo { repeated string stack_entries = 1; string detail = 2; }
 `);
 
-/** The ErrorInfo of an error, and its DebugInfo if there is one. */
-export function details(error) {
-  const [data] = error.metadata.get("grpc-status-details-bin");
+/** The ErrorInfo and the DebugInfo among details, each a pair of a type and its bytes; what is missing is empty. */
+export function ofDetails(details) {
   const found = { ErrorInfo: { reason: "", metadata: {} }, DebugInfo: { stackEntries: [] } };
-  if (!data) return found;
-  for (const { typeUrl, value } of root.lookupType("google.rpc.Status").decode(data).details) {
-    const name = typeUrl.split("google.rpc.").pop();
-    if (name in found) found[name] = root.lookupType(`google.rpc.${name}`).decode(value);
+  for (const [type, bytes] of details) {
+    const name = type.split("google.rpc.").pop();
+    if (name in found) found[name] = root.lookupType(`google.rpc.${name}`).decode(bytes);
   }
   return found;
+}
+
+/** The same of a google.rpc.Status, as it is in the trailer grpc-status-details-bin, if it is there. */
+export function ofStatus(data) {
+  const status = data ? root.lookupType("google.rpc.Status").decode(data) : { details: [] };
+  return ofDetails(status.details.map(({ typeUrl, value }) => [typeUrl, value]));
 }
