@@ -334,12 +334,13 @@ def test_bytes_that_come_while_a_connection_rests_are_no_answer(
     with socket.socket(socket.AF_UNIX) as listener, DirtyClient(tmp_path / "s") as client:
         listener.bind(str(tmp_path / "s"))
         listener.listen()
-        strayed = threading.Event()
+        taken, strayed = threading.Event(), threading.Event()
 
         def serve() -> None:
             with listener.accept()[0] as first:
                 first.recv(1000)
                 first.sendall(answers[0])
+                assert taken.wait(PATIENCE)
                 first.sendall(answers[1])
                 strayed.set()
                 with listener.accept()[0] as second:
@@ -348,6 +349,7 @@ def test_bytes_that_come_while_a_connection_rests_are_no_answer(
 
         served = in_thread(serve)
         seen = client.execute("m:A", "go")
+        taken.set()
         assert strayed.wait(PATIENCE)
         assert (seen, client.execute("m:A", "go")) == (0, 2)
         assert served() is None

@@ -8,10 +8,13 @@ the parent in the kernel.
 """
 
 import os
-import threading
 
 # Of a pair of sockets one end whose other end is closed: whatever touches it sees a connection that has ended.
 from _socket import socketpair
+
+# Python's own, whatever has been patched: gevent's can lose a wake between threads. Whoever holds one lets no other
+# greenlet run.
+from _thread import RLock
 from typing import Protocol
 from weakref import WeakSet
 
@@ -28,10 +31,10 @@ holders: WeakSet[Leaves] = WeakSet()
 
 #: Held while a descriptor is made, closed or shut down, so that a fork finds each either known or gone, and nobody
 #: shuts down what has just become another's. Nobody waits for anything with it.
-guard = threading.RLock()
+guard = RLock()
 
 #: Held while a module is imported at its first use: a fork in the middle would leave it locked for ever in the child.
-importing = threading.RLock()
+importing = RLock()
 
 #: Changes with each fork, in the child.
 generation = 0
@@ -51,7 +54,7 @@ def _in_child() -> None:
     global generation, guard, importing
     generation += 1
     # Who forks without telling Python before may have done so while another thread held them.
-    guard, importing = threading.RLock(), threading.RLock()
+    guard, importing = RLock(), RLock()
     if holders:
         ended, other = socketpair()
         other.close()
