@@ -48,8 +48,8 @@ check: $(VENV) ## before each commit: formats, warnings, unit tests, types, in u
 # Where each client writes the outcomes of the conformance cases.
 export DIRTYD_CONFORMANCE_REPORT := $(CURDIR)/target/conformance
 
-.PHONY: test test-rust test-workers test-python test-go test-node test-java test-examples
-test: announce-test no-reports test-rust test-sim test-workers test-python test-go test-node test-java test-examples test-stubs test-judges test-docs conformance-table ## every test of the daemon, the clients and the examples
+.PHONY: test test-rust test-workers test-python test-web test-go test-node test-java test-examples
+test: announce-test no-reports test-rust test-sim test-workers test-python test-web test-go test-node test-java test-examples test-stubs test-judges test-docs conformance-table ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked --workspace
@@ -81,6 +81,9 @@ test-python: debug $(VENV)
 	cd clients/python && pytest
 	cd clients/python && DIRTYD_BIN=$(DEBUG) pytest tests/e2e
 	$(WITH_DAEMON) pytest --quiet clients/python/tests/conformance
+
+test-web: debug $(WEB_READY) ## the Python client in gunicorn, uvicorn, granian, Django, Flask, Celery and others (FULL=1 for the longer form)
+	cd tests/web && DIRTYD_BIN=$(DEBUG) FULL=$(FULL) $(CURDIR)/.venv-web/bin/pytest
 
 test-go: debug $(VENV) $(NPM_TOOLS) $(GO_GENERATORS)
 	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...
@@ -214,4 +217,4 @@ proto: $(GENERATOR) $(NPM_TOOLS) $(GO_GENERATORS) $(NODE_READY) ## generate the 
 .PHONY: clean
 clean: ## removes all that was built and set up; Debian packages stay
 	cargo clean
-	rm -rf .venv .venv-bench .tools clients/node/node_modules clients/node/dist tests/stubs/node/node_modules
+	rm -rf .venv .venv-bench .venv-web .tools clients/node/node_modules clients/node/dist tests/stubs/node/node_modules

@@ -13,6 +13,7 @@ CONNECTCONFORMANCE := v1.0.7
 
 VENV := .venv/ready
 BENCH_READY := .venv-bench/ready
+WEB_READY := .venv-web/ready
 GENERATOR := .tools/generator/ready
 NPM_TOOLS := .tools/npm/ready
 DENY_READY := .tools/cargo-deny-$(CARGO_DENY)
@@ -72,6 +73,11 @@ $(VENV): clients/python/pyproject.toml tools/requirements.txt examples/embedding
 $(BENCH_READY): benches/peers/requirements.txt
 	$(PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip install --quiet --requirement $<
+	touch $@
+
+$(WEB_READY): clients/python/pyproject.toml tests/web/requirements.txt
+	$(PYTHON) -m venv .venv-web
+	.venv-web/bin/pip install --quiet --editable clients/python --requirement tests/web/requirements.txt
 	touch $@
 
 $(GENERATOR): tools/generator.txt

@@ -17,18 +17,24 @@ pub use crate::{
     },
 };
 
-/// The edge alone: what judges from outside speak to.
+/// The edge alone, without any worker: what judges and fuzzers speak to.
 pub mod edge {
     use std::{future::pending, io, os::unix::net::UnixListener};
 
-    use crate::{
-        config::{Config, Raw},
-        pool,
-        server::{Edge, Further, ReloadConfig, UnixSocket},
+    use tokio::{
+        io::DuplexStream,
+        sync::{Mutex, mpsc},
     };
 
-    /// Serves a `further` service beside those of dirtyd, without any worker, for as long
-    /// as it is polled; messages have at most `max_message_size` bytes.
+    use crate::{
+        call::Peer,
+        config::{Config, Raw},
+        pool,
+        server::{Arrival, Edge, Further, Listener, ReloadConfig, UnixSocket},
+    };
+
+    /// Serves a `further` service beside those of dirtyd, for as long as it is polled;
+    /// messages have at most `max_message_size` bytes.
     ///
     /// # Errors
     /// The socket cannot be used with the reactor, or the descriptors of the service are
@@ -38,17 +44,56 @@ pub mod edge {
         max_message_size: usize,
         further: Further,
     ) -> io::Result<()> {
+        let limit = |config: &mut Config| config.limits.max_message_size = max_message_size;
+        serve_on(UnixSocket::new(listener)?, Some(further), limit).await
+    }
+
+    /// Serves connections in memory, of a user without rights, for as long as it is polled.
+    ///
+    /// # Errors
+    /// None that depends on a connection.
+    pub async fn serve_in_memory(connections: mpsc::Receiver<DuplexStream>) -> io::Result<()> {
+        serve_on(InMemory(Mutex::new(connections)), None, |_| {}).await
+    }
+
+    async fn serve_on(
+        listener: impl Listener,
+        further: Option<Further>,
+        change: impl FnOnce(&mut Config),
+    ) -> io::Result<()> {
         let app = "nobody:Nobody".parse().map_err(io::Error::other)?;
         let mut config = Config::from_raw(Raw::of_apps(vec![app])).map_err(io::Error::other)?;
         config.pools[0].workers = 0;
-        config.limits.max_message_size = max_message_size;
+        change(&mut config);
         let (pool, _) = pool::start(&config);
         let unchanged = config.clone();
         let reload = ReloadConfig::new(move || Ok(unchanged.clone()));
-        let listener = UnixSocket::new(listener)?;
-        let edge = Edge::on(listener, &config, &pool, reload, Some(further))?;
-        edge.serve(async {}, pending(), tokio::sync::mpsc::channel(1).1).await;
+        let edge = Edge::on(listener, &config, &pool, reload, further)?;
+        edge.serve(async {}, pending(), mpsc::channel(1).1).await;
         Ok(())
+    }
+
+    struct InMemory(Mutex<mpsc::Receiver<DuplexStream>>);
+
+    struct Connected(DuplexStream);
+
+    impl Listener for InMemory {
+        type Arrival = Connected;
+
+        async fn accept(&self) -> io::Result<Connected> {
+            match self.0.lock().await.recv().await {
+                Some(stream) => Ok(Connected(stream)),
+                None => pending().await,
+            }
+        }
+    }
+
+    impl Arrival for Connected {
+        type Stream = DuplexStream;
+
+        async fn identify(self) -> io::Result<(DuplexStream, Peer)> {
+            Ok((self.0, Peer::Unknown))
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
 
 /// The number of refused clients that are told why at once; further ones are
 /// only closed.
-const MAX_REFUSALS: usize = 32;
+const MAX_REFUSALS: usize = 256;
 /// The number of connections beyond the limit that are kept for operators: when
 /// callers have taken all the others, somebody has to look.
 const FOR_OPERATORS: usize = 16;
@@ -33,7 +33,7 @@ pub enum Refusal {
     PeerNotAllowed(Peer),
     /// Its user has as many connections as one may have.
     #[error(
-        "{peer} has {limit} connections open, as many as one user may; share a channel between calls, or raise max_connections of its [[access]] entry"
+        "{peer} has {limit} connections open, as many as one user may; let calls share or reuse them, or raise max_connections of its [[access]] entry"
     )]
     TooManyOfUser {
         /// The peer.
@@ -42,7 +42,7 @@ pub enum Refusal {
         limit: usize,
     },
     /// There are as many connections as there may be.
-    #[error("{0} connections are open; share a channel between calls, or raise max_connections")]
+    #[error("{0} connections are open; let calls share or reuse them, or raise max_connections")]
     TooManyConnections(usize),
 }
 

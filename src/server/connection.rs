@@ -115,7 +115,8 @@ pub async fn run(
             }
             if let Some(_counted) = shared.admission.enter_refused() {
                 // A client that does not read why has had the time to.
-                let _ = timeout(REFUSAL, refuse(stream, &refusal, tally, shared.limits)).await;
+                let refused = Box::pin(refuse(stream, &refusal, tally, shared.limits));
+                let _ = timeout(REFUSAL, refused).await;
             }
         }
     }
@@ -143,16 +144,11 @@ async fn serve<S>(
             if tally.floods() {
                 sleep(tally.turn()).await;
             }
-            let served = http2::serve(
-                stream,
-                bytes,
-                Arc::clone(&caller),
-                router,
-                tally,
-                shared.limits,
-                closing.clone(),
-            );
-            ended(served.await, peer, shared);
+            let (limits, caller) = (shared.limits, Arc::clone(&caller));
+            let served =
+                http2::serve(stream, bytes, caller, router, tally, limits, closing.clone());
+            // Boxed, because one of HTTP/1 that rests is much smaller.
+            ended(Box::pin(served).await, peer, shared);
         }
         Protocol::Http1 => {
             let (router, limits) = (Arc::clone(&shared.router), shared.limits);

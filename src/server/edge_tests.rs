@@ -167,6 +167,36 @@ async fn a_client_of_http_1_reads_what_the_socket_speaks() {
     assert_eq!(served.ask(user(7), b"\x16\x03\x01\x02\x00").await, "", "closed");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_http_1_that_has_rested_is_served_as_before() {
+    let served = Served::start(|_| {});
+    let mut client = served.connect(async { user(7) }).await;
+    let request = "GET /v1 HTTP/1.1\r\nHost: d\r\n\r\n";
+    let mut answer = [0; 4096];
+    let mut ask = async |parts: &[&str]| {
+        for part in parts {
+            client.write_all(part.as_bytes()).await.expect("sent");
+            tokio::time::sleep(Duration::from_secs(10)).await;
+        }
+        let length = client.read(&mut answer).await.expect("an answer");
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    };
+    for parts in [&[request][..], &[request], &[&request[..9], &request[9..]], &[request, ""]] {
+        let answer = ask(parts).await;
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("app:App"), "{answer}");
+    }
+    // A head that does not come whole has its time from its first byte, and no more.
+    let begun = Instant::now();
+    for part in std::iter::once(&request[..20]).chain(std::iter::repeat_n("x", 9)) {
+        let _ = client.write_all(part.as_bytes()).await;
+        tokio::time::sleep(Duration::from_secs(10)).await;
+    }
+    let mut rest = Vec::new();
+    let _ = client.read_to_end(&mut rest).await;
+    assert!(!String::from_utf8_lossy(&rest).contains("200"), "{rest:?}");
+    assert!(begun.elapsed() < Duration::from_secs(130), "{:?}", begun.elapsed());
+}
+
 #[tokio::test]
 async fn a_refused_peer_reads_why_in_its_protocol() {
     let served = Served::start(listed);

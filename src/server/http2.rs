@@ -54,9 +54,10 @@ where
 {
     let io = TokioIo::new(Calm::new(AuthorityRepair::new(stream, opening), tally));
     let activity = Activity::default();
-    let over = is_over(closing, activity.clone(), limits.max_connection_idle);
+    let of_service = activity.clone();
+    let over = is_over(closing, &activity, limits.max_connection_idle);
     let service = service_fn(move |request| {
-        let served = activity.begin();
+        let served = of_service.begin();
         let (router, caller) = (Arc::clone(&router), Arc::clone(&caller));
         // Boxed, because hyper moves it several times on its way into a task.
         Box::pin(async move { router.serve(request, caller, served).await })

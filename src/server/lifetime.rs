@@ -17,6 +17,8 @@ use tokio::{
 
 /// How often a connection is looked at within the time that it may rest.
 const LOOKS: u32 = 8;
+/// After this time without a request a connection rests.
+const A_WHILE: Duration = Duration::from_secs(2);
 /// How long a connection that nobody used may take to end.
 const IDLE_END: Duration = Duration::from_secs(10);
 
@@ -51,6 +53,21 @@ impl Activity {
         Served(Arc::clone(&self.0))
     }
 
+    /// Resolves when, after a request, nothing is done for a while; not before a request.
+    pub fn rests(&self) -> impl Future<Output = ()> + '_ {
+        let (at_first, mut before) = (self.look().0, None);
+        async move {
+            loop {
+                let now @ (requests, served) = self.look();
+                if before == Some(now) && requests != at_first && !served {
+                    return;
+                }
+                before = Some(now);
+                sleep(A_WHILE).await;
+            }
+        }
+    }
+
     /// Resolves when nobody reads an answer.
     pub async fn not_read(&self) {
         self.0.not_read.notified().await;
@@ -63,8 +80,8 @@ impl Activity {
     }
 }
 
-/// The clones of an [`Activity`] at rest: of the service, and two of who watches it.
-const AT_REST: usize = 3;
+/// The clones of an [`Activity`] at rest: the connection's own, and that of its service.
+const AT_REST: usize = 2;
 
 /// Why a connection is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,14 +98,14 @@ pub enum Asked {
 /// as long as it likes.
 pub async fn is_over(
     mut closing: watch::Receiver<bool>,
-    activity: Activity,
+    activity: &Activity,
     idle: Duration,
 ) -> Asked {
     tokio::select! { biased;
         // The sender ends with the edge.
         _ = closing.wait_for(|closing| *closing) => Asked::Closing,
         () = activity.not_read() => Asked::NotRead,
-        () = rests_for(activity.clone(), idle), if !idle.is_zero() => Asked::Idle,
+        () = rests_for(activity, idle), if !idle.is_zero() => Asked::Idle,
     }
 }
 
@@ -109,6 +126,21 @@ where
         ended = connection.as_mut() => return ended.map(|()| false),
         asked = Box::pin(over) => asked,
     };
+    end(connection, asked, shut_down).await
+}
+
+/// The same for a connection that is asked to end.
+///
+/// # Errors
+/// The client vanished, or broke the protocol.
+pub async fn end<C>(
+    mut connection: Pin<&mut C>,
+    asked: Asked,
+    shut_down: impl FnOnce(Pin<&mut C>),
+) -> hyper::Result<bool>
+where
+    C: Future<Output = hyper::Result<()>>,
+{
     if asked == Asked::NotRead {
         // Whoever does not read would not see that it is asked to end.
         return Ok(true);
@@ -123,7 +155,7 @@ where
     ended.map(|()| false)
 }
 
-async fn rests_for(activity: Activity, idle: Duration) {
+async fn rests_for(activity: &Activity, idle: Duration) {
     let (mut before, mut quiet) = (activity.look().0, 0);
     while quiet < LOOKS {
         sleep(idle / LOOKS).await;
@@ -156,7 +188,7 @@ mod tests {
             sleep(IDLE * 10).await;
             drop(long);
         };
-        let over = is_over(closing, activity, IDLE);
+        let over = is_over(closing, &activity, IDLE);
         let (asked, ()) = tokio::join!(over, use_it);
         assert_eq!(asked, Asked::Idle);
         assert!(start.elapsed() >= IDLE * 15, "{:?}", start.elapsed());
@@ -164,10 +196,29 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_connection_rests_after_a_request_and_not_before() {
+        let activity = Activity::default();
+        let of_the_service = activity.clone();
+        assert!(timeout(A_WHILE * 100, activity.rests()).await.is_err(), "there was none");
+        let rests = activity.rests();
+        let use_it = async {
+            let served = of_the_service.begin();
+            sleep(A_WHILE * 10).await;
+            drop(served);
+            Instant::now()
+        };
+        let (ended, rested) = tokio::join!(use_it, async {
+            rests.await;
+            Instant::now()
+        });
+        assert!(rested > ended && rested - ended <= A_WHILE * 2, "{:?}", rested - ended);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn without_a_limit_it_rests_until_the_edge_closes() {
         let (edge, closing) = watch::channel(false);
         let activity = Activity::default();
-        let mut over = Box::pin(is_over(closing, activity, Duration::ZERO));
+        let mut over = Box::pin(is_over(closing, &activity, Duration::ZERO));
         assert!(timeout(IDLE * 1000, &mut over).await.is_err());
         edge.send_replace(true);
         assert_eq!(over.await, Asked::Closing);

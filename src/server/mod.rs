@@ -53,4 +53,7 @@ pub use edge::Edge;
 pub use listener::UnixSocket;
 pub use reload::ReloadConfig;
 #[cfg(feature = "internals")]
-pub use services::Further;
+pub use {
+    listener::{Arrival, Listener},
+    services::Further,
+};

@@ -1,28 +1,32 @@
-//! What a client of HTTP/1 gets whose connection is refused: one answer in words.
+//! What a client of HTTP/1 gets whose connection is refused: one error, as any call gets it.
 
 use std::io;
 
+use http::StatusCode;
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 
-use super::admission::Refusal;
+use super::{
+    admission::Refusal,
+    status::{self, HttpError},
+};
 
-/// An answer in words.
+/// The error.
 #[derive(Debug)]
 pub struct Notice {
-    status: &'static str,
-    text: String,
+    status: StatusCode,
+    error: HttpError,
 }
 
 impl Notice {
     /// The connection is not served at all.
     pub fn refused(refusal: &Refusal) -> Self {
         let status = match refusal {
-            Refusal::PeerNotAllowed(_) => "403 Forbidden",
+            Refusal::PeerNotAllowed(_) => StatusCode::FORBIDDEN,
             Refusal::TooManyConnections(_) | Refusal::TooManyOfUser { .. } => {
-                "503 Service Unavailable\r\nRetry-After: 1"
+                StatusCode::SERVICE_UNAVAILABLE
             }
         };
-        Self { status, text: format!("dirtyd refuses the connection: {refusal}.\n") }
+        Self { status, error: HttpError::of(&status::of_refusal(refusal)) }
     }
 
     /// Answers the request that begins with `request`, and closes. The answer
@@ -34,10 +38,15 @@ impl Notice {
     where
         S: AsyncWrite + Unpin,
     {
-        let Self { status, text } = self;
+        let Self { status, error } = self;
+        let text = error.text() + "\n";
+        let retry_after = match error.retry_after() {
+            Some(seconds) => format!("retry-after: {seconds}\r\n"),
+            None => String::new(),
+        };
         let mut answer = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n{retry_after}connection: close\r\n\r\n",
             text.len()
         );
         if !request.starts_with(b"HEAD ") {
@@ -85,7 +94,8 @@ mod tests {
         assert!(answer(nobody, b"GET ").await.starts_with("HTTP/1.1 403 "));
         let full = answer(Notice::refused(&Refusal::TooManyConnections(7)), b"GET ").await;
         assert!(full.starts_with("HTTP/1.1 503 ") && full.contains("7 connections"), "{full}");
+        assert!(full.contains("TOO_MANY_CONNECTIONS") && full.contains("retry-after: 1"), "{full}");
         let (head, text) = full.split_once("\r\n\r\n").expect("a head");
-        assert!(head.contains(&format!("Content-Length: {}", text.len())), "{head}");
+        assert!(head.contains(&format!("content-length: {}", text.len())), "{head}");
     }
 }

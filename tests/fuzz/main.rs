@@ -17,6 +17,7 @@ mod engine;
 mod envelope;
 mod frames;
 mod h2_server;
+mod http1;
 mod json;
 mod mutation;
 mod values;

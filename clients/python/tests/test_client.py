@@ -1,29 +1,20 @@
-"""The client against a gRPC server in another process."""
+"""The client against a server in another process."""
 
 import asyncio
 import copy
 import os
 import pickle
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dirtyd import DirtyClient, errors, get_dirty_client, get_dirty_client_async
-from dirtyd.client.channels import default_socket_path
+from dirtyd.client.address import default_socket_path
 from dirtyd.client.status import BY_REASON
+from kinds import eventually
 from server_process import Server
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.002)
 
 
 @pytest.fixture
@@ -81,7 +72,7 @@ def test_async(server: Server) -> None:
             with pytest.raises(errors.DirtyWorkerCrashedError):
                 assert [chunk async for chunk in client.stream_async("m:A", "breaks_off", 1)]
 
-    for _ in range(2):  # Each loop has its own channel.
+    for _ in range(2):  # Each loop has its own connections.
         asyncio.run(run())
 
 
@@ -121,13 +112,13 @@ def test_cancelling_a_task_cancels_the_call(server: Server) -> None:
 
 
 def test_options(client: DirtyClient) -> None:
-    assert client.execute("m:A", "left") is None or client.execute("m:A", "left") > 1e6
-    # gRPC's own deadline is a second later than what the arbiter is told.
-    assert 6 < client.options(timeout=9).execute("m:A", "left") < 11
+    assert client.execute("m:A", "left") is None
+    assert client.options(timeout=9).execute("m:A", "left") == 9
+    assert client.options(timeout=1e9).execute("m:A", "left") is None
+    assert client.options(timeout=0).execute("m:A", "left") == 0.001
     both = client.with_options(metadata={"x-a": "1"}).with_options(metadata={"x-b-bin": b"\xff"})
     assert both.execute("m:A", "metadata") == {"x-a": "1", "x-b-bin": b"\xff"}
     assert client.execute("m:A", "metadata") == {}
-    assert client.options(timeout=0.25).execute("m:A", "metadata") == {"x-timeout": "250ms"}
     with pytest.raises(errors.DirtyTimeoutError) as caught:
         client.options(timeout=0.05).execute("m:A", "never")
     assert (caught.value.code, caught.value.app, caught.value.action) == ("DEADLINE_EXCEEDED", "m:A", "never")
@@ -148,7 +139,7 @@ def test_every_reason_has_its_class(client: DirtyClient, reason: str) -> None:
     assert f"reason='{reason}'" in repr(error)
 
 
-def test_errors_of_grpc_itself(client: DirtyClient) -> None:
+def test_errors_without_details(client: DirtyClient) -> None:
     for code in ("INTERNAL", "PERMISSION_DENIED"):
         with pytest.raises(errors.DirtyError) as caught:
             client.execute("m:A", "bare", code)
@@ -176,13 +167,7 @@ def test_a_restarted_daemon_is_found_again(client: DirtyClient, server: Server) 
         client.execute("m:A", "go")
     server.start()
 
-    def works() -> bool:
-        try:
-            return client.execute("m:A", "go")["action"] == "go"
-        except errors.DirtyConnectionError:  # The back-off takes at most half a second.
-            return False
-
-    eventually(works)
+    assert client.execute("m:A", "go")["action"] == "go"
 
 
 def test_a_closed_client_opens_again(client: DirtyClient) -> None:
@@ -212,37 +197,3 @@ def test_the_shared_client(server: Server, monkeypatch: pytest.MonkeyPatch) -> N
     assert client is get_dirty_client() is asyncio.run(get_dirty_client_async())
     assert get_dirty_client(timeout=3).execute("m:A", "left") < 4
     client.close()
-
-
-FORK = """
-import os, sys, threading
-import dirtyd
-path, when = sys.argv[1:]
-client = dirtyd.DirtyClient(path, timeout=20)
-if when != "before the first use":
-    assert client.execute("m:A", "go", 0)["args"] == [0]
-if when == "from a busy parent":
-    stream = client.stream("m:A", "endless", 1)
-    next(stream)
-    threading.Thread(target=lambda: [client.execute("m:A", "go", i) for i in range(200)]).start()
-children = []
-for number in range(1, 4):
-    pid = os.fork()
-    if not pid:
-        for i in range(20):
-            assert client.execute("m:A", "go", number)["args"] == [number]
-            assert list(client.stream("m:A", "numbers", 2)) == [0, 1]
-        sys.exit(40 + number)
-    children.append(pid)
-    assert client.execute("m:A", "go", -number)["args"] == [-number]
-for number, pid in enumerate(children, 1):
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 40 + number
-assert client.execute("m:A", "go", 9)["args"] == [9]
-print("well")
-"""
-
-
-@pytest.mark.parametrize("when", ["before the first use", "after the first use", "from a busy parent"])
-def test_forked_processes_have_connections_of_their_own(server: Server, when: str) -> None:
-    done = subprocess.run([sys.executable, "-c", FORK, server.socket, when], capture_output=True, text=True, timeout=90)
-    assert (done.returncode, done.stdout) == (0, "well\n"), done.stderr

@@ -47,7 +47,7 @@ every_kind_of_call = pytest.mark.parametrize("call", [execute, stream, execute_a
 
 def attempts(server: Server) -> int:
     with DirtyClient(server.socket) as client:
-        return client.execute("m:A", "attempts", "x")
+        return client.execute("m:A", "count", "x")
 
 
 # One table for all clients.

@@ -42,7 +42,7 @@ keys! {
         /// calls at once per connection; clients queue further ones themselves
         max_concurrent_streams: u32 = 1024, upgrade().at_least(1);
         /// connections at once; each takes a descriptor
-        max_connections: u32 = 1024, upgrade().at_least(1);
+        max_connections: u32 = 4096, upgrade().at_least(1);
         /// bytes of large messages that are held for callers: requests until a worker has them,
         /// results until they are read; at least twice `max_message_size`
         max_held_bytes: Size = Size(1024 * MIB), upgrade().at_least(Size(MIB));

@@ -2,6 +2,7 @@
 //! farewell if one is due.
 
 use std::{
+    future::poll_fn,
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
@@ -28,6 +29,29 @@ impl<S> Http1Stream<S> {
     pub fn new(stream: S, read: BytesMut, farewell: Arc<Farewell>) -> Self {
         Self { stream, read, farewell, left: None }
     }
+
+    /// Puts back what was read of it, and not used.
+    pub fn put_back(&mut self, read: &[u8]) {
+        self.read = BytesMut::from(read);
+    }
+}
+
+impl<S: AsyncRead + Unpin> Http1Stream<S> {
+    /// Waits for a byte; `false` if there will be none. Nothing is kept meanwhile to read
+    /// into.
+    pub async fn wakes(&mut self) -> bool {
+        if !self.read.is_empty() {
+            return true;
+        }
+        let come = poll_fn(|cx| {
+            let mut buffer = [0; 512];
+            let mut buffer = ReadBuf::new(&mut buffer);
+            let read = ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer));
+            Poll::Ready(read.map(|()| BytesMut::from(buffer.filled())))
+        });
+        self.read = come.await.unwrap_or_default();
+        !self.read.is_empty()
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Http1Stream<S> {
@@ -42,6 +66,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Http1Stream<S> {
         let part = self.read.len().min(buffer.remaining());
         buffer.put_slice(&self.read[..part]);
         self.read.advance(part);
+        if self.read.is_empty() {
+            self.read = BytesMut::new(); // without the memory of the old one
+        }
         Poll::Ready(Ok(()))
     }
 }

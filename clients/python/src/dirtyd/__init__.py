@@ -1,6 +1,6 @@
 """dirtyd: apps for the dirty arbiter, and clients that call them.
 
-The client needs grpcio (the extra `client`). It is imported at its first use, so that workers never load it.
+The client is imported at its first use, so that workers never load it.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -6,12 +6,17 @@ import sys
 import threading
 import traceback
 import warnings
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    _StreamHandler = logging.StreamHandler[TextIO]
+else:  # Before Python 3.11 the class takes no type.
+    _StreamHandler = logging.StreamHandler
 
 _CRITICAL, _ERROR, _WARNING, _INFO, _DEBUG = 2, 3, 4, 6, 7
 
 
-class LogHandler(logging.StreamHandler[TextIO]):
+class LogHandler(_StreamHandler):
     """A handler of `logging` that writes to stderr, for apps: dirtyd logs each record at its own level.
 
     `logging.basicConfig(level="INFO", handlers=[dirtyd.LogHandler()])` in `init()`, or in the module of the app. All

@@ -55,7 +55,7 @@ def connections(socket_path: str) -> int:
     return json.loads(done.stdout)["arbiter"]["connections"] - 1
 
 
-def test_threads_share_one_connection(socket_path: str, client: DirtyClient) -> None:
+def test_threads_have_no_more_connections_than_calls_at_once(socket_path: str, client: DirtyClient) -> None:
     eventually(lambda: connections(socket_path) == 0)  # The connections of other tests are closed.
 
     def echo(number: int) -> int:
@@ -63,16 +63,17 @@ def test_threads_share_one_connection(socket_path: str, client: DirtyClient) -> 
 
     with ThreadPoolExecutor(32) as threads:
         assert list(threads.map(echo, range(200))) == list(range(200))
-    assert connections(socket_path) == 1
+    assert 1 <= connections(socket_path) <= 32
 
 
-def test_tasks_share_one_connection(socket_path: str) -> None:
+def test_tasks_have_no_more_connections_than_calls_at_once(socket_path: str) -> None:
     eventually(lambda: connections(socket_path) == 0)
 
     async def run() -> None:
         async with DirtyClient(socket_path, timeout=PATIENCE) as client:
-            await asyncio.gather(*(client.execute_async(APP, "later", number) for number in range(100)))
-            assert await asyncio.to_thread(connections, socket_path) == 1
+            for _ in range(3):
+                await asyncio.gather(*(client.execute_async(APP, "later", number) for number in range(100)))
+            assert await asyncio.to_thread(connections, socket_path) == 100
 
     asyncio.run(run())
 

@@ -1,23 +1,22 @@
-"""Clients of the dirty arbiter, sync and async.
+"""Clients of the dirty arbiter, sync and async, over the Connect protocol.
 
-core       one client: settings, requests, views
-attempts   which failed calls are tried again, and when
-channels   gRPC channels: one per process, one per event loop, new ones after a fork
-deadline   what the arbiter and grpcio are told of it
-streams    the two iterators over the chunks of a stream
-status     gRPC errors as DirtyError
-shared     get_dirty_client and its siblings
+core            one client: settings, views, the four kinds of call
+messages        calls and results as the bytes of their messages
+attempts        which failed calls are tried again, and when
+deadline        how long a call waits for the arbiter
+connect         requests and answers of Connect; no input or output
+http1           answers of HTTP/1.1; no input or output
+address         where the arbiter listens, and a connection to it
+pool            the connections that rest until a call takes them
+blocking        calls that block their thread or greenlet
+evented         calls on an event loop of asyncio
+forks           what a forked child leaves to its parent
+streams         the iterator over the chunks of a stream; async_streams has its twin
+status          how a call failed, as DirtyError
+shared          get_dirty_client and its siblings
 """
 
-import os
-
-# grpcio reads this at its import. A process can then fork while other threads of it are in calls.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "1")
-
-try:
-    import grpc as _grpc  # noqa: F401
-except ImportError as error:
-    raise ImportError("the client of dirtyd needs grpcio; install it with: pip install 'dirtyd[client]'") from error
+from typing import TYPE_CHECKING, Any
 
 from dirtyd.client.core import DirtyClient
 from dirtyd.client.shared import (
@@ -26,7 +25,10 @@ from dirtyd.client.shared import (
     get_dirty_client,
     get_dirty_client_async,
 )
-from dirtyd.client.streams import AsyncStream, Stream
+from dirtyd.client.streams import Stream
+
+if TYPE_CHECKING:
+    from dirtyd.client.async_streams import AsyncStream
 
 __all__ = [
     "AsyncStream",
@@ -37,3 +39,11 @@ __all__ = [
     "get_dirty_client",
     "get_dirty_client_async",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name != "AsyncStream":
+        raise AttributeError(f"module 'dirtyd.client' has no attribute {name!r}")
+    from dirtyd.client.async_streams import AsyncStream  # It imports asyncio, which is large.
+
+    return AsyncStream

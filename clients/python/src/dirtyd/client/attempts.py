@@ -12,14 +12,16 @@ MAX_DELAY = 2.0
 class Attempts:
     """The retries that are left, and the seconds that all attempts share."""
 
-    __slots__ = ("_deadline", "_made", "_retries")
+    __slots__ = ("_deadline", "_made", "_retries", "_timeout")
 
     def __init__(self, timeout: float | None, retries: int) -> None:
         self._deadline = None if timeout is None else monotonic() + timeout
-        self._retries, self._made = retries, 0
+        self._timeout, self._retries, self._made = timeout, retries, 0
 
     def timeout(self) -> float | None:
         """Return the seconds that an attempt has that begins now; None for no limit."""
+        if not self._made:  # The first one begins with the call.
+            return self._timeout
         return None if self._deadline is None else max(0.0, self._deadline - monotonic())
 
     def pause(self, failure: errors.DirtyError) -> float | None:

@@ -1,23 +1,26 @@
 """One client of the arbiter."""
 
-import asyncio
 import os
 import time
 from collections.abc import Mapping
-from copy import copy
-from functools import partial
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import grpc
-
-from dirtyd._proto.dirty.v1.arbiter_pb2 import ExecuteRequest
+from dirtyd.client import forks
+from dirtyd.client.address import default_socket_path
 from dirtyd.client.attempts import Attempts
-from dirtyd.client.channels import Channels
-from dirtyd.client.deadline import options
-from dirtyd.client.status import to_dirty_error
-from dirtyd.client.streams import AsyncStream, Stream, Translate
-from dirtyd.values import decode, encode
+from dirtyd.client.blocking import Calls, Reading
+from dirtyd.client.connect import metadata_lines, stream_request, unary_request
+from dirtyd.client.deadline import patience
+from dirtyd.client.messages import request, result
+from dirtyd.client.status import Failed, to_dirty_error
+from dirtyd.client.streams import Stream
+from dirtyd.errors import DirtyError
+
+if TYPE_CHECKING:
+    from dirtyd.client.async_streams import AsyncStream
+    from dirtyd.client.evented import AsyncCalls
+    from dirtyd.client.evented import Reading as AsyncReading
 
 Metadata = Mapping[str, str | bytes]
 
@@ -53,10 +56,12 @@ class DirtyClient:
         metadata: Metadata | None = None,
         retries: int = 0,
     ) -> None:
-        self._channels = Channels(socket_path)
+        self._path = os.path.abspath(socket_path or default_socket_path())
+        self._calls = Calls(self._path)
+        self._loops: list[AsyncCalls] = []  # The async side, once something has used it. All views share it.
         self._timeout = timeout
         self._retries = retries
-        self._metadata = tuple((metadata or {}).items())
+        self._metadata = metadata_lines((metadata or {}).items())
 
     def __repr__(self) -> str:
         return f"DirtyClient({self.socket_path!r}, timeout={self._timeout!r})"
@@ -64,18 +69,20 @@ class DirtyClient:
     @property
     def socket_path(self) -> str:
         """The path of the arbiter's socket."""
-        return self._channels.socket_path
+        return self._path
 
     def with_options(
         self, *, timeout: float | None = None, metadata: Metadata | None = None, retries: int | None = None
     ) -> "DirtyClient":
-        """Return a view of this client with other settings and more metadata. It is cheap: it shares the connection."""
-        view = copy(self)
+        """Return a view of this client with other settings and more metadata. It shares the connections."""
+        view = object.__new__(type(self))
+        view.__dict__.update(self.__dict__)
         if timeout is not None:
             view._timeout = timeout
         if retries is not None:
             view._retries = retries
-        view._metadata += tuple((metadata or {}).items())
+        if metadata:
+            view._metadata += metadata_lines(metadata.items())
         return view
 
     #: The short name, for `client.options(timeout=5).execute(...)`. Options stand apart from the action's arguments.
@@ -86,13 +93,14 @@ class DirtyClient:
 
         Raises DirtyError; TypeError or ValueError for an argument that has no form as a Value.
         """
-        request, attempts = _request(app_path, action, args, kwargs), self._attempts()
+        body, attempts = request(app_path, action, args, kwargs), Attempts(self._timeout, self._retries)
         while True:
             try:
-                call = self._channels.sync().execute
-                return decode(call(request, **options(attempts.timeout(), self._metadata)).result)
-            except grpc.RpcError as error:
-                failure = self._translate(app_path, action)(error)
+                timeout = attempts.timeout()
+                told = unary_request(body, self._metadata, timeout)
+                return result(self._calls.execute(told, patience(timeout)))
+            except Failed as failed:
+                failure = self._translate(failed, app_path, action)
             pause = attempts.pause(failure)
             if pause is None:
                 raise failure
@@ -100,43 +108,53 @@ class DirtyClient:
 
     def stream(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> Stream:
         """Run an action and return an iterator over its chunks. The iterator raises DirtyError."""
-        request = _request(app_path, action, args, kwargs)
+        body = request(app_path, action, args, kwargs)
 
-        def start(timeout: float | None) -> Any:
-            return self._channels.sync().stream(request, **options(timeout, self._metadata))
+        def start(timeout: float | None) -> Reading:
+            return self._calls.stream(stream_request(body, self._metadata, timeout), patience(timeout))
 
-        return Stream(start, self._translate(app_path, action), self._attempts())
+        def translate(failed: Failed) -> DirtyError:
+            return self._translate(failed, app_path, action)
+
+        return Stream(start, translate, Attempts(self._timeout, self._retries))
 
     async def execute_async(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> Any:
         """Run an action and return its result. Cancelling the task cancels the action."""
-        request, attempts = _request(app_path, action, args, kwargs), self._attempts()
+        body, attempts = request(app_path, action, args, kwargs), Attempts(self._timeout, self._retries)
+        calls = self._async_calls()
         while True:
             try:
-                call = self._channels.of_loop().execute
-                return decode((await call(request, **options(attempts.timeout(), self._metadata))).result)
-            except grpc.RpcError as error:
-                failure = self._translate(app_path, action)(error)
+                timeout = attempts.timeout()
+                told = unary_request(body, self._metadata, timeout)
+                return result(await calls.execute(told, patience(timeout)))
+            except Failed as failed:
+                failure = self._translate(failed, app_path, action)
             pause = attempts.pause(failure)
             if pause is None:
                 raise failure
-            await asyncio.sleep(pause)
+            await calls.sleep(pause)
 
-    def stream_async(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> AsyncStream:
+    def stream_async(self, app_path: str, action: str, /, *args: Any, **kwargs: Any) -> "AsyncStream":
         """Run an action and return an async iterator over its chunks. Call this on the event loop."""
-        request = _request(app_path, action, args, kwargs)
+        body, calls = request(app_path, action, args, kwargs), self._async_calls()
+        from dirtyd.client.async_streams import AsyncStream
 
-        def start(timeout: float | None) -> Any:
-            return self._channels.of_loop().stream(request, **options(timeout, self._metadata))
+        def start(timeout: float | None) -> "AsyncReading":
+            return calls.stream(stream_request(body, self._metadata, timeout), patience(timeout))
 
-        return AsyncStream(start, self._translate(app_path, action), self._attempts())
+        def translate(failed: Failed) -> DirtyError:
+            return self._translate(failed, app_path, action)
+
+        return AsyncStream(start, translate, Attempts(self._timeout, self._retries))
 
     def close(self) -> None:
-        """Close the connection of this process. A later call opens another."""
-        self._channels.close()
+        """Close the connections of this process, which ends its calls. A later call opens another."""
+        self._calls.close()
 
     async def close_async(self) -> None:
-        """Close the connection of the running event loop. A later call opens another."""
-        await self._channels.close_async()
+        """Close the connections of the running event loop, which ends its calls. A later call opens another."""
+        for calls in self._loops:
+            calls.close()
 
     def __enter__(self) -> "DirtyClient":
         return self
@@ -154,17 +172,14 @@ class DirtyClient:
     ) -> None:
         await self.close_async()
 
-    def _attempts(self) -> Attempts:
-        return Attempts(self._timeout, self._retries)
+    def _async_calls(self) -> "AsyncCalls":
+        if not self._loops:
+            with forks.importing:
+                # They import asyncio, which is large and which many processes never use.
+                from dirtyd.client import async_streams, evented  # noqa: F401
 
-    def _translate(self, app: str, action: str) -> Translate:
-        return partial(to_dirty_error, app=app, action=action, socket_path=self.socket_path)
+            self._loops.append(evented.AsyncCalls(self._path))
+        return self._loops[0]
 
-
-def _request(app: str, action: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExecuteRequest:
-    request = ExecuteRequest(app=app, action=action)
-    for index, value in enumerate(args):
-        encode(value, request.args.add(), f"args[{index}]")
-    for name, value in kwargs.items():
-        encode(value, request.kwargs[name], name)
-    return request
+    def _translate(self, failed: Failed, app: str, action: str) -> DirtyError:
+        return to_dirty_error(failed, app, action, self._path)

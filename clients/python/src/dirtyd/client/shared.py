@@ -3,7 +3,7 @@
 import os
 import threading
 
-from dirtyd.client.channels import default_socket_path
+from dirtyd.client.address import default_socket_path
 from dirtyd.client.core import DirtyClient
 
 _clients: dict[str, DirtyClient] = {}

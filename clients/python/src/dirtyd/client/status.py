@@ -1,13 +1,13 @@
-"""gRPC errors as DirtyError: by the reason that the arbiter sends, or else by the code."""
+"""How a call failed, as DirtyError: by the reason that the arbiter sends, or else by the code."""
 
+from binascii import a2b_base64
 from collections.abc import Iterable
 from typing import Any
 
 from dirtyd import errors
-from dirtyd._proto.dirtyd.status_pb2 import DebugInfo, ErrorInfo, RetryInfo, Status
+from dirtyd._proto.dirtyd.status_pb2 import DebugInfo, ErrorInfo, RetryInfo
 
 DOMAIN = "dirty.v1"
-DETAILS = "grpc-status-details-bin"
 
 #: The client's own reason: the deadline passed, and the arbiter has said nothing.
 NO_ANSWER = "NO_ANSWER"
@@ -29,7 +29,7 @@ BY_REASON: dict[str, type[errors.DirtyError]] = {
     "CANCELLED": errors.DirtyCancelledError,
 }
 
-# An error without details comes from gRPC itself, on this side or on the way.
+# An error without details comes from this side, or from somebody on the way.
 BY_CODE: dict[str, type[errors.DirtyError]] = {
     "UNAVAILABLE": errors.DirtyConnectionError,
     "DEADLINE_EXCEEDED": errors.DirtyTimeoutError,
@@ -37,60 +37,92 @@ BY_CODE: dict[str, type[errors.DirtyError]] = {
 }
 
 
-def to_dirty_error(error: Any, app: str, action: str, socket_path: str) -> errors.DirtyError:
-    """Return the DirtyError for a grpc.RpcError, sync or aio, of a call of `action` of `app`."""
-    code: str = error.code().name
-    info, facts, said = _details(error.trailing_metadata() or ())
-    # If a deadline races with the answer, grpcio returns the text percent-encoded; the details have it as it was sent.
-    message: str = said or error.details() or code
-    reason = info.reason or (NO_ANSWER if code == "DEADLINE_EXCEEDED" else "")
+class Failed(Exception):
+    """How a call failed: gRPC's name of the code, a message, and the details of Connect."""
+
+    def __init__(self, code: str, message: str, details: Iterable[Any] = (), *, unsent: bool = False) -> None:
+        super().__init__(code, message)
+        self.code, self.message, self.details, self.unsent = code, message, details, unsent
+
+
+def unreachable(why: str) -> Failed:
+    """Return the failure of a call that found no arbiter."""
+    return Failed("UNAVAILABLE", why, unsent=True)
+
+
+def broken(why: str) -> Failed:
+    """Return the failure of a call that lost its connection."""
+    return Failed("UNAVAILABLE", why)
+
+
+def never_read() -> Failed:
+    """Return the failure of a call whose request the arbiter has not read on any connection."""
+    return Failed("UNAVAILABLE", "it closes each connection without reading a request", unsent=True)
+
+
+def unanswered() -> Failed:
+    """Return the failure of a call whose deadline and grace have passed."""
+    return Failed("DEADLINE_EXCEEDED", "")
+
+
+def cancelled(why: str) -> Failed:
+    """Return the failure of a call that its own side has ended."""
+    return Failed("CANCELLED", why)
+
+
+def to_dirty_error(failed: Failed, app: str, action: str, socket_path: str) -> errors.DirtyError:
+    """Return the DirtyError for a failed call of `action` of `app`."""
+    code = failed.code
+    known, facts = _details(failed.details)
+    message = failed.message or code
+    reason = known.pop("reason", "") or (NO_ANSWER if code == "DEADLINE_EXCEEDED" else "")
     if reason == NO_ANSWER:
         message = "dirtyd did not answer by the deadline, nor in the second after it"
     kind = BY_REASON.get(reason) or BY_CODE.get(code, errors.DirtyError)
     if kind is errors.DirtyConnectionError:
-        # grpcio tells it by its text only.
-        facts["unsent"] = message.startswith("failed to connect to all addresses")
-        if facts["unsent"]:
-            # Before the error itself, it has the path again and again.
-            why = message.rpartition(" error: ")[2]
-            message = f"cannot reach dirtyd at {socket_path}: {why}; {_remedy(why)}"
+        facts["unsent"] = failed.unsent
+        if failed.unsent:
+            message = f"cannot reach dirtyd at {socket_path}: {message}; {_remedy(message)}"
         else:
             message = f"the connection to dirtyd at {socket_path} broke during the call: {message}"
-    known = dict(info.metadata)
+    metadata = known.pop("metadata", {})
     return kind(
         message,
         code=code,
         reason=reason,
-        app=known.pop("app", app),
-        action=known.pop("action", action),
-        worker_pid=_number(known.pop("worker_pid", "")),
-        remote_type=known.pop("exception_type", None),
-        request_id=known.pop("request_id", None),
-        metadata=known,
+        app=metadata.pop("app", app),
+        action=metadata.pop("action", action),
+        worker_pid=_number(metadata.pop("worker_pid", "")),
+        remote_type=metadata.pop("exception_type", None),
+        request_id=metadata.pop("request_id", None),
+        metadata=metadata,
         **facts,
     )
 
 
-def _details(trailers: Iterable[Any]) -> tuple[ErrorInfo, dict[str, Any], str]:
-    """Return the ErrorInfo of our domain, the facts of RetryInfo and DebugInfo, and the message."""
-    info, facts = ErrorInfo(), dict[str, Any]()
-    data = next((value for key, value in trailers if key == DETAILS), b"")
+def _details(details: Iterable[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return reason and metadata of the ErrorInfo of our domain, and the facts of RetryInfo and DebugInfo."""
+    known, facts = dict[str, Any](), dict[str, Any]()
+    if not details:
+        return known, facts
     try:
-        status = Status.FromString(data)
-        for detail in status.details:
-            match detail.type_url.rpartition("/")[2]:
+        for detail in details:
+            value = detail["value"].encode()
+            data = a2b_base64(value + b"=" * (-len(value) % 4))
+            match detail["type"]:
                 case "google.rpc.ErrorInfo":
-                    found = ErrorInfo.FromString(detail.value)
-                    info = found if found.domain == DOMAIN else info
+                    info = ErrorInfo.FromString(data)
+                    if info.domain == DOMAIN:
+                        known = {"reason": info.reason, "metadata": dict(info.metadata)}
                 case "google.rpc.RetryInfo":
-                    delay = RetryInfo.FromString(detail.value).retry_delay
+                    delay = RetryInfo.FromString(data).retry_delay
                     facts["retry_after"] = delay.seconds + delay.nanos / 1e9
                 case "google.rpc.DebugInfo":
-                    debug = DebugInfo.FromString(detail.value)
+                    debug = DebugInfo.FromString(data)
                     facts["remote_traceback"] = "\n".join(debug.stack_entries) or debug.detail
     except Exception:  # Malformed details must not hide the error to which they belong.
-        return ErrorInfo(), {}, ""
-    return info, facts, status.message
+        return {}, {}
+    return known, facts
 
 
 def _remedy(why: str) -> str:

@@ -1,22 +1,23 @@
 """The chunks of a stream. A caller who leaves a stream early cancels the call, and with it the action."""
 
-import asyncio
-import os
+import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-import grpc
-
+from dirtyd.client import forks
 from dirtyd.client.attempts import Attempts
+from dirtyd.client.blocking import Reading
+from dirtyd.client.messages import result
+from dirtyd.client.status import Failed, cancelled
 from dirtyd.errors import DirtyError
-from dirtyd.values import decode
 
-Translate = Callable[[grpc.RpcError], DirtyError]
+Translate = Callable[[Failed], DirtyError]
 #: Starts the call; takes the seconds that the call has, or None for no limit.
-Start = Callable[[float | None], Any]
+Start = Callable[[float | None], Reading]
+
+IN_A_CHILD = "the stream belongs to the process that was forked; the child calls the action itself"
 
 
 class Stream:
@@ -24,39 +25,70 @@ class Stream:
 
     def __init__(self, start: Start, translate: Translate, attempts: Attempts) -> None:
         self._start, self._translate, self._attempts = start, translate, attempts
-        self._closed, self._pid = True, os.getpid()  # Until the call has started there is nothing to cancel.
-        self._call = start(attempts.timeout())
-        self._closed = False
+        self._closed, self._generation = False, forks.generation
+        self._reading: Reading | None = None
+        self._failed: Failed | None = None
+        self._turn = threading.Lock()  # Held by the thread that reads.
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the call. Its failure is that of the next chunk."""
+        try:
+            self._reading = self._start(self._attempts.timeout())
+        except Failed as failed:
+            self._failed = failed
 
     def __iter__(self) -> "Stream":
         return self
 
     def __next__(self) -> Any:
+        if self._generation != forks.generation and not self._closed:
+            self._closed = True
+            raise self._translate(cancelled(IN_A_CHILD))
+        if self._closed:
+            raise StopIteration
+        try:
+            with self._turn:
+                return self._next()
+        finally:
+            if self._closed:  # By another thread, while this one had its turn.
+                self.close()
+
+    def _next(self) -> Any:
         while not self._closed:
             try:
-                response = next(self._call)
-            except StopIteration:
+                if self._failed is not None:
+                    raise self._failed
+                assert self._reading is not None
+                data = self._reading.next()
+                if data is not None:
+                    self._attempts.end()
+                    return result(data)
                 self._closed = True
-                raise
-            except grpc.RpcError as error:
-                failure = self._translate(error)
-            else:
-                self._attempts.end()
-                return decode(response.chunk)
-            pause = self._attempts.pause(failure)
+                break
+            except Failed as failed:
+                self._reading, self._failed = None, None
+                failure = self._translate(failed)
+            pause = None if self._closed else self._attempts.pause(failure)
             if pause is None:
                 self._closed = True
                 raise failure
             time.sleep(pause)
-            self._call = self._start(self._attempts.timeout())
-            if self._closed:  # By another thread, which knew only the call before.
-                self._call.cancel()
+            if not self._closed:
+                self._begin()
         raise StopIteration
 
     def close(self) -> None:
         """Cancel the call, unless it has ended."""
         self._closed = True
-        self._call.cancel()
+        reading = self._reading
+        if reading is None or self._generation != forks.generation:
+            return
+        if self._turn.acquire(blocking=False):
+            reading.close()
+            self._turn.release()
+        else:
+            reading.cancel()  # The thread that reads closes it.
 
     def __enter__(self) -> "Stream":
         return self
@@ -67,63 +99,4 @@ class Stream:
         self.close()
 
     def __del__(self) -> None:
-        # In a forked child the call belongs to the parent.
-        if not self._closed and self._pid == os.getpid():
-            self.close()
-
-
-class AsyncStream:
-    """The async twin of Stream."""
-
-    def __init__(self, start: Start, translate: Translate, attempts: Attempts) -> None:
-        self._start, self._translate, self._attempts = start, translate, attempts
-        self._closed, self._pid = True, os.getpid()  # Until the call has started there is nothing to cancel.
-        self._begin()
-        self._closed = False
-
-    def _begin(self) -> None:
-        self._call = self._start(self._attempts.timeout())
-        self._chunks = aiter(self._call)
-
-    def __aiter__(self) -> "AsyncStream":
-        return self
-
-    async def __anext__(self) -> Any:
-        while not self._closed:
-            try:
-                response = await anext(self._chunks)
-            except (StopAsyncIteration, asyncio.CancelledError):
-                self._closed = True
-                self._call.cancel()
-                raise
-            except grpc.RpcError as error:
-                failure = self._translate(error)
-            else:
-                self._attempts.end()
-                return decode(response.chunk)
-            pause = self._attempts.pause(failure)
-            if pause is None:
-                self._closed = True
-                raise failure
-            await asyncio.sleep(pause)
-            if not self._closed:
-                self._begin()
-        raise StopAsyncIteration
-
-    async def aclose(self) -> None:
-        """Cancel the call, unless it has ended."""
-        self._closed = True
-        self._call.cancel()
-
-    async def __aenter__(self) -> "AsyncStream":
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        await self.aclose()
-
-    def __del__(self) -> None:
-        if not self._closed and self._pid == os.getpid():
-            with suppress(RuntimeError):  # The loop is closed, and so is the call.
-                self._call.cancel()
+        self.close()
