@@ -45,6 +45,8 @@ function stub(transport, skips) {
           timeoutMs,
           signal: leaving.signal,
         })) {
+          // Chunks that have come already are still given.
+          if (leaving.signal.aborted) continue;
           if (chunks.push(fromMessage(chunk)) === cancelAfter) leaving.abort();
         }
         return { chunks };
