@@ -52,7 +52,7 @@ async fn raw(daemon: &Daemon, bytes: &str) -> String {
     let mut answer = Vec::new();
     let read = tokio::time::timeout(LIMIT, stream.read_to_end(&mut answer)).await;
     let _ = read.expect("the connection is closed");
-    String::from_utf8(answer).expect("text")
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,5 +277,31 @@ async fn pages_call_if_their_origin_is_listed() {
         assert_eq!(status, 200, "{answer}");
         assert!(answer.contains("access-control-allow-methods: GET,POST\r\n"), "{answer}");
         assert!(answer.contains("content-type,connect-protocol-version"), "{answer}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_before_the_end_of_a_request_says_that_the_connection_closes() {
+    let daemon = Daemon::start(APP).await;
+    const EXECUTE: &str = "/dirty.v1.Arbiter/Execute";
+    const ECHO: &str = "/v1/lab:Lab/echo";
+    for (path, content, headers, length) in [
+        (ECHO, "application/json", "", 1_000_000_000),
+        (ECHO, "application/json", "x-timeout: no\r\n", 5),
+        (ECHO, "application/json", "content-encoding: gzip\r\n", 5),
+        (EXECUTE, "application/proto", "", 1_000_000_000),
+        (EXECUTE, "application/proto", "content-encoding: gzip\r\n", 5),
+        (EXECUTE, "application/proto", "connect-timeout-ms: no\r\n", 5),
+        ("/dirty.v1.Arbiter/Nothing", "application/proto", "", 5),
+        ("/dirty.v1.Arbiter/Nothing", "application/connect+proto", "", 5),
+        ("/dirty.v1.Arbiter/Nothing", "application/grpc-web+proto", "", 5),
+    ] {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: d\r\ncontent-type: {content}\r\n{headers}\
+             content-length: {length}\r\n\r\n"
+        );
+        let answer = raw(&daemon, &head).await;
+        let said = answer.split("\r\n\r\n").next().expect("a head").to_lowercase();
+        assert!(said.contains("connection: close"), "{head}{answer}");
     }
 }

@@ -185,13 +185,14 @@ impl Service<Request<Incoming>> for Answering {
         let (tally, farewell) = (Arc::clone(&self.tally), Arc::clone(&self.farewell));
         Box::pin(async move {
             let answer = router.serve(request, caller, served).await;
-            if answer.as_ref().is_ok_and(|answer| answer.body().is_cheap()) {
-                let wait = locked(&tally).asked();
-                match wait.is_zero() {
-                    // hyper would answer many of them in a row.
-                    true => yield_now().await,
-                    false => sleep(wait).await,
-                }
+            let is_cheap = answer.as_ref().is_ok_and(|answer| answer.body().is_cheap());
+            let wait = if is_cheap { locked(&tally).asked() } else { Duration::ZERO };
+            match wait.is_zero() {
+                // hyper would answer many cheap ones in a row. And it closes the connection behind
+                // an answer to a request whose body nobody has read to its end; it says so in the
+                // answer only if it has had a turn since the body was dropped.
+                true => yield_now().await,
+                false => sleep(wait).await,
             }
             farewell.answered();
             answer
