@@ -18,6 +18,7 @@ mod body;
 mod calm;
 mod chunks;
 mod connection;
+mod cors;
 mod counter;
 mod deadline;
 mod dialect;

@@ -1,27 +1,18 @@
-//! Pages in browsers: which may call, and what they are told (CORS).
+//! Pages in browsers: which may call. Pure.
 //!
 //! A page of another site that is not listed is refused before anything runs: a browser
 //! sends what is simple, as forms are, without asking first. Programs are no pages; they
 //! send neither `origin` nor `sec-fetch-site`.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::sync::Arc;
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
-use hyper::body::Incoming;
-use tower::{Layer as _, ServiceExt as _};
-use tower_http::cors::{AllowHeaders, Any, CorsLayer};
-
-use super::answer::Answer;
-
-/// How long a browser keeps what it was told.
-const MAX_AGE: Duration = Duration::from_secs(24 * 3600);
+use http::{HeaderMap, HeaderValue, header};
 
 /// The origins whose pages may call.
 #[derive(Debug, Clone)]
 pub struct Origins {
     listed: Arc<[HeaderValue]>,
     any: bool,
-    cors: CorsLayer,
 }
 
 /// Why a page may not call. The messages are complete sentences without a period; the
@@ -47,16 +38,17 @@ impl Origins {
         let any = listed.iter().any(|origin| origin == "*");
         let values = listed.iter().filter_map(|origin| HeaderValue::try_from(origin).ok());
         let listed: Arc<[_]> = values.filter(|origin| origin != "*").collect();
-        let cors = CorsLayer::new()
-            .allow_methods([Method::GET, Method::POST])
-            .allow_headers(AllowHeaders::mirror_request())
-            .expose_headers(Any)
-            .max_age(MAX_AGE);
-        let cors = match any {
-            true => cors.allow_origin(Any),
-            false => cors.allow_origin(listed.to_vec()),
-        };
-        Self { listed, any, cors }
+        Self { listed, any }
+    }
+
+    /// Those that are listed, beside `*`.
+    pub fn listed(&self) -> &[HeaderValue] {
+        &self.listed
+    }
+
+    /// Whether any may call.
+    pub fn any(&self) -> bool {
+        self.any
     }
 
     /// Checks that a request comes from no page that may not call.
@@ -80,34 +72,6 @@ impl Origins {
             None if origin.is_some() && is_simple(headers) => Err(NotAllowed::Simple(name())),
             None => Ok(()),
         }
-    }
-
-    /// Answers a request with `serve`, for pages that are listed in a way that browsers
-    /// take. A browser that asks whether it may is answered at once.
-    pub async fn serve<F>(
-        &self,
-        request: Request<Incoming>,
-        serve: impl FnOnce(Request<Incoming>) -> F,
-    ) -> Response<Answer>
-    where
-        F: Future<Output = Response<Answer>>,
-    {
-        let is_off = self.listed.is_empty() && !self.any;
-        if is_off || !request.headers().contains_key(header::ORIGIN) {
-            return serve(request).await;
-        }
-        let mut serve = Some(serve);
-        let service = tower::service_fn(move |request| {
-            let served = serve.take().map(|serve| serve(request));
-            async move {
-                Ok::<_, Infallible>(match served {
-                    Some(served) => served.await,
-                    None => Response::default(),
-                })
-            }
-        });
-        let Ok(response) = self.cors.layer(service).oneshot(request).await;
-        response
     }
 }
 

@@ -85,8 +85,14 @@ pub const MACHINE: &str = "machine";
 pub const DECIDERS: &[&str] = &["pool", "worker", "main_arbiter"];
 
 /// Other rooms that decide and do nothing.
-pub const PURE: &[&str] =
-    &["clock::deadline", "patience", "printable", "server::access", "server::envelope"];
+pub const PURE: &[&str] = &[
+    "clock::deadline",
+    "patience",
+    "printable",
+    "server::access",
+    "server::envelope",
+    "server::origins",
+];
 
 /// What around a machine, although it is in its room, is not pure.
 pub const AROUND: &[&str] = &["simulation", "tests"];

@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::{
     access::Caller,
     answer::{self, Answer},
+    cors::Cors,
     execute::ArbiterService,
     grpc::{self, NotGrpc, UnaryBody},
     json,
@@ -42,6 +43,7 @@ pub struct Router {
     arbiter: ArbiterService,
     services: Services,
     origins: Origins,
+    cors: Cors,
     outstanding: Outstanding,
     unread: Arc<Unread>,
     draining: watch::Receiver<bool>,
@@ -57,7 +59,8 @@ impl Router {
         draining: watch::Receiver<bool>,
     ) -> Self {
         let (outstanding, unread) = (Outstanding::default(), Arc::default());
-        Self { arbiter, services, origins, outstanding, unread, draining }
+        let cors = Cors::new(&origins);
+        Self { arbiter, services, origins, cors, outstanding, unread, draining }
     }
 
     /// The answers of the arbiter that have not left. Answers of the others do
@@ -142,7 +145,7 @@ impl Router {
             true => self.in_dialect(request, why, caller, served).await,
             false => self.plain(request, caller, served).await,
         };
-        self.origins.serve(request, serve).await
+        self.cors.serve(request, serve).await
     }
 
     /// Answers a request of gRPC to a service that is not the arbiter's own.
