@@ -197,7 +197,7 @@ async fn errors_are_told_as_each_dialect_tells_them() {
             (
                 post("/dirty.v1.Arbiter/Nothing", "application/json"),
                 "{}".into(),
-                501,
+                404,
                 "unimplemented",
             ),
             (post(STREAM, "application/proto"), Bytes::new(), 415, "invalid_argument"),

@@ -21,9 +21,6 @@ async fn the_protocols_are_spoken_as_their_standards_say() {
     for case in &known::failures("connectrpc/known.txt") {
         command.args(["--known-failing", case]);
     }
-    for case in &known::failures("connectrpc/flaky.txt") {
-        command.args(["--known-flaky", case]);
-    }
     command.args(["--", env!("CARGO_BIN_EXE_conformance-server")]);
     let output = run(command).await;
     assert_eq!(output.code, Some(0), "{}{}", output.stdout, output.stderr);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response, Version};
+use http::{Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use tonic::Status;
 
@@ -41,7 +41,11 @@ impl Router {
         }
         let path = request.uri().path();
         let Some(method) = self.services.messages().method(path) else {
-            return refused(dialect, status::no_method(path));
+            let mut response = refused(dialect, status::no_method(path));
+            if dialect.framing == Framing::ConnectUnary {
+                *response.status_mut() = StatusCode::NOT_FOUND;
+            }
+            return response;
         };
         if let Err(misfit) = dialect.fits(method.streams) {
             return Answer::text(dialect::refused(&misfit), true);
