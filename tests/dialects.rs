@@ -7,8 +7,11 @@ use bytes::{Buf as _, Bytes};
 use dirtyd_client::{Value, proto::v1};
 use http::{Request, Response, Version};
 use http_body_util::{BodyExt as _, Collected, Full};
-use hyper::{body::Incoming, client::conn::http1};
-use hyper_util::rt::TokioIo;
+use hyper::{
+    body::Incoming,
+    client::conn::{http1, http2},
+};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use nix::sys::signal::Signal;
 use prost::Message as _;
 use serde_json::{Value as Json, json};
@@ -294,6 +297,34 @@ async fn a_reader_that_stops_stops_the_generator() {
     let mut some = vec![0; 4 << 20];
     stream.read_exact(&mut some).await.expect("chunks");
     eventually(LIMIT, "it goes on", async || (progress() > last).then_some(())).await;
+}
+
+/// What is made of a result, its JSON or its base64, is held as the result was.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unread_answer_is_held_in_the_form_in_which_it_leaves() {
+    const SIZE: usize = 700_000;
+    let daemon = Daemon::start(APP).await;
+    let blob = framed(&call("blob", [Value::from(SIZE as i64)]));
+    let args = json!([{"intValue": SIZE.to_string()}]);
+    let in_json = json!({"app": "lab:Lab", "action": "blob", "args": args}).to_string();
+    for (content_type, body) in [
+        ("application/json", Bytes::from(in_json)),
+        ("application/grpc-web-text", STANDARD.encode(blob).into()),
+    ] {
+        let stream = UnixStream::connect(daemon.socket()).await.expect("connect");
+        let mut http2 = http2::Builder::new(TokioExecutor::new());
+        let handshake = http2.initial_stream_window_size(64 * 1024).handshake(TokioIo::new(stream));
+        let (mut sender, connection) = handshake.await.expect("HTTP/2");
+        tokio::spawn(connection);
+        let request = post(EXECUTE, content_type).body(Full::new(body)).expect("a request");
+        let unread = sender.send_request(request).await.expect("an answer");
+        let held = |status: &v1::StatusResponse| {
+            status.arbiter.as_ref().map_or(0, |arbiter| arbiter.held_bytes) as usize
+        };
+        daemon.until("its base64 is held", |status| held(status) > SIZE * 5 / 4).await;
+        drop(unread);
+        daemon.until("it is given back", |status| held(status) == 0).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

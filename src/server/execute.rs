@@ -8,6 +8,7 @@ use tonic::Status;
 use super::{
     access::Caller,
     chunks::{self, EncodedChunks},
+    dialect::Keep,
     grpc::{StreamingBody, UnaryBody},
     held::Held,
     outstanding::{Outstanding, OutstandingAnswer},
@@ -97,6 +98,15 @@ impl ArbiterService {
         answers: &Outstanding,
     ) -> Result<(Bytes, OutstandingAnswer), Status> {
         self.run(call, &mut facts, caller, answers).await
+    }
+
+    /// What holds bytes for a caller that are made of a result or of chunks.
+    pub fn keep(&self, caller: &Caller) -> Keep {
+        let (held, of) = (self.held.clone(), caller.peer.principal());
+        Box::new(move |bytes| {
+            let none = CallFacts::default();
+            held.hold(of, bytes).map_err(|no_room| status::no_room_for_result(no_room, &none))
+        })
     }
 
     /// `facts` are lent, because a future that owns them is larger for every call.

@@ -87,7 +87,11 @@ impl Requests {
         let message = arriving.around(message);
         let message = match dialect.codec {
             Codec::Proto => message,
-            Codec::Json => described.to_proto(message).await?,
+            Codec::Json => {
+                let message = described.to_proto(message).await?;
+                let held = self.held.hold(caller.peer.principal(), message);
+                held.map_err(status::no_room_for_request)?
+            }
         };
         let envelope = Envelope::read(message).map_err(status::invalid_request)?;
         call(&metadata, Headers::Http, envelope, PayloadKind::ExecuteRequest, caller, times)

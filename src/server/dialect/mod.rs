@@ -21,4 +21,4 @@ pub use answer::{failed, refused, unary, unary_of};
 pub use codec::{Described, Messages};
 pub use head::{Codec, Dialect, Framing};
 pub use request::{as_grpc, envelopes, message};
-pub use translated::{TranslatedBody, translated};
+pub use translated::{Keep, TranslatedBody, translated};

@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use bytes::{Buf as _, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Response};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt as _, StreamBody};
@@ -21,12 +21,16 @@ use super::{
 /// The body of an answer in a dialect.
 pub type TranslatedBody = Pin<Box<dyn Body<Data = Bytes, Error = Status> + Send>>;
 
+/// Counts bytes as held for their reader.
+pub type Keep = Box<dyn Fn(Bytes) -> Result<Bytes, Status> + Send + Sync>;
+
 /// An answer of gRPC in a `dialect` whose messages stand in envelopes. An answer without
-/// messages need not be `described`.
+/// messages need not be `described`. What is made anew here is held by `keep`.
 pub fn translated(
     response: Response<Answer>,
     dialect: Dialect,
     described: Option<Described<'_>>,
+    keep: Keep,
 ) -> Response<Answer> {
     let (mut head, body) = response.into_parts();
     let mut only = HeaderMap::new();
@@ -47,6 +51,7 @@ pub fn translated(
         json: described
             .filter(|_| dialect.codec == Codec::Json)
             .map(|described| (described.messages.clone(), described.method.output.clone())),
+        keep,
         come: BytesMut::new(),
         ended: false,
     };
@@ -63,6 +68,7 @@ struct Translating {
     /// The trailers of an answer that has nothing else.
     only: Option<HeaderMap>,
     json: Option<(Messages, MessageDescriptor)>,
+    keep: Keep,
     /// Of a message that has not come whole, or is not yet translated.
     come: BytesMut,
     ended: bool,
@@ -73,26 +79,24 @@ impl Translating {
         if self.ended {
             return None;
         }
+        Some(match self.data().await {
+            Ok(Ok(data)) => Frame::data(data),
+            Ok(Err(trailers)) => self.end(trailers?),
+            Err(error) => self.end(grpc::trailers_of(&error)),
+        })
+    }
+
+    /// The next data, or the trailers, if there are any.
+    async fn data(&mut self) -> Result<Result<Bytes, Option<HeaderMap>>, Status> {
         loop {
-            match self.message().await {
-                Ok(Some(message)) => return Some(Frame::data(self.texted(message))),
-                Ok(None) => {}
-                Err(error) => return Some(self.end(grpc::trailers_of(&error))),
+            if let Some(message) = self.message().await? {
+                return self.texted(message).map(Ok);
             }
-            match self.body.frame().await {
-                Some(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if self.json.is_none() => return Some(Frame::data(self.texted(data))),
-                    Ok(data) => self.come.extend_from_slice(&data),
-                    Err(frame) => {
-                        let trailers = frame.into_trailers().unwrap_or_default();
-                        return Some(self.end(trailers));
-                    }
-                },
-                Some(Err(error)) => return Some(self.end(grpc::trailers_of(&error))),
-                None => {
-                    let trailers = self.only.take()?;
-                    return Some(self.end(trailers));
-                }
+            let Some(frame) = self.body.frame().await else { return Ok(Err(self.only.take())) };
+            match frame?.into_data() {
+                Ok(data) if self.json.is_none() => return self.texted(data).map(Ok),
+                Ok(data) => self.come.extend_from_slice(&data),
+                Err(frame) => return Ok(Err(frame.into_trailers().ok())),
             }
         }
     }
@@ -102,24 +106,23 @@ impl Translating {
         let Some((messages, output)) = &self.json else { return Ok(None) };
         let Some(message) = grpc::split(&mut self.come) else { return Ok(None) };
         let json = messages.to_json(output, message).await?;
-        Ok(Some(grpc::framed(&json)))
+        (self.keep)(grpc::framed(&json)).map(Some)
     }
 
     fn end(&mut self, trailers: HeaderMap) -> Frame<Bytes> {
         self.ended = true;
-        match self.dialect.framing {
-            Framing::Grpc => Frame::trailers(trailers),
-            Framing::Web | Framing::WebText => Frame::data(self.texted(ending::web(&trailers))),
-            Framing::ConnectStream | Framing::ConnectUnary => {
-                Frame::data(ending::connect(&trailers))
-            }
-        }
+        Frame::data(match self.dialect.framing {
+            Framing::Grpc => return Frame::trailers(trailers),
+            Framing::Web => ending::web(&trailers),
+            Framing::WebText => text::encoded(&ending::web(&trailers)),
+            Framing::ConnectStream | Framing::ConnectUnary => ending::connect(&trailers),
+        })
     }
 
-    fn texted(&self, data: Bytes) -> Bytes {
+    fn texted(&self, data: Bytes) -> Result<Bytes, Status> {
         match self.dialect.framing {
-            Framing::WebText => text::encoded(data.chunk()),
-            _ => data,
+            Framing::WebText => (self.keep)(text::encoded(&data)),
+            _ => Ok(data),
         }
     }
 }

@@ -65,7 +65,8 @@ pub fn index() -> Response<Bytes> {
             "version": env!("CARGO_PKG_VERSION"),
             "apps": "/v1",
             "call": "POST /v1/{app}/{action}, with {\"args\": [...], \"kwargs\": {...}}",
-            "grpc": "dirty.v1.Arbiter, with reflection",
+            "services": "dirty.v1.Arbiter and others, by gRPC with reflection, Connect and gRPC-Web",
+            "pages": "docs/clients.md and docs/errors.md, in the sources",
         })
         .to_string(),
     )

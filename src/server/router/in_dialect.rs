@@ -69,13 +69,14 @@ impl Router {
     ) -> Result<Response<Answer>, Status> {
         let asked = self.arbiter.requests().read_in(dialect, described, request, caller).await?;
         let (result, outstanding) = self.arbiter.result(asked, caller, &self.outstanding).await?;
+        let keep = self.arbiter.keep(caller);
         if dialect.framing != Framing::ConnectUnary {
             let answer = self.unary(UnaryBody::new(result), outstanding, served);
-            return Ok(dialect::translated(Response::new(answer), dialect, Some(described)));
+            return Ok(dialect::translated(Response::new(answer), dialect, Some(described), keep));
         }
         let message = match dialect.codec {
             Codec::Proto => result,
-            Codec::Json => described.to_json(result).await?,
+            Codec::Json => keep(described.to_json(result).await?)?,
         };
         let (length, body) = (message.len(), UnaryBody::bare(message));
         Ok(dialect::unary(self.unary(body, outstanding, served), length, dialect))
@@ -92,8 +93,8 @@ impl Router {
         let asked = self.arbiter.requests().read_in(dialect, described, request, caller).await?;
         let (chunks, outstanding) = self.arbiter.chunks(asked, caller, &self.outstanding).await;
         let body = StreamingBody::new(chunks).begun().await;
-        let answer = Answer::Streaming { body, outstanding, served };
-        Ok(dialect::translated(Response::new(answer), dialect, Some(described)))
+        let answer = Response::new(Answer::Streaming { body, outstanding, served });
+        Ok(dialect::translated(answer, dialect, Some(described), self.arbiter.keep(caller)))
     }
 
     async fn other_in(
@@ -112,7 +113,10 @@ impl Router {
             Framing::ConnectUnary => {
                 Answer::text(dialect::unary_of(response, dialect, described).await, true)
             }
-            _ => dialect::translated(response, dialect, Some(described)),
+            _ => {
+                let keep = self.arbiter.keep(caller);
+                dialect::translated(response, dialect, Some(described), keep)
+            }
         })
     }
 }
@@ -121,6 +125,7 @@ impl Router {
 fn refused(dialect: Dialect, error: Status) -> Response<Answer> {
     match dialect.framing {
         Framing::ConnectUnary => Answer::text(dialect::failed(&error), false),
-        _ => dialect::translated(answer::refused(error), dialect, None),
+        // Nothing is made of it but its ending.
+        _ => dialect::translated(answer::refused(error), dialect, None, Box::new(Ok)),
     }
 }
