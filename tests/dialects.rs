@@ -299,6 +299,26 @@ async fn a_reader_that_stops_stops_the_generator() {
     eventually(LIMIT, "it goes on", async || (progress() > last).then_some(())).await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_too_large_for_the_json_codec_is_told_and_the_proto_codec_carries_it() {
+    let daemon = Daemon::start(APP).await;
+    let size = 1_100_000;
+    let proto = call("blob", [Value::from(size)]).encode_to_vec();
+    let answer = ask(&daemon, Version::HTTP_11, post(EXECUTE, "application/proto"), proto).await;
+    assert!(bytes(answer).len() > 1_100_000);
+    let args = json!([{"intValue": size.to_string()}]);
+    let body = json!({"app": "lab:Lab", "action": "blob", "args": args}).to_string();
+    let request = post(EXECUTE, "application/json");
+    let answer = ask(&daemon, Version::HTTP_11, request, body.clone()).await;
+    assert_eq!(answer.status(), 429);
+    let error = json_of(&bytes(answer));
+    assert!(error["message"].as_str().expect("text").contains("use the proto codec"), "{error}");
+    let request = post(STREAM, "application/connect+json");
+    let answer = ask(&daemon, Version::HTTP_11, request, enveloped(body.as_bytes())).await;
+    let end = envelopes(bytes(answer)).pop().expect("an end");
+    assert_eq!((end.0, &json_of(&end.1)["error"]["code"]), (2, &json!("resource_exhausted")));
+}
+
 /// What is made of a result, its JSON or its base64, is held as the result was.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unread_answer_is_held_in_the_form_in_which_it_leaves() {

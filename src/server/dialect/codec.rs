@@ -166,9 +166,7 @@ impl Messages {
         message: Bytes,
         turn: impl FnOnce(&[u8]) -> Result<Bytes, Status> + Send + 'static,
     ) -> Result<Bytes, Status> {
-        if message.len() > LIMIT {
-            return Err(status::too_large_for_json(message.len(), LIMIT));
-        }
+        fits(message.len())?;
         if message.len() <= AT_ONCE {
             return turn(&message);
         }
@@ -180,6 +178,17 @@ impl Messages {
         });
         let turned = turned.await;
         turned.unwrap_or_else(|error| Err(status::not_in_json("message", &error.to_string())))
+    }
+}
+
+/// Checks the length of a message, in bytes.
+///
+/// # Errors
+/// It is too large.
+pub fn fits(length: usize) -> Result<(), Status> {
+    match length > LIMIT {
+        true => Err(status::too_large_for_json(length, LIMIT)),
+        false => Ok(()),
     }
 }
 

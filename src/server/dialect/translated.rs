@@ -12,7 +12,7 @@ use tonic::Status;
 use super::{
     super::{answer::Answer, grpc},
     answer::OF_GRPC,
-    codec::{Described, Messages},
+    codec::{self, Described, Messages},
     ending,
     head::{Codec, Dialect, Framing},
     text,
@@ -74,29 +74,39 @@ struct Translating {
     ended: bool,
 }
 
+/// What comes next.
+enum Part {
+    Data(Bytes),
+    End(HeaderMap),
+    /// The answer broke off.
+    Broken,
+}
+
 impl Translating {
     async fn next(&mut self) -> Option<Frame<Bytes>> {
         if self.ended {
             return None;
         }
-        Some(match self.data().await {
-            Ok(Ok(data)) => Frame::data(data),
-            Ok(Err(trailers)) => self.end(trailers?),
-            Err(error) => self.end(grpc::trailers_of(&error)),
-        })
+        match self.part().await {
+            Ok(Part::Data(data)) => Some(Frame::data(data)),
+            Ok(Part::End(trailers)) => Some(self.end(trailers)),
+            Ok(Part::Broken) => None,
+            Err(error) => Some(self.end(grpc::trailers_of(&error))),
+        }
     }
 
-    /// The next data, or the trailers, if there are any.
-    async fn data(&mut self) -> Result<Result<Bytes, Option<HeaderMap>>, Status> {
+    async fn part(&mut self) -> Result<Part, Status> {
         loop {
             if let Some(message) = self.message().await? {
-                return self.texted(message).map(Ok);
+                return self.texted(message).map(Part::Data);
             }
-            let Some(frame) = self.body.frame().await else { return Ok(Err(self.only.take())) };
+            let Some(frame) = self.body.frame().await else {
+                return Ok(self.only.take().map_or(Part::Broken, Part::End));
+            };
             match frame?.into_data() {
-                Ok(data) if self.json.is_none() => return self.texted(data).map(Ok),
+                Ok(data) if self.json.is_none() => return self.texted(data).map(Part::Data),
                 Ok(data) => self.come.extend_from_slice(&data),
-                Err(frame) => return Ok(Err(frame.into_trailers().ok())),
+                Err(frame) => return Ok(frame.into_trailers().map_or(Part::Broken, Part::End)),
             }
         }
     }
@@ -104,6 +114,10 @@ impl Translating {
     /// The next whole message in JSON, in its envelope.
     async fn message(&mut self) -> Result<Option<Bytes>, Status> {
         let Some((messages, output)) = &self.json else { return Ok(None) };
+        if let Some(length) = grpc::length(&self.come) {
+            // A message that is too large is not gathered first.
+            codec::fits(length)?;
+        }
         let Some(message) = grpc::split(&mut self.come) else { return Ok(None) };
         let json = messages.to_json(output, message).await?;
         (self.keep)(grpc::framed(&json)).map(Some)

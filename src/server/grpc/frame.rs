@@ -29,10 +29,16 @@ pub fn framed(message: &[u8]) -> Bytes {
     framed.freeze()
 }
 
+/// The length of the first message of what has come, in bytes; `None` if its head has not
+/// come whole.
+pub fn length(come: &[u8]) -> Option<usize> {
+    let length = come.get(1..HEAD)?.try_into().ok()?;
+    Some(u32::from_be_bytes(length) as usize)
+}
+
 /// Takes the first message out of what has come; `None` if it has not come whole.
 pub fn split(come: &mut BytesMut) -> Option<Bytes> {
-    let length = come.get(1..HEAD)?.try_into().ok()?;
-    let length = u32::from_be_bytes(length) as usize;
+    let length = length(come)?;
     if come.len() < HEAD + length {
         return None;
     }

@@ -15,7 +15,7 @@ mod tests;
 mod trailers;
 mod unary;
 
-pub use frame::{HEAD, SMALL, framed, split};
+pub use frame::{HEAD, SMALL, framed, length, split};
 pub use head::{NotGrpc, check, check_trailers};
 pub use request::read;
 pub use streaming::StreamingBody;

@@ -32,11 +32,9 @@ impl Router {
             Err(_) if request.version() >= Version::HTTP_2 => return answer::not_grpc(&why),
             Err(misfit) => return Answer::text(dialect::refused(&misfit), true),
         };
-        let is_grpc = dialect.framing == Framing::Grpc;
-        if let Err(why) = grpc::check_trailers(request.headers()).or_else(|why| match is_grpc {
-            true => Err(why),
-            false => Ok(()),
-        }) {
+        if dialect.framing == Framing::Grpc
+            && let Err(why) = grpc::check_trailers(request.headers())
+        {
             return answer::not_grpc(&why);
         }
         let path = request.uri().path();
