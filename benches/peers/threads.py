@@ -86,15 +86,25 @@ KINDS = {kind.__name__: kind for kind in (dirtyd, grpcio, gunicorn, http, execut
 def run(options):
     """Lets threads make calls, and returns what they measured."""
     caller = KINDS[options.kind](options)
-    caller()()  # connects, and starts what the first call starts
+    calls = [caller() for _ in range(options.callers)]
+    for call in calls:  # In turn, because gunicorn's client fails if more connect at once than the kernel lets wait.
+        once(call, options.stream)
     measurement = Measurement(options.callers, options.seconds)
     each = read if options.stream else execute
-    running = [threading.Thread(target=each, args=(caller(), seen)) for seen in measurement.seen]
+    running = [threading.Thread(target=each, args=them) for them in zip(calls, measurement.seen, strict=True)]
     for thread in running:
         thread.start()
     for thread in running:
         thread.join()
     return measurement
+
+
+def once(call, is_stream):
+    if is_stream:
+        for _ in call():
+            pass
+    else:
+        call()
 
 
 def execute(call, seen):
