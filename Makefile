@@ -144,7 +144,7 @@ bench: load $(BENCH_READY) ## an echo through a Python worker, beside bare round
 bench-micro: ## each part that a call passes: scheduler, frames, authority, forwarding (ARGS=frames for one)
 	cargo bench --locked --features internals --bench micro -- $(ARGS)
 
-bench-peers: load $(BENCH_READY) $(WRK) ## beside other systems; writes docs/benchmarks.md (ARGS=--quick to try it, ARGS='--only echo --rounds 3' to tune)
+bench-peers: load $(BENCH_READY) $(WRK) ## beside other systems; writes docs/benchmarks.md (ARGS=--quick to try it, ARGS='--only echo --rounds 3' to tune, ARGS='--only Python --merge' to renew a part of the page)
 	.venv-bench/bin/python benches/peers $(ARGS)
 
 # Uses the binary of `make demo` and the load generator of `make test-rust`, so that after them nothing is built.

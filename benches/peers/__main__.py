@@ -1,6 +1,7 @@
 """`make bench-peers`: runs every case in interleaved rounds and writes docs/benchmarks.md.
 
-With `--only` it runs some of the cases and prints their tables, for use while tuning.
+With `--only` it runs some of the cases and prints their tables, for use while tuning; with `--merge` as well these
+tables take the place of the earlier ones in docs/benchmarks.md.
 """
 
 import argparse
@@ -16,6 +17,7 @@ import generators
 import idle_streams
 import in_flight
 import paced
+import page
 import report
 from processes import Others
 from scenarios import cases
@@ -62,7 +64,10 @@ def main():
         measure_floors(floors)
     text = report.render(run, results, floors, measured)
     print(text)
-    if not options.only and not options.system:
+    if options.merge:
+        order = [*dict.fromkeys(case.scenario for case in cases(quick=False)), *map(report.title, EXTRAS.values())]
+        text = page.merge(options.output.read_text(), text, report.note(run, results, measured), order)
+    if options.merge or not (options.only or options.system):
         options.output.parent.mkdir(exist_ok=True)
         options.output.write_text(text)
 
@@ -98,6 +103,7 @@ def command_line():
         help="only the scenarios that have one of these in their names; prints, and writes no file",
     )
     add("--system", default="", help="only the systems and clients that have this in their label; writes no file")
+    add("--merge", action="store_true", help="puts the tables into the file, which keeps its others")
     add("--list", action="store_true", help="the names of the scenarios")
     add("--output", type=Path, default=ROOT / "docs/benchmarks.md")
     return parser

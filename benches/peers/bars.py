@@ -3,6 +3,7 @@
 import statistics
 
 import idle_streams
+import scenarios
 from scenarios import PYTHON, STOCK
 from systems import Dirtyd, Gunicorn, Mosec
 
@@ -13,10 +14,10 @@ class Figures:
     def __init__(self, results):
         self.results = results
 
-    def __call__(self, key, scenario, system=Dirtyd, client="native", setup=None):
+    def __call__(self, key, scenario, system=Dirtyd, client="native", setup=None, row=""):
         """Returns one figure per round, and None for a round that failed."""
         for case, runs in self.results.items():
-            found = (case.scenario, case.system, case.client) == (scenario, system, client)
+            found = (case.scenario, case.system, case.client, case.row) == (scenario, system, client, row)
             if found and setup in (None, case.setup):
                 return [run.get(key) for run in runs]
         return []
@@ -34,7 +35,7 @@ class Figures:
 def judge(results, extras, floors):
     """Yields each bar that was measured: its name, the wanted ratio, the reached ratio, and whether the bar holds."""
     figure = Figures(results)
-    for name, relation, limit, reached, base in sorted(ratios(figure, floors), key=lambda bar: bar[:3]):
+    for name, relation, limit, reached, base in sorted(ratios(figure, floors), key=number):
         base = base if isinstance(base, list) else [base] * len(reached)
         rounds = [mine / other for mine, other in zip(reached, base, strict=False) if mine and other]
         if rounds:
@@ -47,6 +48,10 @@ def judge(results, extras, floors):
     if all(map(figure.has, overloads)):
         failed = sum(map(figure.failures, overloads))
         yield f"3 failures of {' and '.join(overloads)}", "0", str(failed), not failed
+
+
+def number(bar):
+    return bar[0].partition(" ")[0]
 
 
 def ratios(figure, floors):
@@ -80,7 +85,26 @@ def ratios(figure, floors):
         ("8 100 apps: arbiter CPU per call to 1 app", "≤", 1.1, *cost(figure, (("workers", 4), ("apps", 100)))),
         ("6 10,000 callers at once: arbiter CPU per call to 64", "≤", 1.1,
          figure("front_cpu_us", "10000 callers at once"), figure("front_cpu_us", "64 callers at once")),
+        *python_clients(figure, busy=False, calls=3, chunks=4, p50=0.6),
+        *python_clients(figure, busy=True, calls=1.5, chunks=1.5, p50=0.8),
     ]  # fmt: skip
+
+
+def python_clients(figure, busy, calls, chunks, p50):
+    """Yields the bars of dirtyd's Python client to gunicorn's: the rates of all rows, and the latency of one caller."""
+    for case in scenarios.python_clients(busy):
+        if case.system is not Dirtyd:
+            continue
+        bars = [("calls per second", "per_second", "≥", calls)]
+        if case.streams:
+            bars = [("chunks per second", "chunks_per_second", "≥", chunks)]
+        elif case.callers == 1:
+            bars.append(("p50", "p50_us", "≤", p50))
+        for title, key, relation, limit in bars:
+            mine, theirs = (
+                figure(key, case.scenario, system, case.client, row=case.row) for system in (Dirtyd, Gunicorn)
+            )
+            yield f"9 {case.scenario}, {case.row}: {title} to gunicorn's", relation, limit, mine, theirs
 
 
 def cost(figure, setup):

@@ -1,13 +1,15 @@
 """The load generators: how each is told to make the calls of a case, and how its report is read."""
 
 import json
+import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+from computing import computing
 from processes import Cost
-from scenarios import NATIVE, STOCK, WRK
+from scenarios import ASYNCIO, NATIVE, STOCK, WRK
 from systems import HERE, LOAD, environment
 
 PATIENCE = 60
@@ -21,7 +23,8 @@ def run(case, system):
     """Makes one measurement: the figures of the generator and the costs of the processes."""
     make, read = {NATIVE: (native, json.loads), WRK: (wrk, wrk_figures)}.get(case.client, (python, json.loads))
     command, cost = make(case, system), Cost(system)
-    seen = ask(command, read)
+    with computing(os.cpu_count() if case.busy else 0):
+        seen = ask(command, read)
     return seen | cost.per_call(seen["made"]) if "made" in seen else seen
 
 
@@ -55,7 +58,7 @@ def python(case, system):
     kind = "grpcio" if case.client == STOCK else system.python
     return [
         sys.executable, HERE / "callers.py", kind, system.socket,
-        *(["--stream"] if case.streams else []), *asked(case),
+        *(["--asyncio"] if case.client == ASYNCIO else []), *(["--stream"] if case.streams else []), *asked(case),
     ]  # fmt: skip
 
 

@@ -2,8 +2,8 @@
 
 import json
 import subprocess
-import sys
 
+from computing import computing
 from generators import PATIENCE, ask, reason
 from systems import LOAD, Dirtyd, environment
 from tables import milliseconds, plain, rows
@@ -30,13 +30,8 @@ def measure(quick):
         with start(floods) as flooding:
             figures["apart"] = ask(command)
             figures["beside"] = figures_of(flooding)
-        busy = [start([sys.executable, "-c", "while True: pass"]) for _ in range(FLOODING)]
-        try:
+        with computing(FLOODING):
             figures["busy"] = ask(command)
-        finally:
-            for process in busy:
-                process.kill()
-                process.communicate()
     return figures
 
 

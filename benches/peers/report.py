@@ -4,6 +4,7 @@ import os
 import platform
 import statistics
 import subprocess
+import textwrap
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -12,12 +13,13 @@ from pathlib import Path
 from bars import judge
 from generators import version_of_wrk
 from processes import LOADED
-from systems import ROOT, SERVERS, Dirtyd
+from systems import DIRTYD, ROOT, SERVERS, Dirtyd
 from tables import line, mebibytes, milliseconds, plain, several, shown, start_of_table
 
 COLUMNS = (
     ("calls/s", "per_second", plain), ("p50 ms", "p50_us", milliseconds), ("p99 ms", "p99_us", milliseconds),
     ("chunks/s", "chunks_per_second", plain), ("first chunk p50 ms", "first_p50_us", milliseconds),
+    ("client CPU µs/call", "client_cpu_us", plain),
     ("front CPU µs/call", "front_cpu_us", plain), ("workers CPU µs/call", "workers_cpu_us", plain),
     ("front MiB", "front_memory", mebibytes), ("workers MiB", "workers_memory", mebibytes),
 )  # fmt: skip
@@ -43,15 +45,30 @@ def render(run, results, floors, extras):
     for case, runs in results.items():
         scenarios.setdefault(case.scenario, []).append((case, runs))
     parts += [table(name, rows) for name, rows in scenarios.items()]
-    parts += [f"## {extra.NAME[0].upper()}{extra.NAME[1:]}\n\n{extra.text(rounds)}" for extra, rounds in extras.items()]
+    parts += [f"## {title(extra)}\n\n{extra.text(rounds)}" for extra, rounds in extras.items()]
     return "\n\n".join(filter(None, parts)) + "\n"
+
+
+def title(extra):
+    """Returns the title of a measurement that is not calls."""
+    return f"{extra.NAME[0].upper()}{extra.NAME[1:]}"
+
+
+def note(run, results, extras):
+    """Returns what a table says of its run, if it stands among those of another."""
+    facts = " ".join(
+        [
+            f"A run of its own: `{run.command}` on {time.strftime('%Y-%m-%d')}, {several(run.rounds, 'round')},",
+            f"{dirtyd()}; load average {run.load_before:.1f} before, {os.getloadavg()[0]:.1f} after.",
+            *(f"**{warning}**" for warning in warnings(run, results, extras)),
+        ]
+    )
+    return textwrap.fill(facts, 120, break_long_words=False, break_on_hyphens=False)
 
 
 def head(run, results, extras):
     names = ("gunicorn", "mosec", "grpcio", "protobuf", "numpy")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
-    dirtyd = output(ROOT / "target/release/dirtyd", "--version")
-    commit = output("git", "describe", "--always", "--dirty", "--exclude=*")
     facts = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((fact.split(": ")[1] for fact in facts if fact.startswith("model name")), "an unknown processor")
     settings = "\n".join(f"| {system.name} | {system.settings} |" for system in SERVERS)
@@ -63,7 +80,7 @@ Written by `{run.command}` on {time.strftime("%Y-%m-%d")}; do not edit. Each fig
 {several(run.rounds, "round")}; a round takes every system in turn. ± is half the range of the rounds. Ratios are to
 dirtyd in the same table: above 1, dirtyd has more calls a second. The run took {minutes:.0f} minutes.{notes}
 
-{dirtyd} ({commit}), {output("rustc", "--version")}, {versions}, wrk {version_of_wrk()},
+{dirtyd()}, {output("rustc", "--version")}, {versions}, wrk {version_of_wrk()},
 Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} × {model}.
 Load average {run.load_before:.1f} before, {os.getloadavg()[0]:.1f} after.
 
@@ -71,13 +88,20 @@ The native client is `benches/load`, one thread, one connection for all its call
 to gunicorn it repeats the bytes that gunicorn's own client sends, to mosec it speaks HTTP/1.1 with keep-alive. To
 whichever it speaks, it keeps freed memory (`GLIBC_TUNABLES`), as dirtyd does by itself: glibc's default would cost it
 more per MiB than the fastest of them. wrk, with one thread, is a second witness for mosec. Python clients are threads
-of one process. *Front* is what stands between caller and worker: the arbiter, mosec's server. Actions are the same code
-everywhere: `benches/peers/bench.py`; 4 workers with one thread each unless said otherwise. Every setting that is not
-the system's default:
+of one process, or tasks of one event loop: they share dirtyd's client, and have one of gunicorn's each, as
+`get_dirty_client` of either has it. *Front* is what stands between caller and worker: the arbiter, mosec's server.
+Actions are the same code everywhere: `benches/peers/bench.py`; 4 workers with one thread each unless said otherwise. On
+*a busy machine* each processor also has a process that only computes, started with the case at the priority of all
+others. Every setting that is not the system's default:
 
 | system | settings |
 | --- | --- |
 {settings}"""
+
+
+def dirtyd():
+    commit = output("git", "describe", "--always", "--dirty", "--exclude=*")
+    return f"{output(DIRTYD, '--version')} ({commit})"
 
 
 def warnings(run, results, extras):
@@ -111,14 +135,17 @@ def bars(results, extras, floors):
 
 def table(name, rows):
     columns = [column for column in COLUMNS if any(run.get(column[1]) for _, runs in rows for run in runs)]
-    own = next((rate(runs) for case, runs in rows if case.system is Dirtyd), None)
+    own = {}
+    for case, runs in rows:
+        if case.system is Dirtyd:
+            own.setdefault(case.row, rate(runs))
     others = [run["others"] for _, runs in rows for run in runs if "others" in run]
     titles = [title for title, _, _ in columns]
     lines = [f"## {name}", "", start_of_table(["system", *titles, "failures", "dirtyd is"], others)]
     for case, runs in rows:
         cells = [shown([run.get(key) for run in runs], scale, key in SPREAD) for _, key, scale in columns]
-        theirs = rate(runs)
-        ratio = f"{own / theirs:.2f} ×" if own and theirs and case.system is not Dirtyd else ""
+        ours, theirs = own.get(case.row), rate(runs)
+        ratio = f"{ours / theirs:.2f} ×" if ours and theirs and case.system is not Dirtyd else ""
         lines.append(line(case.label, *cells, sum(run["failures"] for run in runs), ratio))
     lines += [
         f"\n{case.label} failed: {reason}"

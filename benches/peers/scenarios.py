@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 
 from systems import SERVERS, Dirtyd, Executor, Grpcio, Gunicorn, Mosec, TonicEcho
+from tables import several
 
-NATIVE, STOCK, PYTHON, WRK = "native", "stock grpcio", "python", "wrk"
+NATIVE, STOCK, PYTHON, ASYNCIO, WRK = "native", "stock grpcio", "python", "asyncio", "wrk"
+CALLERS = {PYTHON: "thread", ASYNCIO: "task"}
 
 
 @dataclass(frozen=True)
@@ -22,12 +24,17 @@ class Case:
     seconds: float = 1.0
     connections: int = 1
     setup: tuple = field(default=())  # the system's settings: (("workers", 4), ...)
+    #: What distinguishes its rows, if the table of the scenario compares several things.
+    row: str = ""
+    #: Whether every processor also computes something else.
+    busy: bool = False
 
     @property
     def label(self):
         options = "".join(f", {name} {value}" for name, value in self.setup)
-        client = {PYTHON: "own Python client", WRK: WRK}.get(self.client, f"{self.client} client")
-        return f"{self.system.name} ({client}{options})"
+        client = {PYTHON: "own Python client", ASYNCIO: "own Python client", WRK: WRK}
+        name = f"{self.system.name} ({client.get(self.client, f'{self.client} client')}{options})"
+        return f"{self.row}: {name}" if self.row else name
 
 
 def cases(quick):
@@ -41,6 +48,8 @@ def _cases(quick):
     yield from _echo((1, 64) if quick else (1, 8, 64, 256))
     yield from _payloads((1 << 20,) if quick else (1 << 10, 100 << 10, 1 << 20, 16 << 20))
     yield from _streams((8,) if quick else (1, 8, 64))
+    for busy in (False, True):
+        yield from python_clients(busy)
     yield from _gunicorns_own(quick)
     yield from _scaling()
 
@@ -94,6 +103,37 @@ def _streams(counts):
                 "callers": count,
             }
             yield Case(name, system, **ask)
+
+
+def python_clients(busy):
+    """The clients of dirtyd and gunicorn in threads, and in tasks of one event loop."""
+    where = " on a busy machine" if busy else ""
+    for client, counts in {PYTHON: (1, 8, 64, 256), ASYNCIO: (1, 64, 256)}.items():
+        for count in counts:
+            for system in (Dirtyd, Gunicorn):
+                yield Case(
+                    f"Python clients{where}, echo 100 B",
+                    system,
+                    client,
+                    size=100,
+                    callers=count,
+                    row=several(count, CALLERS[client]),
+                    busy=busy,
+                )
+    for client, noun in CALLERS.items():
+        for system in (Dirtyd, Gunicorn):
+            yield Case(
+                f"Python clients{where}, 8 streams of 200 tokens",
+                system,
+                client,
+                action="tokens",
+                ints=(200,),
+                callers=8,
+                streams=True,
+                setup=(("workers", 4), ("threads", 2)),
+                row=several(8, noun),
+                busy=busy,
+            )
 
 
 def _gunicorns_own(quick):

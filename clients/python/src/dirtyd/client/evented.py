@@ -117,9 +117,8 @@ class Connection:
             if not self._unsent:
                 get_running_loop().remove_writer(self.fileno())
 
-    async def ask(self, request: bytes, seconds: float | None) -> Answered | None:
+    async def ask(self, loop: Loop, request: bytes, seconds: float | None) -> Answered | None:
         """Send a request and return the answer. Return None if the arbiter has not read the request. Raises Failed."""
-        loop = get_running_loop()
         waiter: Future[Answered | Failed] = loop.create_future()
         self._waiter = waiter
         timer = None if seconds is None else loop.call_later(seconds, _time_out, waiter)
@@ -305,7 +304,7 @@ class AsyncCalls:
         for _ in range(TRIES):
             if connection is None:
                 connection = await self._connect(loop, pool, seconds)
-            answer = await connection.ask(request, seconds)
+            answer = await connection.ask(loop, request, seconds)
             if answer is not None:
                 head, body, keeps = answer
                 if keeps:
