@@ -59,7 +59,7 @@ def note(run, results, extras):
     facts = " ".join(
         [
             f"A run of its own: `{run.command}` on {time.strftime('%Y-%m-%d')}, {several(run.rounds, 'round')},",
-            f"{dirtyd()}; load average {run.load_before:.1f} before, {os.getloadavg()[0]:.1f} after.",
+            f"{dirtyd()}, {machine()}; load average {run.load_before:.1f} before, {os.getloadavg()[0]:.1f} after.",
             *(f"**{warning}**" for warning in warnings(run, results, extras)),
         ]
     )
@@ -69,8 +69,6 @@ def note(run, results, extras):
 def head(run, results, extras):
     names = ("gunicorn", "mosec", "grpcio", "protobuf", "numpy")
     versions = ", ".join(f"{name} {version(name)}" for name in names)
-    facts = Path("/proc/cpuinfo").read_text().splitlines()
-    model = next((fact.split(": ")[1] for fact in facts if fact.startswith("model name")), "an unknown processor")
     settings = "\n".join(f"| {system.name} | {system.settings} |" for system in SERVERS)
     notes = "".join(f"\n\n**{note}**" for note in warnings(run, results, extras))
     minutes = (time.time() - run.started) / 60
@@ -81,7 +79,7 @@ Written by `{run.command}` on {time.strftime("%Y-%m-%d")}; do not edit. Each fig
 dirtyd in the same table: above 1, dirtyd has more calls a second. The run took {minutes:.0f} minutes.{notes}
 
 {dirtyd()}, {output("rustc", "--version")}, {versions}, wrk {version_of_wrk()},
-Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} × {model}.
+{machine()}.
 Load average {run.load_before:.1f} before, {os.getloadavg()[0]:.1f} after.
 
 The native client is `benches/load`, one thread, one connection for all its callers where the protocol lets them share;
@@ -102,6 +100,12 @@ others. Every setting that is not the system's default:
 def dirtyd():
     commit = output("git", "describe", "--always", "--dirty", "--exclude=*")
     return f"{output(DIRTYD, '--version')} ({commit})"
+
+
+def machine():
+    facts = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((fact.split(": ")[1] for fact in facts if fact.startswith("model name")), "an unknown processor")
+    return f"Python {platform.python_version()}, Linux {platform.release()}, {os.cpu_count()} × {model}"
 
 
 def warnings(run, results, extras):
