@@ -92,8 +92,10 @@ impl Family {
             let entries = environment.split(|byte| *byte == 0).map(<[u8]>::to_owned);
             entries.into_iter().find(|entry| entry.starts_with(b"DIRTYD_WORKER="))
         };
+        // A process that becomes another program has none for a moment.
+        let its = eventually(LIMIT, "the process has a mark", async || mark(started)).await;
         let mut workers = super::pids(&self.status().await);
-        workers.sort_by_key(|worker| mark(*worker) != mark(started));
+        workers.sort_by_key(|worker| mark(*worker).as_ref() != Some(&its));
         workers.try_into().expect("two workers")
     }
 
