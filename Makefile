@@ -97,6 +97,7 @@ test-node: debug $(VENV) $(NPM_TOOLS) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIU
 
 test-java: debug $(VENV)
 	cd clients/java && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python mvn -q -B -ntp test
+	$(WITH_DAEMON) tests/stubs/kotlin/run
 
 test-examples: $(VENV)
 	cd examples && pytest
@@ -189,6 +190,7 @@ lint-node: $(NPM_TOOLS)
 
 lint-java:
 	cd clients/java && mvn -q -B -ntp spotless:check
+	cd tests/stubs/kotlin && mvn -q -B -ntp spotless:check
 
 lint-proto: $(NPM_TOOLS) $(GENERATOR)
 	buf lint proto
@@ -209,6 +211,7 @@ fmt: $(VENV) $(NPM_TOOLS) ## format everything
 	gofmt -w clients/go tests/stubs/go
 	biome check --write
 	cd clients/java && mvn -q -B -ntp spotless:apply
+	cd tests/stubs/kotlin && mvn -q -B -ntp spotless:apply
 	buf format --write proto
 
 proto: $(GENERATOR) $(NPM_TOOLS) $(GO_GENERATORS) $(NODE_READY) ## generate the clients' code from proto/

@@ -27,6 +27,10 @@ OTHERS = [
     "connect-es-http2",
     "connect-es-grpc",
     "connect-es-grpc-web",
+    "connect-kotlin",
+    "connect-kotlin-json",
+    "connect-kotlin-grpc-web",
+    "connect-kotlin-grpc",
     "stock-java",
     "stock-java-address",
     "stock-cpp",
@@ -80,10 +84,10 @@ def differences(case, lines):
 def judge(reports, cases):
     """Prints the table, and each skipped case with its reason; returns what is wrong with the verdicts."""
     wrong, skipped = [], defaultdict(list)
-    print(f"{'':20} {len(cases)} cases in the order of cases.json: . passed, s skipped, F failed, ? not run")
+    print(f"{'':23} {len(cases)} cases in the order of cases.json: . passed, s skipped, F failed, ? not run")
     for client, report in reports.items():
         marks = "".join(MARKS[report[name]["verdict"]] if name in report else "?" for name in cases)
-        print(f"{client:20} {marks} {marks.count('.')} passed, {marks.count('F')} failed, {marks.count('s')} skipped")
+        print(f"{client:23} {marks} {marks.count('.')} passed, {marks.count('F')} failed, {marks.count('s')} skipped")
         wrong += [f"{client} did not run {name}" for name in cases if report and name not in report]
         wrong += [f"{client} did not run"] if not report else []
         wrong += [f"{client} runs {name}, which is no case" for name in report if name not in cases]
