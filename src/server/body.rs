@@ -4,10 +4,9 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use tonic::Status;
+use tower::BoxError;
 
 use super::{grpc::SMALL, status};
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Reads a body of at most `limit` bytes. `room` is asked, with the number of bytes that
 /// have come, whether the next part may be kept.

@@ -27,6 +27,7 @@ pub(crate) mod envelope;
 mod execute;
 pub(crate) mod grpc;
 mod guarded;
+mod header_value;
 mod health;
 mod held;
 mod http1;

@@ -8,6 +8,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderValue, header};
 
+use super::header_value::media_type;
+
 /// The origins whose pages may call.
 #[derive(Debug, Clone)]
 pub struct Origins {
@@ -80,9 +82,8 @@ fn is_simple(headers: &HeaderMap) -> bool {
     const SIMPLE: [&[u8]; 3] =
         [b"application/x-www-form-urlencoded", b"multipart/form-data", b"text/plain"];
     let Some(kind) = headers.get(header::CONTENT_TYPE) else { return true };
-    let kind = kind.as_bytes();
-    let end = kind.iter().position(|byte| *byte == b';').unwrap_or(kind.len());
-    SIMPLE.iter().any(|simple| kind[..end].trim_ascii().eq_ignore_ascii_case(simple))
+    let kind = media_type(kind.as_bytes());
+    SIMPLE.iter().any(|simple| kind.eq_ignore_ascii_case(simple))
 }
 
 #[cfg(test)]

@@ -13,12 +13,10 @@ use tonic_reflection::{
     },
     server::Builder,
 };
-use tower::ServiceExt as _;
+use tower::{BoxError, ServiceExt as _};
 
 use super::{admin::AdminService, dialect::Messages};
 use crate::proto::{DESCRIPTORS, admin_server::AdminServer};
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// All of them, and their messages. Clones share it.
 #[derive(Debug, Clone)]

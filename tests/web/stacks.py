@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-#: Where a web server shall listen, in the commands below.
+#: The address on which a web server listens, in the commands below.
 SOCKET = "{socket}"
 
 _GUNICORN = ["-m", "gunicorn", "--bind", f"unix:{SOCKET}", "--log-level", "warning", "--graceful-timeout", "20"]

@@ -71,7 +71,7 @@ impl Described<'_> {
     pub async fn all_to_proto(self, envelopes: Bytes) -> Result<Bytes, Status> {
         let (mut rest, mut all) = (BytesMut::from(envelopes), BytesMut::new());
         while let Some(json) = grpc::split(&mut rest) {
-            all.extend_from_slice(&grpc::framed(&self.to_proto(json).await?));
+            all.extend_from_slice(&grpc::framed(0, &self.to_proto(json).await?));
         }
         match rest.is_empty() {
             true => Ok(all.freeze()),

@@ -10,7 +10,7 @@ use tonic::{
     metadata::{KeyAndValueRef, MetadataMap},
 };
 
-use super::super::status::HttpError;
+use super::super::{grpc, status::HttpError};
 
 /// The flag of gRPC-Web's trailers.
 const WEB: u8 = 0x80;
@@ -26,7 +26,7 @@ pub fn web(trailers: &HeaderMap) -> Bytes {
         lines.put_slice(value.as_bytes());
         lines.put_slice(b"\r\n");
     }
-    enveloped(WEB, &lines)
+    grpc::framed(WEB, &lines)
 }
 
 /// Trailers as Connect's last envelope carries them.
@@ -34,7 +34,7 @@ pub fn connect(trailers: &HeaderMap) -> Bytes {
     let status = Status::from_header_map(trailers).unwrap_or_else(|| Status::unknown(""));
     let error = (!HttpError::is_ok(&status)).then(|| HttpError::of_connect(&status));
     let end = End { error, metadata: values(status.metadata()) };
-    enveloped(CONNECT, &serde_json::to_vec(&end).unwrap_or_default())
+    grpc::framed(CONNECT, &serde_json::to_vec(&end).unwrap_or_default())
 }
 
 /// The content of Connect's last envelope.
@@ -62,14 +62,6 @@ fn values(metadata: &MetadataMap) -> BTreeMap<&str, Vec<String>> {
         values.entry(key).or_default().push(value);
     }
     values
-}
-
-fn enveloped(flag: u8, content: &[u8]) -> Bytes {
-    let mut envelope = BytesMut::with_capacity(content.len() + 5);
-    envelope.put_u8(flag);
-    envelope.put_u32(content.len() as u32);
-    envelope.put_slice(content);
-    envelope.freeze()
 }
 
 #[cfg(test)]

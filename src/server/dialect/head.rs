@@ -3,7 +3,7 @@
 use http::{HeaderMap, Method, Request, Version, header};
 use tonic::Status;
 
-use super::super::{deadline::Timeout, status};
+use super::super::{deadline::Timeout, header_value::media_type, status};
 
 /// The version of the Connect protocol.
 const CONNECT_VERSION: &[u8] = b"1";
@@ -91,8 +91,7 @@ impl Dialect {
     pub fn of<B>(request: &Request<B>) -> Result<Self, Misfit> {
         let content = request.headers().get(header::CONTENT_TYPE);
         let content = content.map_or(&b""[..], |value| value.as_bytes());
-        let end = content.iter().position(|byte| *byte == b';').unwrap_or(content.len());
-        let name = content[..end].trim_ascii();
+        let name = media_type(content);
         let entry = CONTENT_TYPES.iter().find(|(of, ..)| name.eq_ignore_ascii_case(of.as_bytes()));
         let dialect = entry.map(|(_, framing, codec)| Self { framing: *framing, codec: *codec });
         if request.method() != Method::POST {

@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 use http_body::Body;
 use http_body_util::Full;
 use tonic::Status;
+use tower::BoxError;
 
 use super::{
     super::{body::gather, grpc, status},
@@ -13,8 +14,6 @@ use super::{
 };
 
 const GRPC_TIMEOUT: HeaderName = HeaderName::from_static("grpc-timeout");
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The headers of a request as gRPC has them: without those of its body, with its deadline
 /// where gRPC has it.
@@ -84,7 +83,7 @@ where
     match dialect.framing {
         Framing::ConnectUnary => {
             let message = gather(body, limit, room).await?;
-            Ok(grpc::framed(&message))
+            Ok(grpc::framed(0, &message))
         }
         Framing::WebText => {
             let encoded = gather(body, limit / 3 * 4 + grpc::HEAD * 2, room).await?;

@@ -120,7 +120,7 @@ impl Translating {
         }
         let Some(message) = grpc::split(&mut self.come) else { return Ok(None) };
         let json = messages.to_json(output, message).await?;
-        (self.keep)(grpc::framed(&json)).map(Some)
+        (self.keep)(grpc::framed(0, &json)).map(Some)
     }
 
     fn end(&mut self, trailers: HeaderMap) -> Frame<Bytes> {

@@ -20,10 +20,10 @@ pub fn put(buffer: &mut BytesMut, message: Bytes) -> Option<Bytes> {
     None
 }
 
-/// A message behind its head, copied.
-pub fn framed(message: &[u8]) -> Bytes {
+/// A message behind its head, copied. gRPC's own messages have the flag 0.
+pub fn framed(flag: u8, message: &[u8]) -> Bytes {
     let mut framed = BytesMut::with_capacity(HEAD + message.len());
-    framed.put_u8(0);
+    framed.put_u8(flag);
     framed.put_u32(message.len() as u32);
     framed.put(message);
     framed.freeze()

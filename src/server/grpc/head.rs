@@ -4,6 +4,8 @@
 
 use http::{HeaderMap, Method, Request, StatusCode, header};
 
+use super::super::header_value::lists;
+
 /// So much of a value is repeated to who sent it, in bytes.
 const LONGEST: usize = 64;
 
@@ -62,20 +64,16 @@ pub fn check<B>(request: &Request<B>) -> Result<(), NotGrpc> {
 /// # Errors
 /// It does not say so.
 pub fn check_trailers(headers: &HeaderMap) -> Result<(), NotGrpc> {
-    if accepts_trailers(headers) { Ok(()) } else { Err(NotGrpc::NoTrailers) }
+    match lists(headers, header::TE, b"trailers") {
+        true => Ok(()),
+        false => Err(NotGrpc::NoTrailers),
+    }
 }
 
 /// `application/grpc`, with `+proto` or parameters behind it.
 fn is_grpc(content: &[u8]) -> bool {
     let Some(rest) = content.strip_prefix(b"application/grpc") else { return false };
     matches!(rest.strip_prefix(b"+proto").unwrap_or(rest), [] | [b';' | b' ', ..])
-}
-
-fn accepts_trailers(headers: &HeaderMap) -> bool {
-    headers.get_all(header::TE).iter().any(|value| {
-        let mut options = value.as_bytes().split(|byte| *byte == b',');
-        options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"trailers"))
-    })
 }
 
 #[cfg(test)]

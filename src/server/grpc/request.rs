@@ -4,13 +4,12 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::BodyExt as _;
 use tonic::Status;
+use tower::BoxError;
 
 use super::{
     super::{body::Parts, status},
     frame::HEAD,
 };
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Reads the one message of a request, of at most `limit` bytes. A body that
 /// announces more is refused before any of it is buffered. `room` is asked, with

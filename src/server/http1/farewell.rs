@@ -7,6 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderMap, Version, header};
 
+use super::super::header_value::lists;
+
 const FAREWELL: &str = concat!(
     "HTTP/1.1 408 Request Timeout\r\n",
     "content-type: application/json\r\n",
@@ -31,10 +33,7 @@ pub struct Farewell {
 impl Farewell {
     /// A request came.
     pub fn asked(&self, version: Version, headers: &HeaderMap) {
-        let closes = headers.get_all(header::CONNECTION).iter().any(|value| {
-            let mut options = value.as_bytes().split(|byte| *byte == b',');
-            options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
-        });
+        let closes = lists(headers, header::CONNECTION, b"close");
         self.known.store(closes || version < Version::HTTP_11, Ordering::Relaxed);
         self.asked.store(true, Ordering::Relaxed);
     }

@@ -2,6 +2,8 @@
 
 use http::{HeaderMap, header};
 
+use super::super::header_value::{listed, media_type};
+
 /// The form of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
@@ -16,11 +18,8 @@ pub enum Form {
 impl Form {
     /// What the header `accept` asks for: chunks, if it names a form of them.
     pub fn of(headers: &HeaderMap) -> Self {
-        let accepted = headers.get_all(header::ACCEPT).iter();
-        let mut forms = accepted.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-        let form = forms.find_map(|form| {
-            let end = form.iter().position(|byte| *byte == b';').unwrap_or(form.len());
-            let form = form[..end].trim_ascii();
+        let form = listed(headers, header::ACCEPT).find_map(|form| {
+            let form = media_type(form);
             let is = |name: &[u8]| form.eq_ignore_ascii_case(name);
             match () {
                 () if is(b"text/event-stream") => Some(Self::Events),

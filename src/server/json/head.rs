@@ -3,7 +3,7 @@
 use http::{HeaderMap, header};
 use tonic::Status;
 
-use super::super::status;
+use super::super::{header_value::media_type, status};
 
 /// Content-types that are read as JSON; the form's is what curl says of `-d`.
 const READ: [&[u8]; 3] = [b"application/json", b"application/x-www-form-urlencoded", b"text/plain"];
@@ -19,8 +19,7 @@ pub fn is_readable(headers: &HeaderMap) -> Result<(), Status> {
     }
     let Some(kind) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let kind = kind.as_bytes();
-    let end = kind.iter().position(|byte| *byte == b';').unwrap_or(kind.len());
-    let name = kind[..end].trim_ascii();
+    let name = media_type(kind);
     match READ.iter().any(|read| name.eq_ignore_ascii_case(read)) {
         true => Ok(()),
         false => Err(status::invalid_request(format!(

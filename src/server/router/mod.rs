@@ -9,6 +9,7 @@ use http::{HeaderValue, Request, Response, header::CONTENT_TYPE};
 use http_body::Body;
 use hyper::body::Incoming;
 use tokio::sync::watch;
+use tower::BoxError;
 
 use super::{
     access::Caller,
@@ -28,8 +29,6 @@ use super::{
 
 mod in_dialect;
 mod plain;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The arbiter's own two methods.
 const EXECUTE: &str = "/dirty.v1.Arbiter/Execute";

@@ -131,7 +131,7 @@ class Unary:
         return answer.done
 
     def room(self) -> memoryview | None:
-        """Return where the next bytes belong, if they shall be read into it and told by `filled`."""
+        """Return where the caller reads the next bytes into, and tells by `filled`; None if it feeds them."""
         return self._view
 
     def filled(self, count: int) -> bool:
