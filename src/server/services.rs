@@ -42,12 +42,12 @@ impl Services {
     ) -> io::Result<Self> {
         let (further, described) = further.unzip();
         let mut sets = vec![
-            DESCRIPTORS.to_vec(),
-            tonic_health::pb::FILE_DESCRIPTOR_SET.to_vec(),
+            Bytes::from_static(DESCRIPTORS),
+            Bytes::from_static(tonic_health::pb::FILE_DESCRIPTOR_SET),
             // So that grpcurl shows the details of errors in clear.
-            tonic_types::pb::FILE_DESCRIPTOR_SET.to_vec(),
+            Bytes::from_static(tonic_types::pb::FILE_DESCRIPTOR_SET),
         ];
-        sets.extend(described);
+        sets.extend(described.map(Bytes::from));
         let reflection = || {
             sets.iter().fold(Builder::configure(), |builder, set| {
                 builder.register_encoded_file_descriptor_set(set)
@@ -59,7 +59,7 @@ impl Services {
             .add_service(health)
             .add_service(reflection().build_v1().map_err(io::Error::other)?)
             .add_service(reflection().build_v1alpha().map_err(io::Error::other)?);
-        sets.extend([REFLECTION_V1, REFLECTION_V1ALPHA].map(<[u8]>::to_vec));
+        sets.extend([REFLECTION_V1, REFLECTION_V1ALPHA].map(Bytes::from_static));
         Ok(Self { routes, messages: Messages::new(sets) })
     }
 

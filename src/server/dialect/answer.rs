@@ -1,7 +1,7 @@
 //! Answers that have one message, or are an error from the start.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use tonic::Status;
 
@@ -17,6 +17,11 @@ use super::{
 
 /// Headers that are gRPC's own.
 pub(super) const OF_GRPC: [&str; 3] = ["grpc-status", "grpc-message", "grpc-status-details-bin"];
+
+const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+/// What methods read over HTTP/1.
+const READ: &str = "application/proto, application/json, application/connect+proto, \
+                    application/connect+json, application/grpc-web, application/grpc-web-text";
 
 /// The head of an answer of Connect whose body is one message, `length` bytes long.
 pub fn unary<T>(body: T, length: usize, dialect: Dialect) -> Response<T> {
@@ -43,17 +48,16 @@ pub fn failed(error: &Status) -> Response<Bytes> {
 /// A request to a method that cannot be read.
 pub fn refused(misfit: &Misfit) -> Response<Bytes> {
     let mut response = failed(&status::invalid_request(misfit.to_string()));
-    let (status, header, value) = match misfit {
-        Misfit::Method(_) => (http::StatusCode::METHOD_NOT_ALLOWED, header::ALLOW, "POST"),
-        Misfit::Grpc => (http::StatusCode::HTTP_VERSION_NOT_SUPPORTED, header::UPGRADE, "h2c"),
-        Misfit::ContentType(_) | Misfit::Streams | Misfit::DoesNotStream => (
-            http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            header::HeaderName::from_static("accept-post"),
-            "application/proto, application/json, application/connect+proto, application/connect+json, application/grpc-web, application/grpc-web-text",
-        ),
+    let (status, remedy) = match misfit {
+        Misfit::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, Some((header::ALLOW, "POST"))),
+        Misfit::Grpc => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, None),
+        Misfit::ContentType(_) | Misfit::Streams | Misfit::DoesNotStream => {
+            (StatusCode::UNSUPPORTED_MEDIA_TYPE, Some((ACCEPT_POST, READ)))
+        }
     };
     *response.status_mut() = status;
-    response.headers_mut().insert(header, HeaderValue::from_static(value));
+    let remedy = remedy.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    response.headers_mut().extend(remedy);
     response
 }
 
@@ -94,7 +98,7 @@ pub async fn unary_of(
     }
     merge(response.headers_mut(), &head.headers);
     for (name, value) in &trailers {
-        if let Ok(name) = header::HeaderName::try_from(format!("trailer-{name}")) {
+        if let Ok(name) = HeaderName::try_from(format!("trailer-{name}")) {
             response.headers_mut().append(name, value.clone());
         }
     }

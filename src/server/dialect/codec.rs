@@ -28,7 +28,7 @@ pub struct Messages(Arc<Known>);
 #[derive(Debug)]
 struct Known {
     /// Encoded file descriptor sets.
-    sets: Vec<Vec<u8>>,
+    sets: Vec<Bytes>,
     /// Read when they are first needed.
     pool: OnceLock<DescriptorPool>,
     /// For the one that is done on another thread.
@@ -92,7 +92,7 @@ impl Described<'_> {
 
 impl Messages {
     /// Those of encoded `FileDescriptorSet`s, each with all that it imports.
-    pub fn new(sets: Vec<Vec<u8>>) -> Self {
+    pub fn new(sets: Vec<Bytes>) -> Self {
         Self(Arc::new(Known { sets, pool: OnceLock::new(), turn: Arc::new(Semaphore::new(1)) }))
     }
 
@@ -110,7 +110,7 @@ impl Messages {
             let mut pool = DescriptorPool::new();
             for set in &self.0.sets {
                 // The services of a set that cannot be read have no methods.
-                if let Err(error) = pool.decode_file_descriptor_set(set.as_slice()) {
+                if let Err(error) = pool.decode_file_descriptor_set(&set[..]) {
                     tracing::error!("the descriptors of a service cannot be read: {error}");
                 }
             }
@@ -198,7 +198,7 @@ mod tests {
     use crate::proto::DESCRIPTORS;
 
     fn execute() -> (Messages, Method) {
-        let messages = Messages::new(vec![DESCRIPTORS.to_vec()]);
+        let messages = Messages::new(vec![Bytes::from_static(DESCRIPTORS)]);
         let method = messages.method("/dirty.v1.Arbiter/Execute").expect("a method");
         (messages, method)
     }
