@@ -10,8 +10,9 @@ use std::{
 
 use prost::Message as _;
 
-const PROTOS: [&str; 4] = [
+const PROTOS: [&str; 5] = [
     "dirty/v1/value.proto",
+    "dirty/v1/stack.proto",
     "dirty/v1/arbiter.proto",
     "dirty/v1/admin.proto",
     "dirty/worker/v1/worker.proto",

@@ -7,6 +7,6 @@ cd "$(dirname "$0")"
 command -v buf >/dev/null || buf() { npm exec --yes --package=@bufbuild/buf@1.75.0 -- buf "$@"; }
 rm -rf src/gen
 cd ../..
-for path in proto/dirty/v1/arbiter.proto proto/dirty/v1/value.proto proto/dirty/worker clients/python/proto/dirtyd; do
+for path in proto/dirty/v1/arbiter.proto proto/dirty/v1/value.proto proto/dirty/v1/stack.proto proto/dirty/worker clients/python/proto/dirtyd; do
     buf generate "${path%%/dirty*}" --template clients/node/buf.gen.yaml --path "$path"
 done

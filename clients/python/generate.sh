@@ -8,7 +8,7 @@ out=src/dirtyd/_proto
 rm -rf "$out"
 mkdir -p "$out"
 "${PYTHON:-python3}" -m grpc_tools.protoc -I ../../proto -I proto --python_out="$out" --pyi_out="$out" \
-    dirty/v1/value.proto dirty/v1/arbiter.proto dirty/worker/v1/worker.proto dirtyd/status.proto
+    dirty/v1/value.proto dirty/v1/arbiter.proto dirty/v1/stack.proto dirty/worker/v1/worker.proto dirtyd/status.proto
 find "$out" -name '*_pb2.py*' -exec sed -i.bak -E 's/^from (dirtyd?)(\.[a-z0-9.]+)? import /from dirtyd._proto.\1\2 import /' {} +
 find "$out" -name '*.bak' -delete
 find "$out" -type d -exec touch {}/__init__.py \;

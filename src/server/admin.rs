@@ -86,6 +86,7 @@ impl AdminService {
             proc_name: self.config.proc_name.clone(),
             held_bytes: self.counts.held.bytes(),
             max_held_bytes: self.counts.held.limit(),
+            cpu_time: None,
         }
     }
 }
@@ -126,6 +127,34 @@ impl Admin for AdminService {
         let replaced_workers =
             self.pool.reload(config, pool).await.map_err(|error| status::of_reload(&error))?;
         Ok(Response::new(v1::ReloadResponse { replaced_workers, pending_keys }))
+    }
+
+    async fn list_calls(
+        &self,
+        _: Request<v1::ListCallsRequest>,
+    ) -> Result<Response<v1::ListCallsResponse>, Status> {
+        Err(status::draining())
+    }
+
+    async fn cancel_call(
+        &self,
+        _: Request<v1::CancelCallRequest>,
+    ) -> Result<Response<v1::CancelCallResponse>, Status> {
+        Err(status::draining())
+    }
+
+    async fn get_stacks(
+        &self,
+        _: Request<v1::GetStacksRequest>,
+    ) -> Result<Response<v1::GetStacksResponse>, Status> {
+        Err(status::draining())
+    }
+
+    async fn restart_worker(
+        &self,
+        _: Request<v1::RestartWorkerRequest>,
+    ) -> Result<Response<v1::RestartWorkerResponse>, Status> {
+        Err(status::draining())
     }
 
     type WatchEventsStream =
@@ -214,6 +243,8 @@ fn worker_status(worker: WorkerSnapshot) -> v1::WorkerStatus {
         served: worker.served,
         age: Some(duration(worker.age)),
         memory_bytes: worker.memory,
+        seat: 0,
+        cpu_time: None,
     }
 }
 
@@ -232,6 +263,9 @@ fn app_status(app: AppSnapshot) -> v1::AppStatus {
         allocated_workers: app.allocated_workers as u32,
         running: app.running,
         last_error: app.last_error.unwrap_or_default(),
+        calls_per_second: 0.0,
+        queue_wait: None,
+        run_time: None,
     }
 }
 

@@ -224,6 +224,7 @@ impl Machine {
                 let failure = Box::new(failure::of_app(app.failure.unwrap_or_default()));
                 self.on_app(app.app, Err(failure), turn)
             }
+            Some(Kind::Metrics(_) | Kind::Stacks(_)) => Ok(()),
             None => Err(Misfit::Breach("it sent a frame of an unknown kind".to_owned())),
         };
         if let Err(misfit) = read {

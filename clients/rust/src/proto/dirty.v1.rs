@@ -272,6 +272,75 @@ pub mod arbiter_client {
         }
     }
 }
+/// Stack is what one thread or task of a worker does at one moment.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Stack {
+    /// Its name, such as "MainThread".
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What it is.
+    #[prost(enumeration = "StackKind", tag = "2")]
+    pub kind: i32,
+    /// The call that it runs; 0 if it runs none.
+    #[prost(uint64, tag = "3")]
+    pub call_id: u64,
+    /// Its frames, the one that was called last at the end. Empty if the runtime cannot
+    /// see them.
+    #[prost(message, repeated, tag = "4")]
+    pub frames: ::prost::alloc::vec::Vec<StackFrame>,
+    /// What the runtime knows where it sees no frames, for a person.
+    #[prost(string, tag = "5")]
+    pub note: ::prost::alloc::string::String,
+}
+/// StackFrame is one function that has been called and has not returned.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct StackFrame {
+    /// The function, with the class or module that it is of where the runtime knows it.
+    #[prost(string, tag = "1")]
+    pub function: ::prost::alloc::string::String,
+    /// The file of its source.
+    #[prost(string, tag = "2")]
+    pub file: ::prost::alloc::string::String,
+    /// The line in that file, from 1; 0 if it is not known.
+    #[prost(uint32, tag = "3")]
+    pub line: u32,
+    /// The text of that line; empty if it is not known.
+    #[prost(string, tag = "4")]
+    pub source: ::prost::alloc::string::String,
+}
+/// StackKind says what has a stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum StackKind {
+    /// Not a kind.
+    Unspecified = 0,
+    /// A thread of the operating system.
+    Thread = 1,
+    /// A task of an event loop, or a green thread.
+    Task = 2,
+}
+impl StackKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "STACK_KIND_UNSPECIFIED",
+            Self::Thread => "STACK_KIND_THREAD",
+            Self::Task => "STACK_KIND_TASK",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "STACK_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "STACK_KIND_THREAD" => Some(Self::Thread),
+            "STACK_KIND_TASK" => Some(Self::Task),
+            _ => None,
+        }
+    }
+}
 /// StatusRequest asks for the whole picture.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct StatusRequest {}
@@ -333,6 +402,9 @@ pub struct ArbiterStatus {
     /// The limit of `held_bytes` (`max_held_bytes`).
     #[prost(uint64, tag = "12")]
     pub max_held_bytes: u64,
+    /// The processor time that the dirty arbiter has used since its start.
+    #[prost(message, optional, tag = "13")]
+    pub cpu_time: ::core::option::Option<::prost_types::Duration>,
 }
 /// PeerStatus describes one user, over all its connections: what limits count by.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -383,9 +455,16 @@ pub struct WorkerStatus {
     /// Its resident memory, in bytes.
     #[prost(uint64, tag = "11")]
     pub memory_bytes: u64,
+    /// The number of its seat in its pool, from 0. Workers come and go; their seat
+    /// stays.
+    #[prost(uint32, tag = "12")]
+    pub seat: u32,
+    /// The processor time that it has used since its start.
+    #[prost(message, optional, tag = "13")]
+    pub cpu_time: ::core::option::Option<::prost_types::Duration>,
 }
 /// AppStatus describes one app.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct AppStatus {
     /// The app's import path, as callers name it.
     #[prost(string, tag = "1")]
@@ -429,6 +508,151 @@ pub struct AppStatus {
     /// wait alone; 0 if only max_queue bounds the queue.
     #[prost(uint64, tag = "13")]
     pub max_queue_bytes: u64,
+    /// The calls that ended within the last minute, per second.
+    #[prost(double, tag = "14")]
+    pub calls_per_second: f64,
+    /// The time that calls waited in the queue, of those that ended within the last
+    /// minute; unset if none did.
+    #[prost(message, optional, tag = "15")]
+    pub queue_wait: ::core::option::Option<Quantiles>,
+    /// The time that they ran until their caller had its answer, of those that got to
+    /// a worker; unset if none did.
+    #[prost(message, optional, tag = "16")]
+    pub run_time: ::core::option::Option<Quantiles>,
+}
+/// Quantiles are the times within which a part of many calls came to an end.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quantiles {
+    /// Half of them.
+    #[prost(message, optional, tag = "1")]
+    pub p50: ::core::option::Option<::prost_types::Duration>,
+    /// 99 of 100.
+    #[prost(message, optional, tag = "2")]
+    pub p99: ::core::option::Option<::prost_types::Duration>,
+}
+/// ListCallsRequest asks for calls.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCallsRequest {
+    /// The app; empty for all apps.
+    #[prost(string, tag = "1")]
+    pub app: ::prost::alloc::string::String,
+    /// The most calls to return; 0 for 1000.
+    #[prost(uint32, tag = "2")]
+    pub limit: u32,
+}
+/// ListCallsResponse has the calls of one moment.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCallsResponse {
+    /// The calls, oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub calls: ::prost::alloc::vec::Vec<CallStatus>,
+    /// The number of further calls that `limit` left out.
+    #[prost(uint32, tag = "2")]
+    pub left_out: u32,
+}
+/// CallStatus describes one call.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CallStatus {
+    /// The arbiter's number for it.
+    #[prost(uint64, tag = "1")]
+    pub id: u64,
+    /// The app's import path.
+    #[prost(string, tag = "2")]
+    pub app: ::prost::alloc::string::String,
+    /// The name of the action.
+    #[prost(string, tag = "3")]
+    pub action: ::prost::alloc::string::String,
+    /// Where it is.
+    #[prost(enumeration = "CallState", tag = "4")]
+    pub state: i32,
+    /// Whether it is an ExecuteStream.
+    #[prost(bool, tag = "5")]
+    pub stream: bool,
+    /// The time since it arrived.
+    #[prost(message, optional, tag = "6")]
+    pub age: ::core::option::Option<::prost_types::Duration>,
+    /// The time since it got to its worker; unset while it waits.
+    #[prost(message, optional, tag = "7")]
+    pub running_for: ::core::option::Option<::prost_types::Duration>,
+    /// The time until it is answered at the latest; unset if it has no deadline.
+    #[prost(message, optional, tag = "8")]
+    pub time_left: ::core::option::Option<::prost_types::Duration>,
+    /// The worker; 0 while it waits.
+    #[prost(uint64, tag = "9")]
+    pub worker_id: u64,
+    /// The process id of the worker; 0 while it waits.
+    #[prost(int32, tag = "10")]
+    pub worker_pid: i32,
+    /// Who calls, such as `uid 33 (pid 4711)`.
+    #[prost(string, tag = "11")]
+    pub peer: ::prost::alloc::string::String,
+    /// The caller's request id, or the one that the arbiter made.
+    #[prost(string, tag = "12")]
+    pub request_id: ::prost::alloc::string::String,
+    /// The number of chunks that have come from its worker.
+    #[prost(uint64, tag = "13")]
+    pub chunks: u64,
+    /// Why it waits; unset if it does not.
+    #[prost(enumeration = "WaitReason", tag = "14")]
+    pub wait_reason: i32,
+    /// Why it waits, as one line for a person; empty if it does not.
+    #[prost(string, tag = "15")]
+    pub waits_for: ::prost::alloc::string::String,
+}
+/// CancelCallRequest names a call.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelCallRequest {
+    /// The arbiter's number for it.
+    #[prost(uint64, tag = "1")]
+    pub call_id: u64,
+}
+/// CancelCallResponse says where the call was.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelCallResponse {
+    /// The state that it had.
+    #[prost(enumeration = "CallState", tag = "1")]
+    pub state: i32,
+}
+/// GetStacksRequest names a worker.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetStacksRequest {
+    /// The arbiter's number for it. One that no worker has is answered with NOT_FOUND
+    /// (WORKER_NOT_FOUND).
+    #[prost(uint64, tag = "1")]
+    pub worker_id: u64,
+}
+/// GetStacksResponse has the stacks of one worker.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetStacksResponse {
+    /// The process id of the worker.
+    #[prost(int32, tag = "1")]
+    pub worker_pid: i32,
+    /// The threads and tasks. Empty if the worker did not answer within 2 seconds, or
+    /// its runtime cannot tell.
+    #[prost(message, repeated, tag = "2")]
+    pub stacks: ::prost::alloc::vec::Vec<Stack>,
+    /// Why there is nothing, and what else shows it, for a person; empty if there is.
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+}
+/// RestartWorkerRequest names a worker.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RestartWorkerRequest {
+    /// The arbiter's number for it. One that no worker has is answered with NOT_FOUND
+    /// (WORKER_NOT_FOUND); one that leaves or is being replaced anyway with
+    /// FAILED_PRECONDITION (WORKER_LEAVING).
+    #[prost(uint64, tag = "1")]
+    pub worker_id: u64,
+}
+/// RestartWorkerResponse says which worker is replaced.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RestartWorkerResponse {
+    /// Its process id.
+    #[prost(int32, tag = "1")]
+    pub worker_pid: i32,
+    /// Its pool.
+    #[prost(string, tag = "2")]
+    pub pool: ::prost::alloc::string::String,
 }
 /// ScaleRequest sets the size of a pool.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -554,6 +778,80 @@ impl WorkerState {
             "WORKER_STATE_BOOTING" => Some(Self::Booting),
             "WORKER_STATE_READY" => Some(Self::Ready),
             "WORKER_STATE_DRAINING" => Some(Self::Draining),
+            _ => None,
+        }
+    }
+}
+/// CallState says where a call is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CallState {
+    /// Not a state.
+    Unspecified = 0,
+    /// In the queue of its app.
+    Queued = 1,
+    /// In a worker.
+    Running = 2,
+    /// In a worker, although its caller has its answer or has left.
+    Abandoned = 3,
+}
+impl CallState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CALL_STATE_UNSPECIFIED",
+            Self::Queued => "CALL_STATE_QUEUED",
+            Self::Running => "CALL_STATE_RUNNING",
+            Self::Abandoned => "CALL_STATE_ABANDONED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CALL_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CALL_STATE_QUEUED" => Some(Self::Queued),
+            "CALL_STATE_RUNNING" => Some(Self::Running),
+            "CALL_STATE_ABANDONED" => Some(Self::Abandoned),
+            _ => None,
+        }
+    }
+}
+/// WaitReason says what a call in a queue waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WaitReason {
+    /// Not a reason.
+    Unspecified = 0,
+    /// A free slot: all workers of its app are busy.
+    Slot = 1,
+    /// A worker: none that can serve its app is ready.
+    Worker = 2,
+    /// Another call of the same user: as many as may run at once (max_running) do.
+    UserLimit = 3,
+}
+impl WaitReason {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WAIT_REASON_UNSPECIFIED",
+            Self::Slot => "WAIT_REASON_SLOT",
+            Self::Worker => "WAIT_REASON_WORKER",
+            Self::UserLimit => "WAIT_REASON_USER_LIMIT",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WAIT_REASON_UNSPECIFIED" => Some(Self::Unspecified),
+            "WAIT_REASON_SLOT" => Some(Self::Slot),
+            "WAIT_REASON_WORKER" => Some(Self::Worker),
+            "WAIT_REASON_USER_LIMIT" => Some(Self::UserLimit),
             _ => None,
         }
     }
@@ -854,6 +1152,105 @@ pub mod admin_client {
             req.extensions_mut()
                 .insert(GrpcMethod::new("dirty.v1.Admin", "WatchEvents"));
             self.inner.server_streaming(req, path, codec).await
+        }
+        /// ListCalls returns the calls that wait or run, oldest first.
+        pub async fn list_calls(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCallsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCallsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/dirty.v1.Admin/ListCalls");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("dirty.v1.Admin", "ListCalls"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// CancelCall ends one call: its caller is answered with CANCELLED
+        /// (CANCELLED_BY_OPERATOR), and its worker is asked to end the work. What goes on
+        /// for longer than kill_grace is interrupted, and its worker is killed at last, as
+        /// after a timeout. It returns once the caller is answered. A call that waits or
+        /// runs no longer is answered with NOT_FOUND (CALL_NOT_FOUND).
+        pub async fn cancel_call(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelCallRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CancelCallResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dirty.v1.Admin/CancelCall",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("dirty.v1.Admin", "CancelCall"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// GetStacks returns what the threads and tasks of one worker do now, without
+        /// stopping it.
+        pub async fn get_stacks(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetStacksRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetStacksResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/dirty.v1.Admin/GetStacks");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("dirty.v1.Admin", "GetStacks"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// RestartWorker replaces one worker, as recycling does: the worker drains once
+        /// another one is ready for its seat. It returns once that is begun.
+        pub async fn restart_worker(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RestartWorkerRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::RestartWorkerResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/dirty.v1.Admin/RestartWorker",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("dirty.v1.Admin", "RestartWorker"));
+            self.inner.unary(req, path, codec).await
         }
     }
 }

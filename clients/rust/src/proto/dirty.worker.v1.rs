@@ -3,7 +3,7 @@
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ArbiterFrame {
     /// The message.
-    #[prost(oneof = "arbiter_frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "arbiter_frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub kind: ::core::option::Option<arbiter_frame::Kind>,
 }
 /// Nested message and enum types in `ArbiterFrame`.
@@ -35,13 +35,17 @@ pub mod arbiter_frame {
         /// Asks the worker to finish its calls and to exit.
         #[prost(message, tag = "8")]
         Shutdown(super::Shutdown),
+        /// Asks the worker for the stacks of its threads and tasks. Needs the capability
+        /// "stacks".
+        #[prost(message, tag = "9")]
+        GetStacks(super::GetStacks),
     }
 }
 /// WorkerFrame is one message from a worker to the arbiter.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WorkerFrame {
     /// The message.
-    #[prost(oneof = "worker_frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "worker_frame::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
     pub kind: ::core::option::Option<worker_frame::Kind>,
 }
 /// Nested message and enum types in `WorkerFrame`.
@@ -76,6 +80,12 @@ pub mod worker_frame {
         /// Answers Ping.
         #[prost(message, tag = "9")]
         Pong(super::Pong),
+        /// What the metrics of apps have gained. Needs the capability "metrics".
+        #[prost(message, tag = "10")]
+        Metrics(super::Metrics),
+        /// Answers GetStacks. Needs the capability "stacks".
+        #[prost(message, tag = "11")]
+        Stacks(super::Stacks),
     }
 }
 /// Hello introduces a worker.
@@ -98,7 +108,7 @@ pub struct Hello {
     pub latest_protocol_version: u32,
     /// What the worker can do beyond its versions, by name. The arbiter ignores
     /// names that it does not know. "json": it reads and writes
-    /// PAYLOAD_KIND_JSON.
+    /// PAYLOAD_KIND_JSON. "metrics": it sends Metrics. "stacks": it answers GetStacks.
     #[prost(string, repeated, tag = "5")]
     pub capabilities: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     /// The process id of the worker, which gets `stack_dump_signal`; 0 if it is the
@@ -357,6 +367,83 @@ pub struct Pong {
 /// with status 0. No Request follows it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Shutdown {}
+/// GetStacks asks the worker for its stacks. The worker answers even while calls run,
+/// as far as its runtime allows, and does not stop them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetStacks {
+    /// A number that Stacks repeats.
+    #[prost(uint64, tag = "1")]
+    pub nonce: u64,
+}
+/// Stacks answers GetStacks. If the encoded frame would be larger than
+/// max_message_size, the worker leaves out frames.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Stacks {
+    /// The nonce of GetStacks.
+    #[prost(uint64, tag = "1")]
+    pub nonce: u64,
+    /// The threads, then the tasks, those that run calls first.
+    #[prost(message, repeated, tag = "2")]
+    pub stacks: ::prost::alloc::vec::Vec<crate::proto::v1::Stack>,
+}
+/// Metrics carries what the metrics of apps have gained since the frame before. The
+/// arbiter adds up what all workers have sent, so that no count is lost with a
+/// worker. A worker sends it at most once a second, while something has changed, and
+/// before it exits. The arbiter keeps a limited number of metrics and series; what is
+/// more, or does not fit an earlier definition of the same name, is counted and
+/// dropped.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Metrics {
+    /// The metrics with something new.
+    #[prost(message, repeated, tag = "1")]
+    pub metrics: ::prost::alloc::vec::Vec<Metric>,
+}
+/// Metric is one metric of an app, as far as it has changed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Metric {
+    /// The name: letters, digits and underscores, no digit first, without a suffix for
+    /// counters such as "*total". Names that start with "dirtyd*", "rpc\_", "process\_"
+    /// or "\_" are the arbiter's.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// What it is.
+    #[prost(enumeration = "MetricKind", tag = "2")]
+    pub kind: i32,
+    /// What it tells, as one line for a person.
+    #[prost(string, tag = "3")]
+    pub help: ::prost::alloc::string::String,
+    /// The unit, such as "seconds"; empty if it has none.
+    #[prost(string, tag = "4")]
+    pub unit: ::prost::alloc::string::String,
+    /// Of a histogram: the upper bounds of its buckets, ascending, without the infinite
+    /// one; at most 64.
+    #[prost(double, repeated, tag = "5")]
+    pub bounds: ::prost::alloc::vec::Vec<f64>,
+    /// Of a gauge: how the values of several workers become one.
+    #[prost(enumeration = "GaugeMerge", tag = "6")]
+    pub merge: i32,
+    /// What has changed, one entry for each combination of labels.
+    #[prost(message, repeated, tag = "7")]
+    pub series: ::prost::alloc::vec::Vec<MetricSeries>,
+}
+/// MetricSeries is one combination of labels of a metric.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct MetricSeries {
+    /// The labels: names as of metrics, and their values.
+    #[prost(map = "string, string", tag = "1")]
+    pub labels: ::std::collections::HashMap<
+        ::prost::alloc::string::String,
+        ::prost::alloc::string::String,
+    >,
+    /// Of a counter, what it has gained, at least 0; of a gauge, its value now; of a
+    /// histogram, what the sum of its values has gained.
+    #[prost(double, tag = "2")]
+    pub value: f64,
+    /// Of a histogram: how many values each bucket has gained, the infinite one last;
+    /// one more than `bounds`. A bucket counts only what is above the bound before it.
+    #[prost(uint64, repeated, tag = "3")]
+    pub counts: ::prost::alloc::vec::Vec<u64>,
+}
 /// PayloadKind says how the payloads of a call are encoded: that of its Request,
 /// and those of its Response or Chunks. An arbiter sends a kind other than
 /// EXECUTE_REQUEST only if Welcome has the capability for it.
@@ -489,6 +576,80 @@ impl ErrorKind {
             "ERROR_KIND_INVALID_REQUEST" => Some(Self::InvalidRequest),
             "ERROR_KIND_MESSAGE_TOO_LARGE" => Some(Self::MessageTooLarge),
             "ERROR_KIND_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// MetricKind says what a metric is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum MetricKind {
+    /// Not a kind.
+    Unspecified = 0,
+    /// A number that only grows; that of all workers since the arbiter's start.
+    Counter = 1,
+    /// A number that goes up and down; of the workers that live.
+    Gauge = 2,
+    /// How often values fell into ranges; of all workers since the arbiter's start.
+    Histogram = 3,
+}
+impl MetricKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "METRIC_KIND_UNSPECIFIED",
+            Self::Counter => "METRIC_KIND_COUNTER",
+            Self::Gauge => "METRIC_KIND_GAUGE",
+            Self::Histogram => "METRIC_KIND_HISTOGRAM",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "METRIC_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "METRIC_KIND_COUNTER" => Some(Self::Counter),
+            "METRIC_KIND_GAUGE" => Some(Self::Gauge),
+            "METRIC_KIND_HISTOGRAM" => Some(Self::Histogram),
+            _ => None,
+        }
+    }
+}
+/// GaugeMerge says how the values of several workers become one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum GaugeMerge {
+    /// The sum.
+    Unspecified = 0,
+    /// The sum.
+    Sum = 1,
+    /// The largest.
+    Max = 2,
+    /// The smallest.
+    Min = 3,
+}
+impl GaugeMerge {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "GAUGE_MERGE_UNSPECIFIED",
+            Self::Sum => "GAUGE_MERGE_SUM",
+            Self::Max => "GAUGE_MERGE_MAX",
+            Self::Min => "GAUGE_MERGE_MIN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "GAUGE_MERGE_UNSPECIFIED" => Some(Self::Unspecified),
+            "GAUGE_MERGE_SUM" => Some(Self::Sum),
+            "GAUGE_MERGE_MAX" => Some(Self::Max),
+            "GAUGE_MERGE_MIN" => Some(Self::Min),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Stack } from "../../v1/stack.js";
 
 export const protobufPackage = "dirty.worker.v1";
 
@@ -83,6 +84,32 @@ export enum ErrorKind {
   UNRECOGNIZED = -1,
 }
 
+/** MetricKind says what a metric is. */
+export enum MetricKind {
+  /** METRIC_KIND_UNSPECIFIED - Not a kind. */
+  METRIC_KIND_UNSPECIFIED = 0,
+  /** METRIC_KIND_COUNTER - A number that only grows; that of all workers since the arbiter's start. */
+  METRIC_KIND_COUNTER = 1,
+  /** METRIC_KIND_GAUGE - A number that goes up and down; of the workers that live. */
+  METRIC_KIND_GAUGE = 2,
+  /** METRIC_KIND_HISTOGRAM - How often values fell into ranges; of all workers since the arbiter's start. */
+  METRIC_KIND_HISTOGRAM = 3,
+  UNRECOGNIZED = -1,
+}
+
+/** GaugeMerge says how the values of several workers become one. */
+export enum GaugeMerge {
+  /** GAUGE_MERGE_UNSPECIFIED - The sum. */
+  GAUGE_MERGE_UNSPECIFIED = 0,
+  /** GAUGE_MERGE_SUM - The sum. */
+  GAUGE_MERGE_SUM = 1,
+  /** GAUGE_MERGE_MAX - The largest. */
+  GAUGE_MERGE_MAX = 2,
+  /** GAUGE_MERGE_MIN - The smallest. */
+  GAUGE_MERGE_MIN = 3,
+  UNRECOGNIZED = -1,
+}
+
 /** ArbiterFrame is one message from the arbiter to a worker. */
 export interface ArbiterFrame {
   /** The message. */
@@ -111,6 +138,12 @@ export interface ArbiterFrame {
     | //
     /** Asks the worker to finish its calls and to exit. */
     { $case: "shutdown"; value: Shutdown }
+    | //
+    /**
+     * Asks the worker for the stacks of its threads and tasks. Needs the capability
+     * "stacks".
+     */
+    { $case: "getStacks"; value: GetStacks }
     | undefined;
 }
 
@@ -145,6 +178,12 @@ export interface WorkerFrame {
     | //
     /** Answers Ping. */
     { $case: "pong"; value: Pong }
+    | //
+    /** What the metrics of apps have gained. Needs the capability "metrics". */
+    { $case: "metrics"; value: Metrics }
+    | //
+    /** Answers GetStacks. Needs the capability "stacks". */
+    { $case: "stacks"; value: Stacks }
     | undefined;
 }
 
@@ -170,7 +209,7 @@ export interface Hello {
   /**
    * What the worker can do beyond its versions, by name. The arbiter ignores
    * names that it does not know. "json": it reads and writes
-   * PAYLOAD_KIND_JSON.
+   * PAYLOAD_KIND_JSON. "metrics": it sends Metrics. "stacks": it answers GetStacks.
    */
   capabilities: string[];
   /**
@@ -434,6 +473,85 @@ export interface Pong {
 export interface Shutdown {
 }
 
+/**
+ * GetStacks asks the worker for its stacks. The worker answers even while calls run,
+ * as far as its runtime allows, and does not stop them.
+ */
+export interface GetStacks {
+  /** A number that Stacks repeats. */
+  nonce: bigint;
+}
+
+/**
+ * Stacks answers GetStacks. If the encoded frame would be larger than
+ * max_message_size, the worker leaves out frames.
+ */
+export interface Stacks {
+  /** The nonce of GetStacks. */
+  nonce: bigint;
+  /** The threads, then the tasks, those that run calls first. */
+  stacks: Stack[];
+}
+
+/**
+ * Metrics carries what the metrics of apps have gained since the frame before. The
+ * arbiter adds up what all workers have sent, so that no count is lost with a
+ * worker. A worker sends it at most once a second, while something has changed, and
+ * before it exits. The arbiter keeps a limited number of metrics and series; what is
+ * more, or does not fit an earlier definition of the same name, is counted and
+ * dropped.
+ */
+export interface Metrics {
+  /** The metrics with something new. */
+  metrics: Metric[];
+}
+
+/** Metric is one metric of an app, as far as it has changed. */
+export interface Metric {
+  /**
+   * The name: letters, digits and underscores, no digit first, without a suffix for
+   * counters such as "_total". Names that start with "dirtyd_", "rpc_", "process_"
+   * or "_" are the arbiter's.
+   */
+  name: string;
+  /** What it is. */
+  kind: MetricKind;
+  /** What it tells, as one line for a person. */
+  help: string;
+  /** The unit, such as "seconds"; empty if it has none. */
+  unit: string;
+  /**
+   * Of a histogram: the upper bounds of its buckets, ascending, without the infinite
+   * one; at most 64.
+   */
+  bounds: number[];
+  /** Of a gauge: how the values of several workers become one. */
+  merge: GaugeMerge;
+  /** What has changed, one entry for each combination of labels. */
+  series: MetricSeries[];
+}
+
+/** MetricSeries is one combination of labels of a metric. */
+export interface MetricSeries {
+  /** The labels: names as of metrics, and their values. */
+  labels: Map<string, string>;
+  /**
+   * Of a counter, what it has gained, at least 0; of a gauge, its value now; of a
+   * histogram, what the sum of its values has gained.
+   */
+  value: number;
+  /**
+   * Of a histogram: how many values each bucket has gained, the infinite one last;
+   * one more than `bounds`. A bucket counts only what is above the bound before it.
+   */
+  counts: bigint[];
+}
+
+export interface MetricSeries_LabelsEntry {
+  key: string;
+  value: string;
+}
+
 function createBaseArbiterFrame(): ArbiterFrame {
   return { kind: undefined };
 }
@@ -464,6 +582,9 @@ export const ArbiterFrame: MessageFns<ArbiterFrame> = {
         break;
       case "shutdown":
         Shutdown.encode(message.kind.value, writer.uint32(66).fork()).join();
+        break;
+      case "getStacks":
+        GetStacks.encode(message.kind.value, writer.uint32(74).fork()).join();
         break;
     }
     return writer;
@@ -546,6 +667,14 @@ export const ArbiterFrame: MessageFns<ArbiterFrame> = {
             message.kind = { $case: "shutdown", value: Shutdown.decode(reader, reader.uint32()) };
             continue;
           }
+          case 9: {
+            if (tag !== 74) {
+              break;
+            }
+
+            message.kind = { $case: "getStacks", value: GetStacks.decode(reader, reader.uint32()) };
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -592,6 +721,12 @@ export const WorkerFrame: MessageFns<WorkerFrame> = {
         break;
       case "pong":
         Pong.encode(message.kind.value, writer.uint32(74).fork()).join();
+        break;
+      case "metrics":
+        Metrics.encode(message.kind.value, writer.uint32(82).fork()).join();
+        break;
+      case "stacks":
+        Stacks.encode(message.kind.value, writer.uint32(90).fork()).join();
         break;
     }
     return writer;
@@ -680,6 +815,22 @@ export const WorkerFrame: MessageFns<WorkerFrame> = {
             }
 
             message.kind = { $case: "pong", value: Pong.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.kind = { $case: "metrics", value: Metrics.decode(reader, reader.uint32()) };
+            continue;
+          }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.kind = { $case: "stacks", value: Stacks.decode(reader, reader.uint32()) };
             continue;
           }
         }
@@ -2060,6 +2211,432 @@ export const Shutdown: MessageFns<Shutdown> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseGetStacks(): GetStacks {
+  return { nonce: 0n };
+}
+
+export const GetStacks: MessageFns<GetStacks> = {
+  encode(message: GetStacks, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nonce !== 0n) {
+      if (BigInt.asUintN(64, message.nonce) !== message.nonce) {
+        throw new globalThis.Error("value provided for field message.nonce of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nonce);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): GetStacks {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseGetStacks();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nonce = reader.uint64() as bigint;
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseStacks(): Stacks {
+  return { nonce: 0n, stacks: [] };
+}
+
+export const Stacks: MessageFns<Stacks> = {
+  encode(message: Stacks, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.nonce !== 0n) {
+      if (BigInt.asUintN(64, message.nonce) !== message.nonce) {
+        throw new globalThis.Error("value provided for field message.nonce of type uint64 too large");
+      }
+      writer.uint32(8).uint64(message.nonce);
+    }
+    for (const v of message.stacks) {
+      Stack.encode(v!, writer.uint32(18).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Stacks {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseStacks();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.nonce = reader.uint64() as bigint;
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.stacks.push(Stack.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMetrics(): Metrics {
+  return { metrics: [] };
+}
+
+export const Metrics: MessageFns<Metrics> = {
+  encode(message: Metrics, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    for (const v of message.metrics) {
+      Metric.encode(v!, writer.uint32(10).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Metrics {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetrics();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.metrics.push(Metric.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMetric(): Metric {
+  return { name: "", kind: 0, help: "", unit: "", bounds: [], merge: 0, series: [] };
+}
+
+export const Metric: MessageFns<Metric> = {
+  encode(message: Metric, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.name !== "") {
+      writer.uint32(10).string(message.name);
+    }
+    if (message.kind !== 0) {
+      writer.uint32(16).int32(message.kind);
+    }
+    if (message.help !== "") {
+      writer.uint32(26).string(message.help);
+    }
+    if (message.unit !== "") {
+      writer.uint32(34).string(message.unit);
+    }
+    if (message.bounds.length !== 0) {
+      writer.uint32(42).fork();
+      for (const v of message.bounds) {
+        writer.double(v);
+      }
+      writer.join();
+    }
+    if (message.merge !== 0) {
+      writer.uint32(48).int32(message.merge);
+    }
+    for (const v of message.series) {
+      MetricSeries.encode(v!, writer.uint32(58).fork()).join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): Metric {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetric();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.name = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.kind = reader.int32() as any;
+            continue;
+          }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.help = reader.string();
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.unit = reader.string();
+            continue;
+          }
+          case 5: {
+            if (tag === 41) {
+              message.bounds.push(reader.double());
+
+              continue;
+            }
+
+            if (tag === 42) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.bounds.push(reader.double());
+              }
+
+              continue;
+            }
+
+            break;
+          }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.merge = reader.int32() as any;
+            continue;
+          }
+          case 7: {
+            if (tag !== 58) {
+              break;
+            }
+
+            message.series.push(MetricSeries.decode(reader, reader.uint32()));
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMetricSeries(): MetricSeries {
+  return { labels: new Map(), value: 0, counts: [] };
+}
+
+export const MetricSeries: MessageFns<MetricSeries> = {
+  encode(message: MetricSeries, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    message.labels.forEach((value, key) => {
+      MetricSeries_LabelsEntry.encode({ key: key as any, value }, writer.uint32(10).fork()).join();
+    });
+    if (message.value !== 0) {
+      writer.uint32(17).double(message.value);
+    }
+    if (message.counts.length !== 0) {
+      writer.uint32(26).fork();
+      for (const v of message.counts) {
+        if (BigInt.asUintN(64, v) !== v) {
+          throw new globalThis.Error("a value provided in array field counts of type uint64 is too large");
+        }
+        writer.uint64(v);
+      }
+      writer.join();
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetricSeries {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetricSeries();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            const entry1 = MetricSeries_LabelsEntry.decode(reader, reader.uint32());
+            if (entry1.value !== undefined) {
+              message.labels.set(entry1.key, entry1.value);
+            }
+            continue;
+          }
+          case 2: {
+            if (tag !== 17) {
+              break;
+            }
+
+            message.value = reader.double();
+            continue;
+          }
+          case 3: {
+            if (tag === 24) {
+              message.counts.push(reader.uint64() as bigint);
+
+              continue;
+            }
+
+            if (tag === 26) {
+              const end2 = reader.uint32() + reader.pos;
+              while (reader.pos < end2) {
+                message.counts.push(reader.uint64() as bigint);
+              }
+
+              continue;
+            }
+
+            break;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseMetricSeries_LabelsEntry(): MetricSeries_LabelsEntry {
+  return { key: "", value: "" };
+}
+
+export const MetricSeries_LabelsEntry: MessageFns<MetricSeries_LabelsEntry> = {
+  encode(message: MetricSeries_LabelsEntry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.key !== "") {
+      writer.uint32(10).string(message.key);
+    }
+    if (message.value !== "") {
+      writer.uint32(18).string(message.value);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): MetricSeries_LabelsEntry {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseMetricSeries_LabelsEntry();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.key = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 18) {
+              break;
+            }
+
+            message.value = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;

@@ -1,3 +1,4 @@
+from dirtyd._proto.dirty.v1 import stack_pb2 as _stack_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -29,6 +30,20 @@ class ErrorKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_KIND_INVALID_REQUEST: _ClassVar[ErrorKind]
     ERROR_KIND_MESSAGE_TOO_LARGE: _ClassVar[ErrorKind]
     ERROR_KIND_CANCELLED: _ClassVar[ErrorKind]
+
+class MetricKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    METRIC_KIND_UNSPECIFIED: _ClassVar[MetricKind]
+    METRIC_KIND_COUNTER: _ClassVar[MetricKind]
+    METRIC_KIND_GAUGE: _ClassVar[MetricKind]
+    METRIC_KIND_HISTOGRAM: _ClassVar[MetricKind]
+
+class GaugeMerge(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GAUGE_MERGE_UNSPECIFIED: _ClassVar[GaugeMerge]
+    GAUGE_MERGE_SUM: _ClassVar[GaugeMerge]
+    GAUGE_MERGE_MAX: _ClassVar[GaugeMerge]
+    GAUGE_MERGE_MIN: _ClassVar[GaugeMerge]
 PAYLOAD_KIND_UNSPECIFIED: PayloadKind
 PAYLOAD_KIND_EXECUTE_REQUEST: PayloadKind
 PAYLOAD_KIND_JSON: PayloadKind
@@ -44,9 +59,17 @@ ERROR_KIND_RESULT_NOT_SERIALIZABLE: ErrorKind
 ERROR_KIND_INVALID_REQUEST: ErrorKind
 ERROR_KIND_MESSAGE_TOO_LARGE: ErrorKind
 ERROR_KIND_CANCELLED: ErrorKind
+METRIC_KIND_UNSPECIFIED: MetricKind
+METRIC_KIND_COUNTER: MetricKind
+METRIC_KIND_GAUGE: MetricKind
+METRIC_KIND_HISTOGRAM: MetricKind
+GAUGE_MERGE_UNSPECIFIED: GaugeMerge
+GAUGE_MERGE_SUM: GaugeMerge
+GAUGE_MERGE_MAX: GaugeMerge
+GAUGE_MERGE_MIN: GaugeMerge
 
 class ArbiterFrame(_message.Message):
-    __slots__ = ("welcome", "import_app", "init_app", "request", "cancel", "credit", "ping", "shutdown")
+    __slots__ = ("welcome", "import_app", "init_app", "request", "cancel", "credit", "ping", "shutdown", "get_stacks")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     IMPORT_APP_FIELD_NUMBER: _ClassVar[int]
     INIT_APP_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +78,7 @@ class ArbiterFrame(_message.Message):
     CREDIT_FIELD_NUMBER: _ClassVar[int]
     PING_FIELD_NUMBER: _ClassVar[int]
     SHUTDOWN_FIELD_NUMBER: _ClassVar[int]
+    GET_STACKS_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     import_app: ImportApp
     init_app: InitApp
@@ -63,10 +87,11 @@ class ArbiterFrame(_message.Message):
     credit: Credit
     ping: Ping
     shutdown: Shutdown
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., import_app: _Optional[_Union[ImportApp, _Mapping]] = ..., init_app: _Optional[_Union[InitApp, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., shutdown: _Optional[_Union[Shutdown, _Mapping]] = ...) -> None: ...
+    get_stacks: GetStacks
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., import_app: _Optional[_Union[ImportApp, _Mapping]] = ..., init_app: _Optional[_Union[InitApp, _Mapping]] = ..., request: _Optional[_Union[Request, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., ping: _Optional[_Union[Ping, _Mapping]] = ..., shutdown: _Optional[_Union[Shutdown, _Mapping]] = ..., get_stacks: _Optional[_Union[GetStacks, _Mapping]] = ...) -> None: ...
 
 class WorkerFrame(_message.Message):
-    __slots__ = ("hello", "app_imported", "app_ready", "app_failed", "response", "chunk", "end", "error", "pong")
+    __slots__ = ("hello", "app_imported", "app_ready", "app_failed", "response", "chunk", "end", "error", "pong", "metrics", "stacks")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     APP_IMPORTED_FIELD_NUMBER: _ClassVar[int]
     APP_READY_FIELD_NUMBER: _ClassVar[int]
@@ -76,6 +101,8 @@ class WorkerFrame(_message.Message):
     END_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
     PONG_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    STACKS_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     app_imported: AppImported
     app_ready: AppReady
@@ -85,7 +112,9 @@ class WorkerFrame(_message.Message):
     end: End
     error: Error
     pong: Pong
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., app_imported: _Optional[_Union[AppImported, _Mapping]] = ..., app_ready: _Optional[_Union[AppReady, _Mapping]] = ..., app_failed: _Optional[_Union[AppFailed, _Mapping]] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ...) -> None: ...
+    metrics: Metrics
+    stacks: Stacks
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., app_imported: _Optional[_Union[AppImported, _Mapping]] = ..., app_ready: _Optional[_Union[AppReady, _Mapping]] = ..., app_failed: _Optional[_Union[AppFailed, _Mapping]] = ..., response: _Optional[_Union[Response, _Mapping]] = ..., chunk: _Optional[_Union[Chunk, _Mapping]] = ..., end: _Optional[_Union[End, _Mapping]] = ..., error: _Optional[_Union[Error, _Mapping]] = ..., pong: _Optional[_Union[Pong, _Mapping]] = ..., metrics: _Optional[_Union[Metrics, _Mapping]] = ..., stacks: _Optional[_Union[Stacks, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("protocol_version", "runtime", "stack_dump_signal", "latest_protocol_version", "capabilities", "pid")
@@ -277,3 +306,58 @@ class Pong(_message.Message):
 class Shutdown(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class GetStacks(_message.Message):
+    __slots__ = ("nonce",)
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    def __init__(self, nonce: _Optional[int] = ...) -> None: ...
+
+class Stacks(_message.Message):
+    __slots__ = ("nonce", "stacks")
+    NONCE_FIELD_NUMBER: _ClassVar[int]
+    STACKS_FIELD_NUMBER: _ClassVar[int]
+    nonce: int
+    stacks: _containers.RepeatedCompositeFieldContainer[_stack_pb2.Stack]
+    def __init__(self, nonce: _Optional[int] = ..., stacks: _Optional[_Iterable[_Union[_stack_pb2.Stack, _Mapping]]] = ...) -> None: ...
+
+class Metrics(_message.Message):
+    __slots__ = ("metrics",)
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    metrics: _containers.RepeatedCompositeFieldContainer[Metric]
+    def __init__(self, metrics: _Optional[_Iterable[_Union[Metric, _Mapping]]] = ...) -> None: ...
+
+class Metric(_message.Message):
+    __slots__ = ("name", "kind", "help", "unit", "bounds", "merge", "series")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    HELP_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    BOUNDS_FIELD_NUMBER: _ClassVar[int]
+    MERGE_FIELD_NUMBER: _ClassVar[int]
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    kind: MetricKind
+    help: str
+    unit: str
+    bounds: _containers.RepeatedScalarFieldContainer[float]
+    merge: GaugeMerge
+    series: _containers.RepeatedCompositeFieldContainer[MetricSeries]
+    def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[MetricKind, str]] = ..., help: _Optional[str] = ..., unit: _Optional[str] = ..., bounds: _Optional[_Iterable[float]] = ..., merge: _Optional[_Union[GaugeMerge, str]] = ..., series: _Optional[_Iterable[_Union[MetricSeries, _Mapping]]] = ...) -> None: ...
+
+class MetricSeries(_message.Message):
+    __slots__ = ("labels", "value", "counts")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    labels: _containers.ScalarMap[str, str]
+    value: float
+    counts: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, labels: _Optional[_Mapping[str, str]] = ..., value: _Optional[float] = ..., counts: _Optional[_Iterable[int]] = ...) -> None: ...
