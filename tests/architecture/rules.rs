@@ -9,6 +9,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["main_arbiter"],
     &["dirty_arbiter"],
     &["server", "hooks"],
+    &["observe"],
     &["pool"],
     &["worker"],
     &["call", "lifeline", "listening_socket", "logging", "patience"],
