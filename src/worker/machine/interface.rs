@@ -2,9 +2,15 @@
 
 use bytes::Bytes;
 
-use super::hello::StackDump;
+use super::{
+    hello::StackDump,
+    stacks::{NoStacks, StacksReply},
+};
 
-use dirtyd_client::proto::worker::{arbiter_frame, worker_frame};
+use dirtyd_client::proto::{
+    v1::Stack,
+    worker::{arbiter_frame, worker_frame},
+};
 
 use crate::{
     call::{CallError, CallId, EndedBy, Reply},
@@ -70,6 +76,8 @@ pub enum Action {
     /// Tell the pool. The last words in [`Report::Died`] are empty; whoever
     /// reads the worker's stderr adds them.
     Report(Report),
+    /// Answer whoever asked what the worker does now.
+    Stacks(StacksReply, Result<Vec<Stack>, NoStacks>),
     /// Log why, then send the worker this signal, on which it prints its stacks.
     DumpStacks {
         /// By which signal, and to whom.

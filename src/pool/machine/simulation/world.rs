@@ -97,6 +97,8 @@ pub struct World<'a> {
     pub passed_over: PassedOver,
     /// The calls that are in slots, by what the pool was told.
     pub running: BTreeSet<CallId>,
+    /// The calls that an operator cancelled in their slots.
+    pub cancelled: BTreeSet<CallId>,
     next_call: u64,
     no_process: u32,
     mended: bool,
@@ -129,6 +131,7 @@ impl<'a> World<'a> {
             callers: BTreeMap::new(),
             passed_over: PassedOver::new(),
             running: BTreeSet::new(),
+            cancelled: BTreeSet::new(),
             next_call: 1,
             no_process: 0,
             mended: false,
@@ -244,6 +247,16 @@ impl<'a> World<'a> {
                 self.act(id, |worker, wishes| {
                     worker.crash(wishes);
                 })
+            }
+            Step::CancelCall { nth } => {
+                let waits = |caller: &&Caller| !caller.has_answer;
+                let waiting = self.callers.iter().filter(|(_, caller)| waits(caller));
+                let Some(id) = waiting.map(|(id, _)| *id).nth(*nth) else { return Ok(()) };
+                self.on(Event::CancelCall(id))
+            }
+            Step::Restart { nth } => {
+                let id = self.workers.keys().nth(*nth).copied().unwrap_or(u64::MAX);
+                self.on(Event::Restart(id))
             }
             Step::NoProcess => {
                 self.no_process += 1;
@@ -477,7 +490,8 @@ impl<'a> World<'a> {
                 events.push_back(Event::Measured(id, self.random.u64(50..103)));
             }
             Action::Reloaded(Ok(_)) => self.stats.reloads += 1,
-            Action::Reloaded(Err(_)) | Action::Scaled(_) => {}
+            Action::Reloaded(Err(_)) | Action::Scaled(_) | Action::Restarting(_) => {}
+            Action::Cancelled(_) => {}
             Action::Note(_) | Action::Publish(_) => {}
         }
         Ok(())
@@ -498,6 +512,9 @@ impl<'a> World<'a> {
         {
             caller.starts += 1;
             self.running.insert(call.id);
+        }
+        if let Control::CancelByOperator(call) = &control {
+            self.cancelled.insert(*call);
         }
         let Some(worker) = self.workers.get_mut(&id) else {
             if let Control::Start(call) = control {

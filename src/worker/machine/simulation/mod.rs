@@ -15,7 +15,8 @@ use std::{
 };
 
 use dirtyd_client::proto::worker::{
-    AppFailed, AppImported, End, Error, Pong, arbiter_frame as arbiter, worker_frame::Kind,
+    AppFailed, AppImported, End, Error, Metrics, Pong, Stacks, arbiter_frame as arbiter,
+    worker_frame::Kind,
 };
 use fastrand::Rng;
 
@@ -131,6 +132,9 @@ enum Op {
         deadline: Option<u16>,
     },
     Cancel(u64),
+    /// An operator cancels it.
+    CancelByOperator(u64),
+    GetStacks,
     /// The caller is gone, but its cancel has not come yet.
     Leave(u64),
     Read(u64),
@@ -161,6 +165,8 @@ enum FrameOp {
     End(u64),
     Error(u64),
     Pong,
+    Stacks(u64),
+    Metrics,
     Ready,
     Imported,
     Failed,
@@ -172,7 +178,7 @@ enum FrameOp {
 impl FrameOp {
     fn draw(random: &mut Rng) -> Self {
         let call = random.u64(1..10);
-        match random.u32(0..36) {
+        match random.u32(0..38) {
             0 => Self::Hello(random.u32(0..4), random.u32(0..4)),
             1..7 => Self::Response(call),
             7..19 => Self::Chunk(call, random.u8(0..60)),
@@ -183,6 +189,8 @@ impl FrameOp {
             31 => Self::Imported,
             32 => Self::Failed,
             33 => Self::Unknown,
+            35 => Self::Stacks(random.u64(0..4)),
+            36 => Self::Metrics,
             34 => Self::Flood(random.u16(0..1500)),
             _ => Self::Response(call),
         }
@@ -192,7 +200,7 @@ impl FrameOp {
 impl Op {
     fn draw(random: &mut Rng) -> Self {
         let call = random.u64(1..10);
-        match random.u32(0..83) {
+        match random.u32(0..87) {
             0..12 => Self::Start {
                 stream: random.bool(),
                 deadline: random.bool().then(|| random.u16(0..20_000)),
@@ -210,6 +218,8 @@ impl Op {
             62..68 => Self::Written(random.u8(..)),
             68 => Self::Closed { within_frame: random.bool() },
             69 => Self::Fault,
+            83..86 => Self::CancelByOperator(call),
+            86 => Self::GetStacks,
             70 => Self::Exited { begun: random.u8(..), written: random.u8(..) },
             _ => Self::Wait(random.u16(0..15_000)),
         }
@@ -311,6 +321,8 @@ impl Story {
                 self.tell(Control::Cancel(CallId(id)));
             }
             Op::Cancel(id) => self.tell(Control::Cancel(CallId(id))),
+            Op::CancelByOperator(id) => self.tell(Control::CancelByOperator(CallId(id))),
+            Op::GetStacks => self.tell(Control::GetStacks(tokio::sync::oneshot::channel().0)),
             Op::Leave(id) => self.leave(id),
             Op::Read(id) => {
                 // What ends the stream stays for the reckoning.
@@ -401,6 +413,8 @@ impl Story {
             FrameOp::End(call) => Kind::End(End { call_id: call }),
             FrameOp::Error(call) => Kind::Error(Error { call_id: call, ..Error::default() }),
             FrameOp::Pong => Kind::Pong(Pong { nonce: 1 }),
+            FrameOp::Stacks(nonce) => Kind::Stacks(Stacks { nonce, ..Stacks::default() }),
+            FrameOp::Metrics => Kind::Metrics(Metrics::default()),
             FrameOp::Ready => ready(),
             FrameOp::Imported => Kind::AppImported(AppImported { app, workers: Some(1) }),
             FrameOp::Failed => Kind::AppFailed(AppFailed { app, ..AppFailed::default() }),
