@@ -59,9 +59,9 @@ use self::{
 };
 pub use self::{
     interface::{Action, Event, Level},
-    stacks::{NoStacks, StacksReply},
+    stacks::NoStacks,
 };
-use super::{Control, Report, WorkerSpec};
+use super::{Control, Report, StacksReply, WorkerSpec};
 use dirtyd_client::proto::worker::{
     Hello, Metrics, Ping, Request, Stacks, arbiter_frame, worker_frame::Kind,
 };

@@ -29,9 +29,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use dirtyd_client::{proto::worker::Metrics, system::Socket};
+use dirtyd_client::{
+    proto::{v1::Stack, worker::Metrics},
+    system::Socket,
+};
 
 use crate::{
     call::{AppFailure, Call, CallId, CallView, Credit, EndedBy, WorkerRef},
@@ -39,7 +42,7 @@ use crate::{
     process::{WorkerCommand, WorkerProcess},
 };
 use machine::Machine;
-pub use machine::{NoStacks, StacksReply};
+pub use machine::NoStacks;
 
 /// What is known about a worker before it starts.
 #[derive(Debug, Clone)]
@@ -57,6 +60,9 @@ pub struct WorkerSpec {
     /// How long it may take from Shutdown to its exit, its calls aside.
     pub graceful_timeout: Duration,
 }
+
+/// Where the stacks of a worker go. It is dropped if the worker ends before it answers.
+pub type StacksReply = oneshot::Sender<Result<Vec<Stack>, NoStacks>>;
 
 /// What the pool tells a worker's task.
 #[derive(Debug)]

@@ -2,10 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{
-    hello::StackDump,
-    stacks::{NoStacks, StacksReply},
-};
+use super::{hello::StackDump, stacks::NoStacks};
 
 use dirtyd_client::proto::{
     v1::Stack,
@@ -14,7 +11,7 @@ use dirtyd_client::proto::{
 
 use crate::{
     call::{CallError, CallId, EndedBy, Reply},
-    worker::{Control, Report},
+    worker::{Control, Report, StacksReply},
 };
 
 /// What happened.

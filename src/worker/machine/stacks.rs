@@ -2,15 +2,13 @@
 
 use std::collections::VecDeque;
 
-use dirtyd_client::proto::{v1::Stack, worker::GetStacks};
-use tokio::sync::oneshot;
+use dirtyd_client::proto::worker::GetStacks;
+
+use crate::worker::StacksReply;
 
 /// The most questions that wait for the worker: what more come are told that it does not
 /// answer.
 const MOST: usize = 16;
-
-/// Where an answer goes. It is dropped if the worker ends before it answers.
-pub type StacksReply = oneshot::Sender<Result<Vec<Stack>, NoStacks>>;
 
 /// Why there is no answer, although the worker is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +56,8 @@ impl Asked {
 
 #[cfg(test)]
 mod tests {
+    use tokio::sync::oneshot;
+
     use super::*;
 
     #[test]
