@@ -4,6 +4,10 @@
 pub mod family;
 pub mod histogram;
 mod record;
+pub mod tally;
 pub mod trace;
+mod watch;
 
-pub use record::{CallRecord, Outcome, Protocol};
+pub use record::{CallRecord, Outcome};
+pub use tally::OTHER;
+pub use watch::{Failed, Observer, Watch};

@@ -163,6 +163,9 @@ impl PoolHandle {
             reply.fail(CallError::QueueFull { app: request.app, bound, retry_after }, None);
             return Ticket::refused(id);
         };
+        if let Some(story) = &request.story {
+            story.numbered(id);
+        }
         if request.request_id.is_empty() {
             request.request_id = id.to_string();
         }
