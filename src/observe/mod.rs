@@ -2,7 +2,6 @@
 //! All are made of one [`CallRecord`] for each call.
 
 pub mod family;
-pub mod histogram;
 mod record;
 pub mod tally;
 pub mod trace;

@@ -1,10 +1,13 @@
 //! How calls ended, counted: pure. Every name that a caller can choose is bounded, so that
 //! no caller makes the tables grow.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
-use super::histogram::{BOUNDS, Histogram};
-use crate::{call::Protocol, observe::family::Exemplar};
+use super::family::Exemplar;
+use crate::{
+    call::Protocol,
+    histogram::{BOUNDS, Histogram, bucket},
+};
 
 /// What stands for names beyond a limit, as in OpenTelemetry's conventions.
 pub const OTHER: &str = "_OTHER";
@@ -66,9 +69,42 @@ impl Times {
         if let Some(exemplar) = exemplar {
             self.exemplars.resize(BOUNDS.len() + 1, None);
             let value = time.as_secs_f64();
-            let bucket = BOUNDS.partition_point(|bound| *bound < value);
-            self.exemplars[bucket] = Some(Exemplar { value, ..exemplar });
+            self.exemplars[bucket(time)] = Some(Exemplar { value, ..exemplar });
         }
+    }
+}
+
+/// Rows by name: few, and looked through for each call.
+#[derive(Debug)]
+pub struct Named<T>(Vec<(String, T)>);
+
+impl<T> Default for Named<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<T: Default> Named<T> {
+    fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().position(|(known, _)| known == name)
+    }
+
+    /// The place of a row, which is made if there is none.
+    fn place(&mut self, name: &str) -> usize {
+        self.position(name).unwrap_or_else(|| {
+            self.0.push((name.to_owned(), T::default()));
+            self.0.len() - 1
+        })
+    }
+
+    /// The row of a name.
+    pub fn get(&self, name: &str) -> Option<&T> {
+        self.position(name).map(|at| &self.0[at].1)
+    }
+
+    /// All rows.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
+        self.0.iter().map(|(name, row)| (name.as_str(), row))
     }
 }
 
@@ -76,7 +112,7 @@ impl Times {
 #[derive(Debug, Default)]
 pub struct AppTally {
     /// How many ended so, by action and reason.
-    pub outcomes: BTreeMap<String, Vec<(&'static str, u64)>>,
+    pub outcomes: Named<Vec<(&'static str, u64)>>,
     /// How many pairs `outcomes` has.
     pairs: usize,
     /// How long calls waited for a worker.
@@ -104,7 +140,7 @@ pub type Method = (Protocol, bool, &'static str);
 #[derive(Debug, Default)]
 pub struct Tally {
     /// By app.
-    pub apps: BTreeMap<String, AppTally>,
+    pub apps: Named<AppTally>,
     /// How long callers waited in all, by protocol, method and code.
     pub methods: Vec<(Method, Times)>,
 }
@@ -124,15 +160,11 @@ impl Tally {
 
     /// The row of an app. A name that is no app's has none of its own.
     fn app(&mut self, name: &str, is_app: impl FnOnce(&str) -> bool) -> &mut AppTally {
-        let is_known = self.apps.contains_key(name);
-        let name = match is_known || (self.apps.len() < MOST_APPS && is_app(name)) {
-            true => name,
-            false => OTHER,
-        };
-        if !is_known && !self.apps.contains_key(name) {
-            self.apps.insert(name.to_owned(), AppTally::default());
-        }
-        self.apps.get_mut(name).expect("it is there")
+        let at = self.apps.position(name).unwrap_or_else(|| {
+            let is_new = self.apps.0.len() < MOST_APPS && is_app(name);
+            self.apps.place(if is_new { name } else { OTHER })
+        });
+        &mut self.apps.0[at].1
     }
 
     fn method(&mut self, ended: &Ended<'_>) -> &mut Times {
@@ -155,7 +187,7 @@ impl Tally {
 impl AppTally {
     fn count(&mut self, ended: &Ended<'_>, exemplar: Option<Exemplar>) {
         self.ended += 1;
-        self.failed += u64::from(ended.reason != "OK");
+        self.failed += u64::from(ended.code != "OK");
         self.chunks += ended.chunks;
         self.bytes_in += ended.bytes_in;
         self.bytes_out += ended.bytes_out;
@@ -172,26 +204,23 @@ impl AppTally {
     /// The counter of an action and a reason. An action that the app may not even have
     /// gets no row of its own.
     fn outcome(&mut self, ended: &Ended<'_>) -> &mut u64 {
-        let is_known = self.outcomes.contains_key(ended.action);
-        let may_be_new = ended.started() && self.outcomes.len() < MOST_ACTIONS;
-        let action = if is_known || may_be_new { ended.action } else { OTHER };
-        let has_pair = |reasons: &Vec<(&str, u64)>| reasons.iter().any(|(r, _)| *r == ended.reason);
-        let is_pair = self.outcomes.get(action).is_some_and(has_pair);
-        let action = match is_pair || self.pairs < MOST_OUTCOMES {
-            true => action,
-            false => OTHER,
-        };
-        if !self.outcomes.contains_key(action) {
-            self.outcomes.insert(action.to_owned(), Vec::new());
-        }
-        let reasons = self.outcomes.get_mut(action).expect("it is there");
-        let at = reasons.iter().position(|(reason, _)| *reason == ended.reason);
-        let at = at.unwrap_or_else(|| {
-            self.pairs += 1;
-            reasons.push((ended.reason, 0));
-            reasons.len() - 1
+        let known = self.outcomes.position(ended.action);
+        let at = known.unwrap_or_else(|| {
+            let may_be_new = ended.started() && self.outcomes.0.len() < MOST_ACTIONS;
+            self.outcomes.place(if may_be_new { ended.action } else { OTHER })
         });
-        &mut reasons[at].1
+        let find = |row: &Vec<(&str, u64)>| row.iter().position(|(r, _)| *r == ended.reason);
+        if let Some(reason) = find(&self.outcomes.0[at].1) {
+            return &mut self.outcomes.0[at].1[reason].1;
+        }
+        let at = if self.pairs < MOST_OUTCOMES { at } else { self.outcomes.place(OTHER) };
+        let row = &mut self.outcomes.0[at].1;
+        let reason = find(row).unwrap_or_else(|| {
+            self.pairs += 1;
+            row.push((ended.reason, 0));
+            row.len() - 1
+        });
+        &mut row[reason].1
     }
 }
 
@@ -232,7 +261,8 @@ mod tests {
     }
 
     fn sum(tally: &Tally) -> u64 {
-        let outcomes = tally.apps.values().flat_map(|app| app.outcomes.values().flatten());
+        let rows = tally.apps.iter().flat_map(|(_, app)| app.outcomes.iter());
+        let outcomes = rows.flat_map(|(_, row)| row);
         outcomes.map(|(_, calls)| calls).sum()
     }
 
@@ -242,8 +272,8 @@ mod tests {
         for reason in ["OK", "OK", "APP_ERROR"] {
             count(&mut tally, &ended("a:A", "act", reason));
         }
-        let app = &tally.apps["a:A"];
-        assert_eq!(app.outcomes["act"], [("OK", 2), ("APP_ERROR", 1)]);
+        let app = tally.apps.get("a:A").expect("it is an app");
+        assert_eq!(app.outcomes.get("act").expect("counted")[..], [("OK", 2), ("APP_ERROR", 1)]);
         assert_eq!((app.ended, app.failed, app.bytes_in, app.bytes_out), (3, 1, 30, 60));
         assert_eq!(app.run_time.histogram.count(), 3);
         assert_eq!(tally.methods.len(), 2, "by code");
@@ -259,11 +289,12 @@ mod tests {
             count(&mut tally, &Ended { run_time: None, ..ended("a:A", &name, "QUEUE_FULL") });
             count(&mut tally, &ended("a:A", &name, "OK"));
         }
-        assert_eq!(tally.apps.keys().collect::<Vec<_>>(), [OTHER, "a:A"]);
-        let outcomes = &tally.apps["a:A"].outcomes;
-        assert_eq!(outcomes.len(), MOST_ACTIONS, "with the one for others");
+        let apps: Vec<_> = tally.apps.iter().map(|(name, _)| name).collect();
+        assert_eq!(apps, [OTHER, "a:A"]);
+        let outcomes = &tally.apps.get("a:A").expect("it is an app").outcomes;
+        assert_eq!(outcomes.0.len(), MOST_ACTIONS, "with the one for others");
         assert_eq!(sum(&tally), 40_000, "all are counted");
-        let others = &outcomes[OTHER];
+        let others = outcomes.get(OTHER).expect("others");
         assert!(others.contains(&("ACTION_NOT_FOUND", 10_000)), "{others:?}");
     }
 
@@ -282,7 +313,8 @@ mod tests {
             }
         }
         assert_eq!(tally.methods.len(), MOST_METHODS);
-        let pairs: usize = tally.apps["a:A"].outcomes.values().map(Vec::len).sum();
+        let app = tally.apps.get("a:A").expect("it is an app");
+        let pairs: usize = app.outcomes.iter().map(|(_, row)| row.len()).sum();
         assert!(pairs <= MOST_OUTCOMES + CODES.len(), "{pairs}");
         assert_eq!(sum(&tally), 40 * 70);
         let timed: u64 = tally.methods.iter().map(|(_, times)| times.histogram.count()).sum();
@@ -293,7 +325,7 @@ mod tests {
     fn a_traced_call_is_the_example_of_its_bucket() {
         let mut tally = Tally::default();
         count(&mut tally, &Ended { exemplar: Some([7; 16]), ..ended("a:A", "act", "OK") });
-        let times = &tally.apps["a:A"].run_time;
+        let times = &tally.apps.get("a:A").expect("it is an app").run_time;
         let example = times.exemplars.iter().flatten().next().expect("one");
         assert_eq!((example.trace_id, example.value), ([7; 16], 0.002));
     }

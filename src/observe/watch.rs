@@ -176,7 +176,8 @@ mod tests {
 
     fn reasons(observer: &Observer) -> Vec<(&'static str, u64)> {
         let tally = observer.tally();
-        tally.apps["a:A"].outcomes.values().flatten().copied().collect()
+        let app = tally.apps.get("a:A").expect("it is an app");
+        app.outcomes.iter().flat_map(|(_, row)| row).copied().collect()
     }
 
     #[test]
@@ -201,8 +202,6 @@ mod tests {
         let (observer, watch) = watched(over());
         watch.story().started(crate::call::WorkerRef { id: 1, pid: 2 }, Instant::now());
         drop(watch);
-        let tally = observer.tally();
-        let reasons: Vec<_> = tally.apps["a:A"].outcomes.values().flatten().collect();
-        assert_eq!(reasons, [&("EXECUTION_TIMEOUT", 1)]);
+        assert_eq!(reasons(&observer), [("EXECUTION_TIMEOUT", 1)]);
     }
 }

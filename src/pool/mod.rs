@@ -32,7 +32,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 pub use error::{ReloadError, RestartError, ScaleError};
 pub use journal::Entry;
 pub use machine::EntryKind;
-pub use machine::WorkerState;
+pub use machine::{Cause, Measures, WorkerState};
 pub use snapshot::{AppSnapshot, Snapshot, WorkerSnapshot};
 
 use crate::{

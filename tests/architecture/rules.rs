@@ -13,7 +13,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["pool"],
     &["worker"],
     &["call", "lifeline", "listening_socket", "logging", "patience"],
-    &["clock", "config", "printable", "process", "proto", "working_dir"],
+    &["clock", "config", "histogram", "printable", "process", "proto", "working_dir"],
 ];
 
 /// What rooms of the daemon may use beside themselves, where that is less than
@@ -22,6 +22,7 @@ pub const LEAVES: &[(&str, &[&str])] = &[
     ("call", &["clock", "printable"]),
     ("clock", &[]),
     ("config", &[]),
+    ("histogram", &[]),
     ("lifeline", &["process"]),
     ("printable", &[]),
     ("working_dir", &[]),
@@ -89,9 +90,11 @@ pub const DECIDERS: &[&str] = &["pool", "worker", "main_arbiter"];
 /// Other rooms that decide and do nothing.
 pub const PURE: &[&str] = &[
     "clock::deadline",
+    "histogram",
     "observe::family",
-    "observe::histogram",
+    "observe::gather",
     "observe::record",
+    "observe::tally",
     "patience",
     "printable",
     "server::access",
