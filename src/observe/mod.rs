@@ -1,7 +1,9 @@
 //! What operators see: metrics, the access log, traces, and the figures of status and page.
 //! All are made of one [`CallRecord`] for each call.
 
+pub mod exposition;
 pub mod family;
+pub mod gather;
 mod record;
 pub mod tally;
 pub mod trace;
