@@ -5,6 +5,7 @@ pub mod exposition;
 pub mod family;
 pub mod gather;
 mod record;
+pub mod seats;
 pub mod tally;
 pub mod trace;
 mod watch;

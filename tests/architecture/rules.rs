@@ -94,6 +94,8 @@ pub const PURE: &[&str] = &[
     "observe::family",
     "observe::gather",
     "observe::record",
+    "observe::seats",
+    "pool::app_metrics",
     "observe::tally",
     "patience",
     "printable",
