@@ -35,9 +35,7 @@ export interface HistogramOptions extends MetricOptions {
 }
 
 /** The bounds of a histogram that has none of its own: from 5 ms to 5 minutes, if the values are seconds. */
-export const SECONDS: readonly number[] = [
-  0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300,
-];
+export const SECONDS: readonly number[] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300];
 
 class Metric {
   readonly #definition: Definition;
@@ -71,9 +69,7 @@ export class CounterSeries {
   /** Add `amount`. Throws RangeError if it is negative or not finite. */
   inc(amount = 1): void {
     if (amount < 0) {
-      throw new RangeError(
-        `the counter "${this.#series.definition.name}" got ${amount}, but only grows; use a gauge`,
-      );
+      throw new RangeError(`the counter "${this.#series.definition.name}" got ${amount}, but only grows; use a gauge`);
     }
     REGISTRY.update(this.#series, this.#series.total + amount, amount);
   }
@@ -185,11 +181,7 @@ export function gauge(name: string, help = "", { unit = "", merge = "sum" }: Gau
 }
 
 /** Return the histogram of that name. Throws RangeError as `counter` does. */
-export function histogram(
-  name: string,
-  help = "",
-  { unit = "", bounds = SECONDS }: HistogramOptions = {},
-): Histogram {
+export function histogram(name: string, help = "", { unit = "", bounds = SECONDS }: HistogramOptions = {}): Histogram {
   return new Histogram({ kind: "histogram", name, help, unit, merge: undefined, bounds: [...bounds] });
 }
 

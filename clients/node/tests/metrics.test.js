@@ -35,7 +35,10 @@ describe("metrics", () => {
     assert.deepEqual(gains(), []);
     counter.inc(4);
     assert.deepEqual(gains(), [["gained", {}, 4, []]]);
-    assert.deepEqual([counter.value(), counter.value({ color: "red" }), counter.value({ color: "green" })], [5, 3.5, 0]);
+    assert.deepEqual(
+      [counter.value(), counter.value({ color: "red" }), counter.value({ color: "green" })],
+      [5, 3.5, 0],
+    );
   });
 
   test("a gauge tells its value", () => {
@@ -100,7 +103,13 @@ describe("metrics", () => {
     assert.throws(() => histogram.observe(1, { "a-b": "1" }), /a label of the histogram "strict" is "a-b"/);
     const many = Object.fromEntries(Array.from({ length: 17 }, (_, at) => [`label${at}`, "x"]));
     assert.throws(() => histogram.observe(1, many), /at most 16/);
-    for (const bounds of [[1, 1], [2, 1], [Number.POSITIVE_INFINITY], [Number.NaN], Array.from({ length: 65 }, (_, at) => at)]) {
+    for (const bounds of [
+      [1, 1],
+      [2, 1],
+      [Number.POSITIVE_INFINITY],
+      [Number.NaN],
+      Array.from({ length: 65 }, (_, at) => at),
+    ]) {
       assert.throws(() => metrics.histogram("bounded", "", { bounds }), /bounds of the histogram "bounded"/);
     }
     assert.throws(() => metrics.counter("measured", "", { unit: "per cent" }), /such as "seconds"/);

@@ -52,7 +52,13 @@ describe("metrics of a worker", LIMIT, () => {
       ["tokens", MetricKind.METRIC_KIND_COUNTER, "Tokens generated", "tokens"],
     );
     assert.deepEqual(tokens.series, [{ labels: new Map([["model", "small"]]), value: 7, counts: [] }]);
-    assert.deepEqual([latency.bounds, latency.series[0].counts], [[1, 2], [0n, 1n, 0n]]);
+    assert.deepEqual(
+      [latency.bounds, latency.series[0].counts],
+      [
+        [1, 2],
+        [0n, 1n, 0n],
+      ],
+    );
     await call("count", [1, { model: "large" }]);
     assert.deepEqual(await gained(), { tokens: [[{ model: "large" }, 1]] });
   });
@@ -61,7 +67,12 @@ describe("metrics of a worker", LIMIT, () => {
     await booted(["metrics"]);
     await call("count", [5, {}]);
     arbiter.send("shutdown", {});
-    assert.deepEqual(await gained(), { tokens: [[{}, 5], [{ how: "close" }, 1]] });
+    assert.deepEqual(await gained(), {
+      tokens: [
+        [{}, 5],
+        [{ how: "close" }, 1],
+      ],
+    });
     assert.equal(await arbiter.exited, 0);
   });
 

@@ -259,3 +259,19 @@ def test_many_looks_disturb_no_call(worker, threads):
         frames = [arbiter.receive(), arbiter.receive()]
         kinds = sorted(frame.WhichOneof("kind") for frame in frames)
         assert kinds == ["response", "stacks"]
+
+
+def test_a_loader_that_fails_costs_only_the_source(worker, started, finish):
+    source = """
+class Loader:
+    def get_source(self, name): raise RuntimeError("no source")
+code = compile('def gone(meet): meet()', 'nowhere.py', 'exec')
+exec(code, globals_of_gone := {"__name__": "nowhere", "__loader__": Loader()})
+"""
+    arbiter = worker(APP + "    def in_gone(self): globals_of_gone['gone'](meet)\n" + source, capabilities=AGREED)
+    call_id = arbiter.start("in_gone")
+    started.read()
+    stack = of_call(get(arbiter), call_id)
+    assert functions(stack)[-3:] == ["in_gone", "gone", "meet"]
+    assert (stack.frames[-2].file, stack.frames[-2].source) == ("nowhere.py", "")
+    finish.write()

@@ -38,7 +38,8 @@ export function checked(definition: Definition): Definition {
   const title = `${kind} "${name}"`;
   checkName(name, `the name of a ${kind}`);
   for (const suffix of SUFFIXES) {
-    if (name.endsWith(suffix)) throw new RangeError(`the ${title} ends with ${suffix}, which dirtyd adds; leave it out`);
+    if (name.endsWith(suffix))
+      throw new RangeError(`the ${title} ends with ${suffix}, which dirtyd adds; leave it out`);
   }
   const help = definition.help.trim().replace(/\s+/g, " ");
   if (help.length > MAX_HELP) {

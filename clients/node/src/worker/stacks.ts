@@ -6,7 +6,7 @@
 
 import { performance } from "node:perf_hooks";
 import { type Stack, StackKind } from "../gen/dirty/v1/stack.js";
-import { Stacks, WorkerFrame } from "../gen/dirty/worker/v1/worker.js";
+import { type Stacks, WorkerFrame } from "../gen/dirty/worker/v1/worker.js";
 import type { Running } from "./running.js";
 
 const MAX_STACKS = 1000;

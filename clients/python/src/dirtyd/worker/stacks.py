@@ -7,6 +7,7 @@ calls run.
 
 import asyncio
 import linecache
+import logging
 import sys
 import threading
 from collections.abc import Iterable, Iterator
@@ -36,16 +37,28 @@ _FOREVER = asyncio.BaseEventLoop.run_forever.__code__
 
 _RUNTIME = "a thread of the worker runtime"
 
+log = logging.getLogger("dirtyd.worker")
+
 
 def collect(nonce: int, calls: Iterable[Running], main_thread: int, limit: int) -> WorkerFrame:
     """Return the answer to GetStacks, encoded in no more than `limit` bytes."""
-    frames = sys._current_frames()
-    stacks = list(_threads(frames, main_thread)) + list(_greenlets()) + list(_tasks(frames.values(), calls))
-    # Threads first, and first those that run calls.
-    stacks.sort(key=lambda stack: (stack.kind, not stack.call_id))
+    try:
+        stacks = _look(calls, main_thread)
+    except Exception as error:  # Objects of the app are asked, which may do anything.
+        log.exception("failed to look at the stacks")
+        stacks = [Stack(note=_text(f"the worker failed to look: {type(error).__name__}"))]
     answer = WorkerFrame(stacks=Stacks(nonce=nonce, stacks=stacks[:MAX_STACKS]))
     _shrink(answer.stacks, limit - _AROUND)
     return answer
+
+
+def _look(calls: Iterable[Running], main_thread: int) -> list[Stack]:
+    linecache.checkcache()  # An app may have been imported afresh from a corrected file.
+    frames = sys._current_frames()
+    stacks = [*_threads(frames, main_thread), *_greenlets(), *_tasks(frames.values(), calls)]
+    # Threads first, and first those that run calls.
+    stacks.sort(key=lambda stack: (stack.kind, not stack.call_id))
+    return stacks
 
 
 def _shrink(stacks: Stacks, limit: int) -> None:
@@ -150,8 +163,15 @@ def _suspended(generator: Any) -> FrameType | None:
 def _add(stack: Stack, frame: FrameType) -> None:
     code, line = frame.f_code, frame.f_lineno or 0
     name = getattr(code, "co_qualname", code.co_name)  # Python 3.11 has qualified names.
-    source = linecache.getline(code.co_filename, line, frame.f_globals).strip()
+    source = _source(code.co_filename, line, frame)
     stack.frames.add(function=_text(name), file=_text(code.co_filename), line=line, source=_text(source))
+
+
+def _source(filename: str, line: int, frame: FrameType) -> str:
+    try:
+        return linecache.getline(filename, line, frame.f_globals).strip()
+    except Exception:  # The loader of the app's module may be anybody's.
+        return ""
 
 
 def _name(greenlet: Any) -> str:
