@@ -4,8 +4,10 @@ mod call;
 pub mod cli;
 mod clock;
 pub mod config;
+mod console;
 mod dirty_arbiter;
 pub mod embed;
+mod histogram;
 pub mod hooks;
 #[cfg(feature = "internals")]
 pub mod internals;

@@ -35,7 +35,8 @@ pub struct Caller {
 pub struct Rights {
     /// The apps that it may call; `None` for all.
     apps: Option<Arc<[String]>>,
-    admin: AdminRight,
+    /// What it may see and do.
+    pub admin: AdminRight,
     /// How much of the pool is its own.
     pub quota: Quota,
     /// Its connections, if an entry says so.
@@ -152,7 +153,7 @@ impl Caller {
     pub fn may_use(&self, path: &str) -> Result<(), Denied> {
         let (needed, needs) = match path.strip_prefix("/dirty.v1.Admin/") {
             None => return Ok(()),
-            Some("Status" | "WatchEvents") => (AdminRight::Read, "read"),
+            Some("Status" | "WatchEvents" | "ListCalls") => (AdminRight::Read, "read"),
             // Whatever is added needs the full right, until it stands above.
             Some(_) => (AdminRight::Full, "full"),
         };
@@ -207,10 +208,14 @@ mod tests {
         let access = access("");
         let other = caller(&access, 33, &[]).expect("the file mode lets it in");
         assert_eq!(other.may_call("any:App"), Ok(()));
-        for path in ["Status", "WatchEvents"].map(|method| format!("/dirty.v1.Admin/{method}")) {
+        for path in
+            ["Status", "WatchEvents", "ListCalls"].map(|method| format!("/dirty.v1.Admin/{method}"))
+        {
             assert_eq!(other.may_use(&path), Ok(()));
         }
-        for path in ["Scale", "Reload", "Later"].map(|method| format!("/dirty.v1.Admin/{method}")) {
+        for path in ["Scale", "Reload", "CancelCall", "GetStacks", "Later"]
+            .map(|method| format!("/dirty.v1.Admin/{method}"))
+        {
             let denied = other.may_use(&path).expect_err("not an operator").to_string();
             assert!(denied.contains("uid 33") && denied.contains("\"full\""), "{denied}");
             for own in [0, 1000] {

@@ -8,12 +8,13 @@ pub const FLOORS: &[&[&str]] = &[
     &["embed"],
     &["main_arbiter"],
     &["dirty_arbiter"],
+    &["console"],
     &["server", "hooks"],
     &["observe"],
     &["pool"],
     &["worker"],
     &["call", "lifeline", "listening_socket", "logging", "patience"],
-    &["clock", "config", "printable", "process", "proto", "working_dir"],
+    &["clock", "config", "histogram", "printable", "process", "proto", "working_dir"],
 ];
 
 /// What rooms of the daemon may use beside themselves, where that is less than
@@ -22,6 +23,7 @@ pub const LEAVES: &[(&str, &[&str])] = &[
     ("call", &["clock", "printable"]),
     ("clock", &[]),
     ("config", &[]),
+    ("histogram", &[]),
     ("lifeline", &["process"]),
     ("printable", &[]),
     ("working_dir", &[]),
@@ -68,6 +70,7 @@ pub const CIRCLES: &[(&[&str], &str)] = &[
     (
         &[
             "pool::machine::simulation::promises",
+            "pool::machine::simulation::steps",
             "pool::machine::simulation::story",
             "pool::machine::simulation::world",
         ],
@@ -88,6 +91,13 @@ pub const DECIDERS: &[&str] = &["pool", "worker", "main_arbiter"];
 /// Other rooms that decide and do nothing.
 pub const PURE: &[&str] = &[
     "clock::deadline",
+    "histogram",
+    "observe::family",
+    "observe::gather",
+    "observe::record",
+    "observe::seats",
+    "pool::app_metrics",
+    "observe::tally",
     "patience",
     "printable",
     "server::access",
@@ -127,4 +137,4 @@ pub const CODES: &str = "server::status";
 /// The one room that binds the listening socket.
 pub const BINDS: &str = "listening_socket";
 /// The rooms that accept connections: the seam, and who takes what comes.
-pub const ACCEPTS: &[&str] = &["server::listener", "server::edge"];
+pub const ACCEPTS: &[&str] = &["server::listener", "server::edge", "console"];

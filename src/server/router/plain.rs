@@ -14,9 +14,12 @@ use super::{
         grpc::UnaryBody,
         json::{self, Form, Lines, Target},
         lifetime::Served,
+        scrape::Scrape,
+        status,
     },
     Router,
 };
+use crate::call::Protocol;
 
 impl Router {
     /// Answers a request of plain HTTP.
@@ -34,6 +37,14 @@ impl Router {
                 let apps = snapshot.map(|all| json::apps(&all, |app| caller.may_call(app).is_ok()));
                 return text(apps.unwrap_or_else(|error| json::error(&error)));
             }
+            Ok(Target::Metrics) => {
+                if let Err(denied) = caller.may_use("/dirty.v1.Admin/Status") {
+                    return text(json::error(&status::of_denied(&denied)));
+                }
+                return text(self.scrape.metrics(request.headers()).await);
+            }
+            Ok(Target::Lives) => return text(Scrape::healthz()),
+            Ok(Target::Ready) => return text(self.scrape.readyz().await),
             Err(nothing) => return text(json::nothing(&nothing)),
         };
         let form = Form::of(request.headers());
@@ -51,9 +62,13 @@ impl Router {
         served: Served,
     ) -> Result<Response<Answer>, Status> {
         let (arbiter, outstanding) = (&self.arbiter, &self.outstanding);
-        let asked = arbiter.requests().read_json(request, names, caller).await?;
+        let stream = form != Form::One;
+        let read = arbiter.requests().read_json(request, names, stream, caller).await;
+        let asked = arbiter.asked((Protocol::Http, stream), read)?;
         if form == Form::One {
-            let (result, outstanding) = arbiter.result(asked, caller, outstanding).await?;
+            let ran = arbiter.result(asked, caller, outstanding).await?;
+            let result = Ok(ran.result.clone());
+            let (result, outstanding) = ran.made(result)?;
             let (length, body) = (result.len(), UnaryBody::bare(result));
             return Ok(json::one(self.unary(body, outstanding, served), length));
         }
