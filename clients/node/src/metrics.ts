@@ -168,7 +168,7 @@ export class Histogram extends Metric {
 
 /**
  * Return the counter of that name. dirtyd adds up what all workers have counted
- * since it started. The name has no suffix "_total". Throws RangeError if the name
+ * since it started. The name has no suffix such as "_total". Throws RangeError if the name
  * is not allowed, or has another definition already.
  */
 export function counter(name: string, help = "", { unit = "" }: MetricOptions = {}): Counter {

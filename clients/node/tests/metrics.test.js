@@ -91,6 +91,7 @@ describe("metrics", () => {
     ["process_tokens", /dirtyd's own/],
     ["_tokens", /dirtyd's own/],
     ["tokens_total", /leave it out/],
+    ["tokens_count", /leave it out/],
   ]) {
     test(`a bad name is refused with the remedy: ${JSON.stringify(name)}`, () => {
       assert.throws(() => metrics.counter(name), remedy);

@@ -1,7 +1,7 @@
 /** What a metric is, and the rules for it. */
 
 const MAX_NAME = 100;
-const MAX_HELP = 1000;
+const MAX_HELP = 500;
 const MAX_BOUNDS = 64;
 const MAX_LABELS = 16;
 /** What is longer of the value of a label is cut off. */
@@ -9,8 +9,8 @@ const MAX_VALUE = 256;
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const OF_THE_ARBITER = ["dirtyd_", "rpc_", "process_", "_"];
-/** Suffixes that a scrape adds. */
-const SUFFIXES = ["_total", "_bucket", "_created"];
+/** What the formats of metrics put behind names. */
+const SUFFIXES = ["_total", "_sum", "_count", "_bucket", "_info", "_created"];
 
 const MERGES = ["sum", "max", "min"] as const;
 
@@ -77,8 +77,8 @@ export function sortedLabels({ kind, name }: Definition, labels: Labels): Sorted
   }
   for (const [label] of entries) {
     checkName(label, `a label of the ${kind} "${name}"`);
-    if (label === "le" && kind === "histogram") {
-      throw new RangeError(`a label of the histogram "${name}" is "le", which names its buckets; rename it`);
+    if (label === "le") {
+      throw new RangeError(`a label of the ${kind} "${name}" is "le", which names buckets; rename it`);
     }
   }
   return entries

@@ -52,7 +52,7 @@ def counter(name: str, help: str = "", *, unit: str = "") -> Counter:
     """Return the counter of that name: a number that only grows.
 
     dirtyd adds up what all workers have counted since it started, also those
-    that are gone. The name has no suffix "_total". Raises ValueError if the name
+    that are gone. The name has no suffix such as "_total". Raises ValueError if the name
     is not allowed, or has another definition already.
     """
     return REGISTRY.declare(Counter, definition("counter", name, help, unit))

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import NamedTuple
 
 MAX_NAME = 100
-MAX_HELP = 1000
+MAX_HELP = 500
 MAX_BOUNDS = 64
 MAX_LABELS = 16
 #: What is longer of the value of a label, in characters, is cut off.
@@ -19,8 +19,8 @@ MERGES = ("sum", "max", "min")
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _OF_THE_ARBITER = ("dirtyd_", "rpc_", "process_", "_")
-#: Suffixes that a scrape adds.
-_SUFFIXES = ("_total", "_bucket", "_created")
+#: What the formats of metrics put behind names.
+_SUFFIXES = ("_total", "_sum", "_count", "_bucket", "_info", "_created")
 
 #: Names and values, in the order of the names.
 Labels = tuple[tuple[str, str], ...]
@@ -94,8 +94,8 @@ def checked_labels(metric: Definition, labels: Mapping[str, object]) -> Labels:
         )
     for name in labels:
         _check_name(name, f"a label of the {metric.kind} {metric.name!r}")
-        if name == "le" and metric.kind == "histogram":
-            raise ValueError(f"a label of the histogram {metric.name!r} is 'le', which names its buckets; rename it")
+        if name == "le":
+            raise ValueError(f"a label of the {metric.kind} {metric.name!r} is 'le', which names buckets; rename it")
     return tuple(sorted((name, clean(str(value)[:MAX_VALUE])) for name, value in labels.items()))
 
 

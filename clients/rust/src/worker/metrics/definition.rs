@@ -5,15 +5,15 @@ use std::fmt;
 use crate::proto::worker::{GaugeMerge, Metric, MetricKind};
 
 const MAX_NAME: usize = 100;
-const MAX_HELP: usize = 1000;
+const MAX_HELP: usize = 500;
 const MAX_BOUNDS: usize = 64;
 const MAX_LABELS: usize = 16;
 /// What is longer of the value of a label, in characters, is cut off.
 const MAX_VALUE: usize = 256;
 /// Names that start with these are the arbiter's.
 const OF_THE_ARBITER: [&str; 4] = ["dirtyd_", "rpc_", "process_", "_"];
-/// Suffixes that a scrape adds.
-const SUFFIXES: [&str; 3] = ["_total", "_bucket", "_created"];
+/// What the formats of metrics put behind names.
+const SUFFIXES: [&str; 6] = ["_total", "_sum", "_count", "_bucket", "_info", "_created"];
 
 /// How the values of a gauge in several workers become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,9 +119,9 @@ impl Definition {
         }
         for (name, _) in labels {
             check_name(name, &format!("a label of the {title}"))?;
-            if *name == "le" && self.kind == MetricKind::Histogram {
+            if *name == "le" {
                 return Err(format!(
-                    "a label of the {title} is `le`, which names its buckets; rename it"
+                    "a label of the {title} is `le`, which names buckets; rename it"
                 ));
             }
         }

@@ -29,8 +29,9 @@
 //! # Panics
 //!
 //! A metric that breaks a rule panics where it is used first, as a mistake of the
-//! program: a name that is not letters, digits and underscores, or that is the
-//! arbiter's own (`dirtyd_`, `rpc_`, `process_`, `_`); a name with two definitions;
+//! program: a name that is not letters, digits and underscores, that begins as the
+//! arbiter's own do (`dirtyd_`, `rpc_`, `process_`, `_`), or that ends with what formats
+//! put behind names (`_total`, `_sum`, `_count` ...); a name with two definitions;
 //! more than 16 labels, 64 bounds, or bounds that do not ascend. So does a value that
 //! is not finite, and one by which a counter would fall. In an action a panic fails the
 //! call. Two declarations with one name and the same definition are the same metric.
@@ -60,7 +61,7 @@ static CHANGED: Notify = Notify::const_new();
 pub struct Counter(Definition);
 
 impl Counter {
-    /// A counter. Its name has no suffix `_total`.
+    /// A counter. Its name has no suffix such as `_total`.
     pub const fn new(name: &'static str, help: &'static str) -> Self {
         Self(Definition::new(MetricKind::Counter, name, help))
     }
