@@ -71,6 +71,8 @@ def test_labels_are_the_same_in_any_order_and_of_any_type(registry):
     counter.inc(b="x", a="1")
     assert gains(registry) == [("things", {"a": "1", "b": "x"}, 2.0, ())]
     assert counter.labels(a="1", b="x") is counter.labels(b="x", a=1)
+    assert counter.labels(a=["x"]) is counter.labels(a="['x']")
+    assert counter.labels(a=True) is not counter.labels(a=1)
 
 
 def test_any_name_can_be_a_label(registry):

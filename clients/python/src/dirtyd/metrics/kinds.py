@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from bisect import bisect_left
 from math import isfinite
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from dirtyd.metrics.names import Definition, Labels, checked_labels
 from dirtyd.metrics.registry import Gain, Registry
@@ -154,11 +154,13 @@ class Metric(Generic[S]):
 
     def labels(self, /, **labels: object) -> S:
         """Return the series with these labels. Their values become str. Raises ValueError for a bad name."""
-        key: Labels = tuple(sorted((name, value) for name, value in labels.items() if type(value) is str))
-        series = self._series.get(key)
-        if series is not None and len(key) == len(labels):
-            return series
-        return self._labelled(checked_labels(self.definition, labels))
+        # Only what was checked is found, and only if all values are text.
+        key: Any = tuple(labels.items() if len(labels) < 2 else sorted(labels.items()))
+        try:
+            series = self._series.get(key)
+        except TypeError:  # A value cannot be hashed.
+            series = None
+        return self._labelled(checked_labels(self.definition, labels)) if series is None else series
 
     def value(self, /, **labels: object) -> float:
         """Return what this process has counted with these labels, 0 if nothing: for tests."""
