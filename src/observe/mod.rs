@@ -4,6 +4,7 @@
 pub mod access_log;
 pub mod family;
 pub mod histogram;
+pub mod otlp;
 mod record;
 #[cfg(test)]
 mod sample;

@@ -88,6 +88,14 @@ pub const DECIDERS: &[&str] = &["pool", "worker", "main_arbiter"];
 /// Other rooms that decide and do nothing.
 pub const PURE: &[&str] = &[
     "clock::deadline",
+    "observe::access_log::choice",
+    "observe::access_log::line",
+    "observe::otlp::contact",
+    "observe::otlp::failure",
+    "observe::otlp::metrics",
+    "observe::otlp::spans",
+    "observe::otlp::traced",
+    "observe::trace",
     "patience",
     "printable",
     "server::access",
