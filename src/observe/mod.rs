@@ -2,12 +2,17 @@
 //! All are made of one [`CallRecord`] for each call.
 
 pub mod access_log;
+pub mod exposition;
 pub mod family;
-pub mod histogram;
+pub mod gather;
 pub mod otlp;
 mod record;
 #[cfg(test)]
 mod sample;
+pub mod tally;
 pub mod trace;
+mod watch;
 
-pub use record::{CallRecord, Outcome, Protocol};
+pub use record::{CallRecord, Outcome};
+pub use tally::OTHER;
+pub use watch::{Failed, Observer, Watch};

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::{
-    call::{CallId, Peer, WorkerRef},
-    observe::{CallRecord, Outcome, Protocol, trace::Span},
+    call::{CallId, Peer, Protocol, WorkerRef},
+    observe::{CallRecord, Outcome, trace::Span},
 };
 
 /// The span of the call.

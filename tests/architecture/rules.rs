@@ -13,7 +13,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["pool"],
     &["worker"],
     &["call", "lifeline", "listening_socket", "logging", "patience"],
-    &["clock", "config", "printable", "process", "proto", "working_dir"],
+    &["clock", "config", "histogram", "printable", "process", "proto", "working_dir"],
 ];
 
 /// What rooms of the daemon may use beside themselves, where that is less than
@@ -22,6 +22,7 @@ pub const LEAVES: &[(&str, &[&str])] = &[
     ("call", &["clock", "printable"]),
     ("clock", &[]),
     ("config", &[]),
+    ("histogram", &[]),
     ("lifeline", &["process"]),
     ("printable", &[]),
     ("working_dir", &[]),
@@ -68,6 +69,7 @@ pub const CIRCLES: &[(&[&str], &str)] = &[
     (
         &[
             "pool::machine::simulation::promises",
+            "pool::machine::simulation::steps",
             "pool::machine::simulation::story",
             "pool::machine::simulation::world",
         ],
@@ -88,13 +90,18 @@ pub const DECIDERS: &[&str] = &["pool", "worker", "main_arbiter"];
 /// Other rooms that decide and do nothing.
 pub const PURE: &[&str] = &[
     "clock::deadline",
+    "histogram",
     "observe::access_log::choice",
     "observe::access_log::line",
+    "observe::family",
+    "observe::gather",
     "observe::otlp::contact",
     "observe::otlp::failure",
     "observe::otlp::metrics",
     "observe::otlp::spans",
     "observe::otlp::traced",
+    "observe::record",
+    "observe::tally",
     "observe::trace",
     "patience",
     "printable",

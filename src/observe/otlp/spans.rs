@@ -9,10 +9,11 @@
 //!
 //! Names and attributes follow the semantic conventions of OpenTelemetry for RPC, version
 //! 1.45.0, the first that calls them stable: `rpc.status_code` was `rpc.response.status_code`
-//! before. The method is `app/action`, because that is what a caller calls here; it is
-//! `_OTHER` if there is no such action. All protocols have the codes of gRPC, so that metrics,
-//! access log and spans tell the same; `error.type` is the code, as the conventions say, and
-//! `dirtyd.reason` says which of several things it was.
+//! before. `rpc.method` is that of the contract, as in the metrics; the name of the span is
+//! `app/action`, because that is what a caller calls here, if there is such an action. All
+//! protocols have the codes of gRPC, so that metrics, access log and spans tell the same;
+//! `error.type` is the code, as the conventions say, and `dirtyd.reason` says which of several
+//! things it was.
 
 use opentelemetry_proto::tonic::{
     common::v1::KeyValue,
@@ -43,6 +44,9 @@ const ERRORS: [&str; 6] =
 const ERRORS_OF_OURS: [&str; 2] = ["RESOURCE_EXHAUSTED", "ABORTED"];
 /// The reason of what an app raised.
 const APP_ERROR: &str = "APP_ERROR";
+/// The methods of the contract that make calls.
+const EXECUTE: &str = "dirty.v1.Arbiter/Execute";
+const EXECUTE_STREAM: &str = "dirty.v1.Arbiter/ExecuteStream";
 /// The reasons of calls whose action is not there.
 const NOT_THERE: [&str; 2] = ["APP_NOT_FOUND", "ACTION_NOT_FOUND"];
 
@@ -78,11 +82,15 @@ pub fn spans(call: &TracedCall) -> Vec<Span> {
 
 /// The span of the call itself.
 fn server(call: &TracedCall) -> Span {
-    let method = format!("{}/{}", call.app, call.action);
+    let method = if call.stream { EXECUTE_STREAM } else { EXECUTE };
     let is_there = !call.action.is_empty() && !NOT_THERE.contains(&call.reason.as_str());
+    let name = match is_there {
+        true => format!("{}/{}", call.app, call.action),
+        false => method.to_owned(),
+    };
     let mut attributes = vec![
         text("rpc.system.name", call.protocol.name()),
-        text("rpc.method", if is_there { &method } else { "_OTHER" }),
+        text("rpc.method", method),
         text("rpc.status_code", call.code),
         text("network.transport", "unix"),
         text("dirtyd.app", &call.app),
@@ -93,9 +101,6 @@ fn server(call: &TracedCall) -> Span {
         number("dirtyd.request.bytes", call.bytes_in),
         number("dirtyd.response.bytes", call.bytes_out),
     ];
-    if !is_there && !call.action.is_empty() {
-        attributes.push(text("rpc.method_original", &method));
-    }
     if is_error(call) {
         attributes.push(text("error.type", call.code));
     }
@@ -114,7 +119,7 @@ fn server(call: &TracedCall) -> Span {
         span_id: call.span.span_id.to_vec(),
         parent_span_id: call.span.parent.map_or(Vec::new(), |id| id.to_vec()),
         flags: SAMPLED | PARENT_IS_KNOWN | remote,
-        name: if is_there { method } else { call.protocol.name().to_owned() },
+        name,
         kind: SpanKind::Server.into(),
         start_time_unix_nano: call.nanos(call.arrived),
         end_time_unix_nano: call.nanos(call.ended),
@@ -230,7 +235,7 @@ mod tests {
         assert_eq!(run.events[0].time_unix_nano, server.start_time_unix_nano + 300_000_000);
         for (key, expected) in [
             ("rpc.system.name", "grpc"),
-            ("rpc.method", "ml:Model/embed"),
+            ("rpc.method", "dirty.v1.Arbiter/ExecuteStream"),
             ("rpc.status_code", "OK"),
             ("dirtyd.app", "ml:Model"),
             ("dirtyd.action", "embed"),
@@ -310,10 +315,8 @@ mod tests {
                 record.outcome = Outcome { code, reason, message: "" };
             });
             let server = &spans(&call)[0];
-            assert_eq!(server.name, "grpc");
-            assert_eq!(value(server, "rpc.method").as_deref(), Some("_OTHER"));
-            let original = value(server, "rpc.method_original");
-            assert_eq!(original.as_deref(), (!action.is_empty()).then_some("no:App/x"));
+            assert_eq!(server.name, EXECUTE_STREAM, "what callers make up names no span");
+            assert_eq!(value(server, "dirtyd.app").as_deref(), Some(app));
         }
     }
 

@@ -7,11 +7,8 @@
 use std::time::{Instant, SystemTime};
 
 use crate::{
-    call::{Peer, WorkerRef},
-    observe::{
-        record::{CallRecord, Protocol},
-        trace::Span,
-    },
+    call::{Peer, Protocol, WorkerRef},
+    observe::{record::CallRecord, trace::Span},
 };
 
 /// The steps that a span holds; further ones are only counted.

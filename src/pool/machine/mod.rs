@@ -18,6 +18,7 @@ mod dispatch;
 mod fleet;
 pub(crate) mod ids;
 mod life;
+mod measures;
 mod phase;
 mod scale;
 mod snapshot;
@@ -33,18 +34,20 @@ use std::{sync::Arc, time::Instant};
 #[cfg(feature = "internals")]
 pub(crate) use dispatch::scheduler;
 pub use fleet::WorkerState;
+pub use measures::{Cause, Measures};
 pub use turn::{EntryKind, Level, Note};
 
 use self::{
     dispatch::Dispatch,
     fleet::Fleet,
     ids::WorkerId,
+    measures::AllMeasures,
     phase::{Phase, Scope},
     turn::Turn,
 };
-use super::{Health, ReloadError, ScaleError, ScaleTo};
+use super::{Health, ReloadError, RestartError, ScaleError, ScaleTo};
 use crate::{
-    call::{Call, CallError, CallId, CallRequest, FromCaller, Reply},
+    call::{Call, CallError, CallId, CallRequest, Cancelled, FromCaller, Reply, WorkerRef},
     clock::Deadline,
     config::{Config, PoolConfig},
     worker::{Control, Report},
@@ -83,6 +86,10 @@ pub enum Event {
         /// The pool.
         pool: String,
     },
+    /// An operator ends a call.
+    CancelCall(CallId),
+    /// An operator has a worker replaced.
+    Restart(WorkerId),
     /// The arbiter ends; calls have until the instant.
     Drain(Instant),
     /// The arbiter ends, because another one serves: calls have their own timeouts,
@@ -107,7 +114,9 @@ impl Event {
                     Report::Finished(_)
                         | Report::TimedOut(..)
                         | Report::CutOff(..)
+                        | Report::Abandoned(_)
                         | Report::LateFrame
+                        | Report::Metrics(_)
                 )
         )
     }
@@ -134,6 +143,10 @@ pub enum Action {
     Scaled(Result<(u32, u32), ScaleError>),
     /// Answer [`Event::Reload`]: how many workers were replaced.
     Reloaded(Result<u32, ReloadError>),
+    /// Answer [`Event::CancelCall`]: where the call was, if there is one.
+    Cancelled(Option<Cancelled>),
+    /// Answer [`Event::Restart`]: the worker and its pool.
+    Restarting(Result<(WorkerRef, String), RestartError>),
 }
 
 /// Settings that all pools share.
@@ -178,6 +191,8 @@ pub struct Machine {
     reloads: u64,
     /// Frames of workers for calls that had ended.
     late_frames: u64,
+    /// What is counted of the life of workers.
+    measures: AllMeasures,
     /// What health checks were told last.
     published: Health,
     /// Lifetimes and memory are looked at again.
@@ -199,6 +214,7 @@ impl Machine {
             phase: Phase::Opening,
             reloads: 0,
             late_frames: 0,
+            measures: AllMeasures::default(),
             published: Health::new(),
             next_look: Deadline::Never,
             due: now.into(),
@@ -238,6 +254,14 @@ impl Machine {
             }
             Event::Reload { config, pool } => {
                 self.begin_reload(&config, Scope::of(pool), &mut turn);
+            }
+            Event::CancelCall(id) => {
+                let was = self.dispatch.on_cancelled(id, &mut turn);
+                turn.act(Action::Cancelled(was));
+            }
+            Event::Restart(id) => {
+                let restarted = self.restart(id, &mut turn);
+                turn.act(Action::Restarting(restarted));
             }
             Event::Drain(deadline) => self.begin_drain(deadline, &mut turn),
             Event::GiveWay => self.begin_giving_way(&mut turn),

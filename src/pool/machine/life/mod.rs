@@ -38,7 +38,10 @@ impl Machine {
             Report::CutOff(call, message) => {
                 self.note_call(EntryKind::CallCutOff, id, call, message, turn);
             }
+            Report::Abandoned(call) => self.dispatch.on_abandoned(call),
             Report::LateFrame => self.late_frames += 1,
+            // The task adds them up.
+            Report::Metrics(_) => {}
             Report::Died(death) => self.on_died(id, death, turn),
         }
     }

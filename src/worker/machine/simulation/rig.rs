@@ -79,6 +79,7 @@ pub fn hello(lowest: u32, latest: u32) -> Kind {
         protocol_version: lowest,
         latest_protocol_version: latest,
         stack_dump_signal: 10,
+        capabilities: vec!["metrics".to_owned(), "stacks".to_owned()],
         ..Hello::default()
     })
 }
@@ -169,6 +170,10 @@ impl Rig {
                 self.reports.push(report);
                 if died { "died" } else { "report" }
             }
+            Action::Stacks(reply, stacks) => {
+                drop(reply.send(stacks));
+                "stacks answered"
+            }
             Action::DumpStacks { why, .. } => {
                 self.done.push(format!("stacks: {why}"));
                 "stacks"
@@ -206,6 +211,7 @@ impl Rig {
             caller_deadline,
             request_id: "r".to_owned(),
             metadata: Vec::new(),
+            story: None,
         });
         Call { id: CallId(id), request, timeout: TIMEOUT, reply, deaths: 0 }
     }
