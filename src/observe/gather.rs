@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     histogram::{BOUNDS, Histogram},
-    pool::{AppSnapshot, Cause, Snapshot, WorkerSnapshot, WorkerState},
+    pool::{
+        AppMetric, AppMetricKind, AppMetrics, AppSnapshot, AppValue, Cause, Snapshot,
+        WorkerSnapshot, WorkerState,
+    },
 };
 
 /// What the edge and the kernel know of the arbiter.
@@ -342,6 +345,41 @@ fn of_arbiter(snapshot: &Snapshot, figures: &Figures) -> Vec<Family> {
             Value::Whole(figures.descriptors.1),
         ),
     ]
+}
+
+/// The families of apps.
+pub fn of_app_metrics(metrics: &AppMetrics) -> Vec<Family> {
+    let family = |(name, metric): (&str, &AppMetric)| {
+        let rows = metric.series().map(|(labels, value)| {
+            let labels = labels.iter().map(|(name, value)| (name.clone().into(), value.clone()));
+            let value = match value {
+                AppValue::Number(value) => Value::Number(value),
+                AppValue::Buckets(counts, sum) => Value::Buckets(Buckets {
+                    bounds: match &metric.kind {
+                        AppMetricKind::Histogram(bounds) => bounds.clone().into(),
+                        _ => Cow::Borrowed(&[]),
+                    },
+                    counts,
+                    native: Vec::new(),
+                    sum,
+                    exemplars: Vec::new(),
+                }),
+            };
+            Series { labels: labels.collect(), value }
+        });
+        Family {
+            name: name.to_owned().into(),
+            help: metric.help.clone().into(),
+            unit: metric.unit.clone().into(),
+            series: rows.collect(),
+            kind: match metric.kind {
+                AppMetricKind::Counter => Kind::Counter,
+                AppMetricKind::Gauge(_) => Kind::Gauge,
+                AppMetricKind::Histogram(_) => Kind::Histogram,
+            },
+        }
+    };
+    metrics.iter().map(family).collect()
 }
 
 // ---- building blocks

@@ -9,6 +9,7 @@ pub mod otlp;
 mod record;
 #[cfg(test)]
 mod sample;
+pub mod seats;
 pub mod tally;
 pub mod trace;
 mod watch;

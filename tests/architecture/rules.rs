@@ -101,6 +101,8 @@ pub const PURE: &[&str] = &[
     "observe::otlp::spans",
     "observe::otlp::traced",
     "observe::record",
+    "observe::seats",
+    "pool::app_metrics",
     "observe::tally",
     "observe::trace",
     "patience",
