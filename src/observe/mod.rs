@@ -6,6 +6,7 @@ pub mod exposition;
 pub mod family;
 pub mod gather;
 pub mod otlp;
+mod outlets;
 mod record;
 #[cfg(test)]
 mod sample;
@@ -14,6 +15,7 @@ pub mod tally;
 pub mod trace;
 mod watch;
 
+pub use outlets::Outlets;
 pub use record::{CallRecord, Outcome};
 pub use tally::OTHER;
 pub use watch::{Failed, Observer, Watch};

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    observe::Observer,
+    observe::{Observer, Outlets},
     patience::{CONNECTIONS_CLOSE, READERS_STALL},
     pool::PoolHandle,
 };
@@ -49,8 +49,9 @@ impl Edge {
         config: &Config,
         pool: &PoolHandle,
         reload: ReloadConfig,
+        outlets: Outlets,
     ) -> io::Result<Self> {
-        Self::on(UnixSocket::new(listener)?, config, pool, reload, None)
+        Self::on(UnixSocket::new(listener)?, config, pool, reload, outlets, None)
     }
 }
 
@@ -64,6 +65,7 @@ impl<L: Listener> Edge<L> {
         config: &Config,
         pool: &PoolHandle,
         reload: ReloadConfig,
+        outlets: Outlets,
         further: Option<Further>,
     ) -> io::Result<Self> {
         let admission = Admission::new(config);
@@ -77,7 +79,7 @@ impl<L: Listener> Edge<L> {
             held: held.clone(),
         };
         let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
-        let observer = Observer::new(pool.health());
+        let observer = Observer::new(pool.health(), outlets);
         let services = Services::new(admin, health_service, further)?;
         let arbiter = ArbiterService::new(
             pool.clone(),

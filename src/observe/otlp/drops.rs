@@ -28,6 +28,16 @@ impl Reason {
             Self::Ended => "ended",
         }
     }
+
+    /// The same among what else is dropped.
+    pub fn of_spans(self) -> &'static str {
+        match self {
+            Self::QueueFull => "spans_queue_full",
+            Self::Unreachable => "spans_unreachable",
+            Self::Rejected => "spans_rejected",
+            Self::Ended => "spans_ended",
+        }
+    }
 }
 
 /// The number of spans that were dropped.

@@ -34,7 +34,7 @@ use std::{
         atomic::{AtomicUsize, Ordering},
     },
     thread,
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use tokio::sync::{
@@ -48,7 +48,7 @@ pub use resource::Resource;
 pub use traced::TracedCall;
 
 use super::family::Family;
-use crate::config::OtlpConfig;
+use crate::{config::OtlpConfig, patience::COLLECTOR_TAKES};
 use drops::Drops;
 use endpoint::Endpoint;
 
@@ -56,8 +56,6 @@ use endpoint::Endpoint;
 const MOST_CALLS: usize = 4096;
 /// The same in bytes.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
-/// How long the end waits for the thread, which ends a little earlier by itself.
-const END: Duration = Duration::from_secs(2);
 
 /// The way to the thread that sends. Clones are ways to the same one; it ends with the last.
 #[derive(Debug, Clone)]
@@ -146,15 +144,15 @@ impl Exporter {
     }
 
     /// Sends what waits, as far as the collector takes it at once, and ends the thread: within
-    /// 2 s, whatever the collector does.
+    /// [`COLLECTOR_TAKES`], whatever the collector does.
     pub async fn finish(&self) {
         self.end.send_replace(true);
         let mut ended = self.ended.clone();
         // The only change is that the sender is gone.
         let gone = async { while ended.changed().await.is_ok() {} };
-        if tokio::time::timeout(END, gone).await.is_err() {
+        if tokio::time::timeout(COLLECTOR_TAKES, gone).await.is_err() {
             tracing::warn!(
-                "the thread that sends to the OTLP collector did not end within {END:?}"
+                "the thread that sends to the OTLP collector did not end within {COLLECTOR_TAKES:?}"
             );
         }
     }

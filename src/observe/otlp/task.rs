@@ -25,7 +25,7 @@ use super::{
     traced::TracedCall,
     transport::{Export, Taken, Transport},
 };
-use crate::{config::OtlpProtocol, printable::count};
+use crate::{config::OtlpProtocol, patience::COLLECTOR_TAKES, printable::count};
 
 /// The spans of one request, at most.
 const BATCH: u64 = 512;
@@ -33,8 +33,8 @@ const BATCH: u64 = 512;
 const OF_A_CALL: u64 = 3;
 /// How long the first span of a batch waits for others.
 const GATHER: Duration = Duration::from_secs(1);
-/// How long the thread goes on once it is to end.
-const LAST: Duration = Duration::from_millis(1800);
+/// How long the thread goes on once it is to end: less than it is waited for.
+const LAST: Duration = COLLECTOR_TAKES.saturating_sub(Duration::from_millis(200));
 
 /// What becomes of what the collector may take later.
 const WAITS: &str = "they wait for it, and what has no room meanwhile is dropped";

@@ -4,7 +4,7 @@
 #[allow(dead_code, reason = "other tests use the rest")]
 mod collector;
 
-use std::net::TcpListener;
+use std::{net::TcpListener, time::Duration};
 
 use super::*;
 use crate::{
