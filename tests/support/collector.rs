@@ -141,13 +141,15 @@ impl Collector {
         let (stop, stopped) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime");
-        let listener = runtime.block_on(TcpListener::bind(address)).expect("a port");
+        let listener = std::net::TcpListener::bind(address).expect("a port");
         let address = listener.local_addr().expect("an address");
-        let serves = serve(listener, speaks, Arc::clone(&state));
+        listener.set_nonblocking(true).expect("a socket");
+        let served = Arc::clone(&state);
         let thread = thread::spawn(move || {
             runtime.block_on(async {
+                let listener = TcpListener::from_std(listener).expect("a socket");
                 tokio::select! {
-                    () = serves => {}
+                    () = serve(listener, speaks, served) => {}
                     _ = stopped => {}
                 }
             });
