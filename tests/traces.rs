@@ -2,11 +2,14 @@
 
 use dirtyd_client::{Client, Value, args};
 use nix::sys::signal::Signal;
-use opentelemetry_proto::tonic::trace::v1::{Span, span::SpanKind, status::StatusCode};
+use opentelemetry_proto::tonic::{
+    metrics::v1::metric::Data,
+    trace::v1::{Span, span::SpanKind, status::StatusCode},
+};
 
 use crate::support::{
     Daemon,
-    collector::{Collector, Speaks},
+    collector::{Came, Collector, Speaks},
 };
 
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -190,4 +193,40 @@ async fn what_waits_at_the_end_is_sent_before_it() {
     daemon.signal(Signal::SIGTERM);
     assert!(daemon.ended().await.success());
     of_call(&spans(&collector, 3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_are_sent_again_and_again() {
+    let collector = Collector::start(Speaks::Http, []);
+    let config = config(&collector, "http", "");
+    let config = config.replace("[observe]", "[observe]\notlp_metrics_interval = \"100ms\"");
+    let daemon = Daemon::start(&config).await;
+    traced(&daemon, "01").execute("lab:Lab", "echo", args![]).await.expect("echo");
+    let calls = |came: &Came| {
+        let metrics = came.metrics.iter().flat_map(|request| &request.resource_metrics);
+        let metrics = metrics.flat_map(|of| &of.scope_metrics).flat_map(|of| &of.metrics);
+        let durations = metrics.filter(|metric| metric.name == "rpc.server.call.duration");
+        durations.last().cloned().and_then(|metric| match metric.data {
+            Some(Data::Histogram(histogram)) => histogram.data_points.into_iter().next(),
+            _ => None,
+        })
+    };
+    let point = tokio::task::block_in_place(|| collector.until("a call in the metrics", calls));
+    assert_eq!(point.count, 1);
+    assert_eq!(hex(&point.exemplars[0].trace_id), TRACE, "it leads to its trace");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_opened_is_an_error_at_the_start() {
+    let app = "[[app]]\npath = \"lab:Lab\"\n";
+    for (key, value) in [
+        ("access_log_file", "\"nowhere/access.log\"\naccess_log = \"all\""),
+        ("otlp_endpoint", "\"http://user:secret@127.0.0.1:4317\""),
+    ] {
+        let mut daemon = Daemon::begin(&format!("[observe]\n{key} = {value}\n{app}"), &[]);
+        assert!(!daemon.ended().await.success());
+        let log = daemon.log();
+        assert!(log.contains(&format!("{key}: ")) && !log.contains("secret"), "{log}");
+        assert!(!log.contains("started the dirty arbiter"), "{log}");
+    }
 }

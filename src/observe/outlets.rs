@@ -13,7 +13,10 @@ use super::{
     record::CallRecord,
     trace::{Sampler, Span},
 };
-use crate::{call::Story, config::Config};
+use crate::{
+    call::Story,
+    config::{Config, OtlpConfig},
+};
 
 /// The outlets that the configuration asks for. Clones are the same ones.
 #[derive(Debug, Clone, Default)]
@@ -26,20 +29,28 @@ struct Open {
 }
 
 impl Outlets {
-    /// Opens them.
+    /// Opens them. One that cannot be opened is left out, and the log says so: no service
+    /// fails for it once it has begun.
+    pub fn open(config: &Config) -> Self {
+        let observe = &config.observe;
+        let opened =
+            |error: io::Error| tracing::error!("{error}; it is left out until the next start");
+        let access_log = AccessLog::start(&observe.access_log).map_err(opened).ok().flatten();
+        let start = |otlp: &OtlpConfig| {
+            let resource = Resource::of_process(&config.proc_name);
+            let exporter = Exporter::start(otlp, resource).map_err(opened).ok()?;
+            Some((Sampler::new(otlp), exporter))
+        };
+        Self(Arc::new(Open { access_log, traces: observe.otlp.as_ref().and_then(start) }))
+    }
+
+    /// Tries whether they can be opened, where an operator still looks.
     ///
     /// # Errors
-    /// One cannot be opened; the text names its key.
-    pub fn open(config: &Config) -> io::Result<Self> {
-        let access_log = AccessLog::start(&config.observe.access_log)?;
-        let traces = match &config.observe.otlp {
-            Some(otlp) => {
-                let exporter = Exporter::start(otlp, Resource::of_process(&config.proc_name))?;
-                Some((Sampler::new(otlp), exporter))
-            }
-            None => None,
-        };
-        Ok(Self(Arc::new(Open { access_log, traces })))
+    /// One cannot; the text names its key.
+    pub fn check(config: &Config) -> io::Result<()> {
+        AccessLog::check(&config.observe.access_log)?;
+        config.observe.otlp.as_ref().map_or(Ok(()), Exporter::check)
     }
 
     /// The span of a call that comes with this `traceparent`, if it belongs to a trace.
@@ -74,9 +85,9 @@ impl Outlets {
     }
 
     /// Sends metrics to the collector, if there is one.
-    pub fn send_metrics(&self, families: impl FnOnce() -> Vec<Family>) {
+    pub fn send_metrics(&self, families: Vec<Family>) {
         if let Some((_, exporter)) = &self.0.traces {
-            exporter.metrics(families());
+            exporter.metrics(families);
         }
     }
 

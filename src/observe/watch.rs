@@ -57,6 +57,16 @@ impl Observer {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What could not be kept, by what it is of.
+    pub fn dropped(&self) -> Vec<(&'static str, u64)> {
+        self.outlets.dropped()
+    }
+
+    /// Where else it goes what becomes of calls.
+    pub fn outlets(&self) -> &Outlets {
+        &self.outlets
+    }
+
     /// Watches a call that its caller gives until `deadline`, and that has this span.
     pub fn watch(
         self: &Arc<Self>,

@@ -6,6 +6,7 @@ pub mod collector;
 mod daemon;
 pub mod family;
 pub mod innocent;
+pub mod metrics;
 mod paths;
 pub mod process;
 mod status;

@@ -34,16 +34,28 @@ pub struct AccessLog {
 }
 
 impl AccessLog {
-    /// Starts it. `None` if no call can have a line.
+    /// Starts it. `None` if no call can have a line. A file that cannot be opened is tried
+    /// again, and its lines are dropped meanwhile: no service fails for its access log.
     ///
     /// # Errors
-    /// The file cannot be opened; the text names it and the key.
+    /// There is no thread to be had.
     pub fn start(config: &AccessLogConfig) -> io::Result<Option<Self>> {
         let Some(choice) = Choice::new(config) else {
             return Ok(None);
         };
         let file = config.file.as_deref().map(|path| Writer::start(path, config.format));
         Ok(Some(Self { choice, format: config.format, file: file.transpose()? }))
+    }
+
+    /// Tries whether its file can be opened, where an operator still looks.
+    ///
+    /// # Errors
+    /// It cannot; the text names it and the key.
+    pub fn check(config: &AccessLogConfig) -> io::Result<()> {
+        match (Choice::new(config), &config.file) {
+            (Some(_), Some(path)) => file::open(path).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the call has a line.

@@ -18,7 +18,7 @@ use std::{
         mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel},
     },
     thread,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::file;
@@ -56,13 +56,13 @@ struct Shared {
 }
 
 impl Writer {
-    /// Opens the file and starts the thread.
+    /// Starts the thread. A file that cannot be opened now is tried again.
     ///
     /// # Errors
-    /// As [`file::open`]; or there is no thread to be had.
+    /// There is no thread to be had.
     pub fn start(path: &Path, format: LogFormat) -> io::Result<Self> {
         let shared = Arc::<Shared>::default();
-        let output = Output::open(path, format, Arc::clone(&shared))?;
+        let output = Output::new(path, format, Arc::clone(&shared));
         let (lines, written) = sync_channel(MOST_LINES);
         let thread = thread::Builder::new().name("access-log".to_owned());
         thread.spawn(move || write_all(&written, output)).map_err(|error| {
@@ -134,7 +134,10 @@ fn write_all(lines: &Receiver<String>, mut output: Output) {
 /// The file, as the thread has it.
 struct Output {
     path: PathBuf,
-    file: File,
+    /// `None` if it could not be opened yet.
+    file: Option<File>,
+    /// When it was tried to open it.
+    tried: Option<Instant>,
     format: LogFormat,
     shared: Arc<Shared>,
     /// Those of the dropped lines that a line has told.
@@ -146,9 +149,12 @@ struct Output {
 }
 
 impl Output {
-    fn open(path: &Path, format: LogFormat, shared: Arc<Shared>) -> io::Result<Self> {
-        let (file, path) = (file::open(path)?, path.to_owned());
-        Ok(Self { path, file, format, shared, told: 0, torn: false, fails: false })
+    fn new(path: &Path, format: LogFormat, shared: Arc<Shared>) -> Self {
+        let (path, file, tried) = (path.to_owned(), None, None);
+        let mut output =
+            Self { path, file, tried, format, shared, told: 0, torn: false, fails: false };
+        output.open();
+        output
     }
 
     /// The lines that are missing and of which nothing is told yet.
@@ -159,13 +165,17 @@ impl Output {
     /// Writes whole lines, and before them the one that says how many are missing. What the
     /// file does not take is dropped.
     fn write(&mut self, lines: &str) {
-        if self.shared.reopen.swap(false, Ordering::Relaxed) {
-            self.open_again();
+        let is_due = self.file.is_none() && self.tried.is_none_or(|tried| tried.elapsed() >= AGAIN);
+        if self.shared.reopen.swap(false, Ordering::Relaxed) || is_due {
+            self.open();
         }
         let missing = self.missing();
         let head = self.head(missing);
-        let (written, failure) = put(&mut self.file, (head.clone() + lines).as_bytes());
-        if written >= head.len() {
+        let (written, failure) = match &mut self.file {
+            Some(file) => put(file, (head.clone() + lines).as_bytes()),
+            None => (0, None),
+        };
+        if written >= head.len() && self.file.is_some() {
             self.told += missing;
         }
         if written > 0 {
@@ -181,7 +191,7 @@ impl Output {
                 self.path.display()
             ),
             Some(_) => {}
-            None => self.fails = false,
+            None => self.fails = self.file.is_none(),
         }
     }
 
@@ -203,11 +213,18 @@ impl Output {
         head
     }
 
-    /// A file that cannot be opened leaves the old one in use.
-    fn open_again(&mut self) {
-        match file::open(&self.path) {
-            Ok(file) => (self.file, self.torn) = (file, false),
-            Err(error) => tracing::warn!("{error}; the access log goes on in the old file"),
+    /// A file that cannot be opened leaves the old one in use, if there is one.
+    fn open(&mut self) {
+        self.tried = Some(Instant::now());
+        match (file::open(&self.path), &self.file) {
+            (Ok(file), _) => (self.file, self.torn) = (Some(file), false),
+            (Err(error), Some(_)) => {
+                tracing::warn!("{error}; the access log goes on in the old file");
+            }
+            (Err(error), None) if !std::mem::replace(&mut self.fails, true) => tracing::warn!(
+                "{error}; the lines of the access log are dropped and counted until it can be opened"
+            ),
+            (Err(_), None) => {}
         }
     }
 }
@@ -240,8 +257,7 @@ mod tests {
             (LogFormat::Json, "\"missing_lines\":3}\nd\n"),
         ] {
             let shared = Arc::<Shared>::default();
-            let mut output = Output::open(Path::new("/dev/full"), format, Arc::clone(&shared))
-                .expect("it opens");
+            let mut output = Output::new(Path::new("/dev/full"), format, Arc::clone(&shared));
             output.write("a\nb\n");
             output.write("c\n");
             assert_eq!(shared.dropped.load(Ordering::Relaxed), 3);
@@ -260,10 +276,25 @@ mod tests {
     fn a_line_that_was_cut_does_not_run_into_the_next() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("access.log");
-        let mut output = Output::open(&path, LogFormat::Text, Arc::default()).expect("it opens");
+        let mut output = Output::new(&path, LogFormat::Text, Arc::default());
         output.write("whole\ncu");
         assert!(output.torn);
         output.write("next\n");
         assert_eq!(fs::read_to_string(&path).expect("the file"), "whole\ncu\nnext\n");
+    }
+
+    #[test]
+    fn a_file_whose_folder_comes_later_has_the_lines_from_then_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("later/access.log");
+        let shared = Arc::<Shared>::default();
+        let mut output = Output::new(&path, LogFormat::Text, Arc::clone(&shared));
+        output.write("lost\n");
+        assert_eq!((output.missing(), shared.dropped.load(Ordering::Relaxed)), (1, 1));
+        fs::create_dir(folder.path().join("later")).expect("a folder");
+        output.tried = None;
+        output.write("kept\n");
+        let text = fs::read_to_string(&path).expect("the file");
+        assert!(text.ends_with(" 1 line is missing here\nkept\n"), "{text}");
     }
 }

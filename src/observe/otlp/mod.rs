@@ -111,6 +111,14 @@ impl Exporter {
         Ok(Self { calls, shared, end: Arc::new(end), ended })
     }
 
+    /// Whether it could be started.
+    ///
+    /// # Errors
+    /// The URL is none.
+    pub fn check(config: &OtlpConfig) -> io::Result<()> {
+        Endpoint::read(&config.endpoint).map(drop)
+    }
+
     /// Sends the spans of a call soon, or counts them as dropped. It never waits.
     pub fn send(&self, call: TracedCall) {
         let (size, spans) = (call.size(), call.spans());
