@@ -1,5 +1,5 @@
 //! What operators see: metrics, the access log, traces, and the figures of status and page.
-//! All are made of one [`CallRecord`] for each call.
+//! All are made of one [`CallRecord`](record::CallRecord) for each call.
 
 pub mod access_log;
 pub mod exposition;
@@ -16,6 +16,5 @@ pub mod trace;
 mod watch;
 
 pub use outlets::Outlets;
-pub use record::{CallRecord, Outcome};
 pub use tally::OTHER;
 pub use watch::{Failed, Observer, Watch};

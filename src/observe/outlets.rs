@@ -96,7 +96,7 @@ impl Outlets {
         let lines = self.0.access_log.as_ref().map(|log| ("access_log", log.dropped()));
         let exporter = self.0.traces.as_ref().map(|(_, exporter)| exporter);
         let spans = exporter.into_iter().flat_map(|exporter| {
-            let of = |reason: Reason| (reason.of_spans(), exporter.dropped(reason));
+            let of = |reason: Reason| (reason.name(), exporter.dropped(reason));
             Reason::ALL.map(of)
         });
         lines.into_iter().chain(spans).collect()

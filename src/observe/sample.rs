@@ -4,7 +4,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::{
     call::{CallId, Peer, Protocol, WorkerRef},
-    observe::{CallRecord, Outcome, trace::Span},
+    observe::{
+        record::{CallRecord, Outcome},
+        trace::Span,
+    },
 };
 
 /// The span of the call.

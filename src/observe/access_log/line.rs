@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use crate::{
         call::Peer,
-        observe::{Outcome, sample::record},
+        observe::{record::Outcome, sample::record},
     };
 
     #[test]

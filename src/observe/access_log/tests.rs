@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     call::Peer,
     config,
-    observe::{Outcome, sample::record},
+    observe::{record::Outcome, sample::record},
 };
 
 fn config(file: &Path) -> AccessLogConfig {

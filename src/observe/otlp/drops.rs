@@ -19,18 +19,8 @@ impl Reason {
     /// All of them.
     pub const ALL: [Self; 4] = [Self::QueueFull, Self::Unreachable, Self::Rejected, Self::Ended];
 
-    /// Its name as a label.
+    /// Its name among what else is dropped.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::QueueFull => "queue_full",
-            Self::Unreachable => "unreachable",
-            Self::Rejected => "rejected",
-            Self::Ended => "ended",
-        }
-    }
-
-    /// The same among what else is dropped.
-    pub fn of_spans(self) -> &'static str {
         match self {
             Self::QueueFull => "spans_queue_full",
             Self::Unreachable => "spans_unreachable",

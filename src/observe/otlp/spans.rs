@@ -182,7 +182,11 @@ mod tests {
     use opentelemetry_proto::tonic::common::v1::any_value::Value;
 
     use super::*;
-    use crate::observe::{CallRecord, Outcome, sample::record, trace};
+    use crate::observe::{
+        record::{CallRecord, Outcome},
+        sample::record,
+        trace,
+    };
 
     const PEER: Peer = Peer::Process { uid: 1000, gid: 1000, pid: Some(4711) };
 

@@ -61,7 +61,14 @@ pub enum Transport {
     /// By gRPC.
     Grpc(Channel),
     /// By HTTP.
-    Http(Client<HttpConnector, Full<Bytes>>, Box<Endpoint>),
+    Http(Box<Http>),
+}
+
+/// A client of HTTP, and where it sends to.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: Client<HttpConnector, Full<Bytes>>,
+    to: Endpoint,
 }
 
 impl Transport {
@@ -79,7 +86,7 @@ impl Transport {
                 let mut connector = HttpConnector::new();
                 connector.set_connect_timeout(Some(CONNECT));
                 let client = Client::builder(TokioExecutor::new()).build(connector);
-                Self::Http(client, Box::new(endpoint))
+                Self::Http(Box::new(Http { client, to: endpoint }))
             }
         }
     }
@@ -111,11 +118,11 @@ impl Transport {
                     .map(|answer| of_metrics(answer.into_inner()))
                     .map_err(|e| Failure::of_grpc(&e))
             }
-            (Self::Http(client, to), Export::Traces(request)) => {
-                post(client, &to.traces, request).await.map(of_traces)
+            (Self::Http(http), Export::Traces(request)) => {
+                post(&http.client, &http.to.traces, request).await.map(of_traces)
             }
-            (Self::Http(client, to), Export::Metrics(request)) => {
-                post(client, &to.metrics, request).await.map(of_metrics)
+            (Self::Http(http), Export::Metrics(request)) => {
+                post(&http.client, &http.to.metrics, request).await.map(of_metrics)
             }
         }
     }

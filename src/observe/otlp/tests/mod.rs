@@ -142,7 +142,7 @@ fn what_a_collector_refuses_is_dropped_and_the_next_is_sent() {
         let before = collector.until("spans", |came| Some(came.spans().len()));
         exporter.send(call());
         collector.spans(before + 3);
-        assert_eq!(dropped(&exporter), [("rejected", lost)], "{refusal:?}");
+        assert_eq!(dropped(&exporter), [("spans_rejected", lost)], "{refusal:?}");
     }
 }
 
