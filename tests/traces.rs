@@ -15,15 +15,17 @@ use crate::support::{
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
-/// An app whose stream shows the trace that it is in.
+/// An app whose stream shows the span that OpenTelemetry has as the current one.
 const SEES: &str = "
-from dirtyd import DirtyApp, current_call
+from dirtyd import DirtyApp
+from opentelemetry import trace
 
 
 class Sees(DirtyApp):
     def stream(self):
         for _ in range(3):
-            yield current_call().metadata['traceparent']
+            span = trace.get_current_span().get_span_context()
+            yield f'{span.trace_id:032x} {span.span_id:016x} {span.trace_flags.sampled}'
 ";
 
 fn config(collector: &Collector, protocol: &str, more: &str) -> String {
@@ -96,7 +98,7 @@ async fn a_stream_is_traced_until_its_end_and_knows_its_first_chunk() {
     }
     let spans = spans(&collector, 3);
     let [server, _, run] = of_call(&spans);
-    let expected = Value::from(format!("00-{TRACE}-{}-01", hex(&run.span_id)));
+    let expected = Value::from(format!("{TRACE} {} True", hex(&run.span_id)));
     assert_eq!(seen, [expected.clone(), expected.clone(), expected]);
     assert_eq!(events(run), ["first chunk"]);
     let first = run.events[0].time_unix_nano;
