@@ -140,7 +140,10 @@ impl fmt::Display for Line<'_> {
         optional(f, "worker", self.worker_id)?;
         optional(f, "worker_pid", self.worker_pid)?;
         optional(f, "call", self.call_id)?;
-        optional(f, "request", Some(self.request_id).filter(|id| !id.is_empty()).map(word))?;
+        // One that the arbiter made is that of the call.
+        let is_own = !self.request_id.is_empty()
+            && self.call_id.is_none_or(|call| call.to_string() != self.request_id);
+        optional(f, "request", is_own.then(|| word(self.request_id)))?;
         optional(f, "trace", self.trace_id.as_deref())
     }
 }
@@ -227,6 +230,15 @@ mod tests {
             "{}",
             line.json()
         );
+    }
+
+    #[test]
+    fn a_request_id_that_the_arbiter_made_is_not_told_twice() {
+        let mut record = record(&Peer::Unknown);
+        record.request_id = "42";
+        let line = Line::of(&record);
+        assert!(line.to_string().contains(" call=42 trace="), "{line}");
+        assert!(line.json().contains("\"request_id\":\"42\""), "{}", line.json());
     }
 
     #[test]

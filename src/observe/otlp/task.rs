@@ -84,6 +84,14 @@ impl Task {
         while let Ok(call) = calls.try_recv() {
             self.shared.drops.count(Reason::Ended, call.spans());
         }
+        match self.shared.drops.of(Reason::Ended) {
+            0 => {}
+            lost => tracing::warn!(
+                "the end came before the OTLP collector at {} had taken all; dropped: {}",
+                self.url,
+                count(lost, "span")
+            ),
+        }
     }
 
     /// Resolves when the end has come.
