@@ -72,7 +72,7 @@ impl Observer {
         self: &Arc<Self>,
         story: Arc<Story>,
         deadline: Deadline,
-        span: Option<Span>,
+        span: Option<Box<Span>>,
     ) -> Watch {
         let observer = Arc::clone(self);
         Watch { observer, story, deadline, span, chunks: 0, bytes_out: 0, over: false }
@@ -149,7 +149,8 @@ pub struct Watch {
     observer: Arc<Observer>,
     story: Arc<Story>,
     deadline: Deadline,
-    span: Option<Span>,
+    /// Boxed, because few have one, and every call is handed on with it.
+    span: Option<Box<Span>>,
     chunks: u64,
     bytes_out: u64,
     over: bool,
@@ -181,7 +182,8 @@ impl Watch {
     fn end(&mut self, how: Failed<'_>) {
         self.over = true;
         let (story, now) = (&self.story, Instant::now());
-        let started = story.started_at();
+        let duration = now.saturating_duration_since(story.arrived);
+        let waited = story.started_after();
         self.observer.count(&Ended {
             app: story.app(),
             action: story.action(),
@@ -189,16 +191,16 @@ impl Watch {
             stream: story.stream,
             code: how.code,
             reason: how.reason,
-            duration: now.saturating_duration_since(story.arrived),
-            queue_wait: started.unwrap_or(now).saturating_duration_since(story.arrived),
-            run_time: started.map(|started| now.saturating_duration_since(started)),
-            first_chunk: story.begun_at().map(|at| at.saturating_duration_since(story.arrived)),
+            duration,
+            queue_wait: waited.unwrap_or(duration),
+            run_time: waited.map(|waited| duration.saturating_sub(waited)),
+            first_chunk: story.begun_after(),
             chunks: self.chunks,
             bytes_in: story.bytes_in,
             bytes_out: self.bytes_out,
-            exemplar: self.span.map(|span| span.trace_id),
+            exemplar: self.span.as_ref().map(|span| span.trace_id),
         });
-        if self.observer.outlets.take(self.span.as_ref()) {
+        if self.observer.outlets.take(self.span.as_deref()) {
             self.tell(how, now);
         }
     }
@@ -225,7 +227,7 @@ impl Watch {
             chunks: self.chunks,
             bytes_in: story.bytes_in,
             bytes_out: self.bytes_out,
-            span: self.span.as_ref(),
+            span: self.span.as_deref(),
         };
         self.observer.outlets.tell(&record, Some(story));
     }
@@ -253,14 +255,14 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::call::{CallFacts, Peer};
+    use crate::call::Peer;
 
     fn watched(deadline: Deadline) -> (Arc<Observer>, Watch) {
         let (_, apps) = watch::channel(vec![("a:A".to_owned(), true)]);
         let observer = Observer::new(apps, Outlets::default());
-        let facts = CallFacts { app: "a:A".into(), action: "act".into(), ..CallFacts::default() };
-        let kind = (Protocol::Grpc, false);
-        let story = Arc::new(Story::new(facts, Peer::Unknown, kind, Instant::now(), 5));
+        let (names, kind) = (["a:A".into(), "act".into()], (Protocol::Grpc, false));
+        let story = Story::new(names, String::new(), Peer::Unknown, kind, Instant::now(), 5);
+        let story = Arc::new(story);
         let watch = observer.watch(story, deadline, None);
         (observer, watch)
     }

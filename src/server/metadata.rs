@@ -37,8 +37,13 @@ pub enum Headers {
 }
 
 /// The trace that the caller says its call belongs to.
-pub fn traceparent(metadata: &MetadataMap) -> Option<&[u8]> {
-    metadata.get(TRACEPARENT).map(|value| value.as_bytes())
+pub fn traceparent(forwarded: &[Metadata]) -> Option<&[u8]> {
+    value(forwarded, TRACEPARENT)
+}
+
+/// The first value of a key. Most calls have no metadata at all.
+fn value<'a>(forwarded: &'a [Metadata], key: &str) -> Option<&'a [u8]> {
+    forwarded.iter().find(|entry| entry.key == key).map(|entry| &entry.value[..])
 }
 
 /// Puts the span of the call in the place of its caller's.
@@ -48,12 +53,21 @@ pub fn set_traceparent(forwarded: &mut Vec<Metadata>, value: String) {
 }
 
 /// The caller's own request id; empty if there is none.
-pub fn request_id(metadata: &MetadataMap) -> String {
-    metadata
-        .get(REQUEST_ID)
-        .and_then(|value| value.to_str().ok())
-        .map(|id| id.chars().take(MAX_REQUEST_ID).collect::<String>())
-        .unwrap_or_default()
+pub fn request_id(forwarded: &[Metadata]) -> String {
+    value(forwarded, REQUEST_ID).map(cut).unwrap_or_default()
+}
+
+/// The same of a request whose metadata is not forwarded.
+pub fn request_id_in(metadata: &MetadataMap) -> String {
+    metadata.get(REQUEST_ID).map(|value| cut(value.as_bytes())).unwrap_or_default()
+}
+
+fn cut(id: &[u8]) -> String {
+    let visible = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ' || *byte == b'\t';
+    match id.iter().all(visible) {
+        true => id.iter().take(MAX_REQUEST_ID).map(|byte| *byte as char).collect(),
+        false => String::new(),
+    }
 }
 
 /// The caller's own metadata.
