@@ -36,9 +36,11 @@ pub enum Headers {
     Http,
 }
 
-/// The trace that the caller says its call belongs to.
+/// The trace that the caller says its call belongs to. One who names two says nothing.
 pub fn traceparent(metadata: &MetadataMap) -> Option<&[u8]> {
-    metadata.get(TRACEPARENT).map(|value| value.as_bytes())
+    let mut all = metadata.get_all(TRACEPARENT).iter();
+    let one = all.next().map(|value| value.as_bytes());
+    one.filter(|_| all.next().is_none())
 }
 
 /// Puts the span of the call in the place of its caller's.
