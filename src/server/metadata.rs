@@ -36,14 +36,16 @@ pub enum Headers {
     Http,
 }
 
-/// The trace that the caller says its call belongs to.
+/// The trace that the caller says its call belongs to. One who names two says nothing.
 pub fn traceparent(forwarded: &[Metadata]) -> Option<&[u8]> {
-    value(forwarded, TRACEPARENT)
+    let mut all = values(forwarded, TRACEPARENT);
+    let one = all.next();
+    one.filter(|_| all.next().is_none())
 }
 
-/// The first value of a key. Most calls have no metadata at all.
-fn value<'a>(forwarded: &'a [Metadata], key: &str) -> Option<&'a [u8]> {
-    forwarded.iter().find(|entry| entry.key == key).map(|entry| &entry.value[..])
+/// The values of a key. Most calls have no metadata at all.
+fn values<'a>(forwarded: &'a [Metadata], key: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    forwarded.iter().filter(move |entry| entry.key == key).map(|entry| &entry.value[..])
 }
 
 /// Puts the span of the call in the place of its caller's.
@@ -54,7 +56,7 @@ pub fn set_traceparent(forwarded: &mut Vec<Metadata>, value: String) {
 
 /// The caller's own request id; empty if there is none.
 pub fn request_id(forwarded: &[Metadata]) -> String {
-    value(forwarded, REQUEST_ID).map(cut).unwrap_or_default()
+    values(forwarded, REQUEST_ID).next().map(cut).unwrap_or_default()
 }
 
 /// The same of a request whose metadata is not forwarded.
