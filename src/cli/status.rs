@@ -10,8 +10,8 @@ use bytesize::ByteSize;
 use dirtyd_client::{
     Error,
     proto::v1::{
-        AppStatus, ArbiterStatus, PeerStatus, StatusRequest, StatusResponse, WorkerState,
-        WorkerStatus, admin_client::AdminClient,
+        AppStatus, ArbiterStatus, PeerStatus, StatusRequest, StatusResponse, WorkerStatus,
+        admin_client::AdminClient,
     },
 };
 use serde_json::{Value as Json, json};
@@ -19,10 +19,10 @@ use serde_json::{Value as Json, json};
 use super::{
     connect::{Target, block_on, explain},
     json::line,
+    shown::{duration, state_name, whole_seconds},
     table,
 };
-use crate::printable::count;
-use crate::printable::{lines, one_line};
+use crate::printable::{count, lines, one_line};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -196,21 +196,4 @@ fn as_json(status: &StatusResponse) -> Json {
         "workers": status.workers.iter().map(worker).collect::<Vec<_>>(),
         "apps": status.apps.iter().map(app).collect::<Vec<_>>(),
     })
-}
-
-fn state_name(state: WorkerState) -> &'static str {
-    match state {
-        WorkerState::Unspecified => "unknown",
-        WorkerState::Booting => "booting",
-        WorkerState::Ready => "ready",
-        WorkerState::Draining => "draining",
-    }
-}
-
-fn duration(duration: Option<prost_types::Duration>) -> Duration {
-    duration.and_then(|duration| duration.try_into().ok()).unwrap_or_default()
-}
-
-fn whole_seconds(duration: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
 }
