@@ -13,6 +13,7 @@ mod lifeline;
 mod listening_socket;
 mod logging;
 mod main_arbiter;
+mod observe;
 mod patience;
 mod pool;
 mod printable;

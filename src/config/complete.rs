@@ -14,7 +14,10 @@ use dirtyd_client::default_runtime_dir;
 use super::{
     AppFlag, ConfigError, DEFAULT_POOL,
     error::NO_APP,
-    groups::{access::Access, hooks::WorkerInit, instance::Instance, log::Log, worker::Worker},
+    groups::{
+        access::Access, hooks::WorkerInit, instance::Instance, log::Log, observe::Observed,
+        worker::Worker,
+    },
     place::Place,
     raw::{PoolKeys, Raw, RawApp, RawPool},
     slot::Slot,
@@ -56,6 +59,7 @@ impl Raw {
             bare: Default::default(),
             app: Some(app),
             pool: Some(pool),
+            observe: complete_observe(self.observe, &base, &self.origin.whole())?,
             folder: None,
             ..self
         };
@@ -151,6 +155,19 @@ fn complete_instance(instance: &Instance, base: &Path) -> Result<Instance, Confi
     // What it means stands in the entries of `access` now.
     let allowed_uids = Slot::default();
     Ok(Instance { socket, runtime_dir, allowed_uids, ..instance.clone() })
+}
+
+fn complete_observe(
+    observe: Option<Observed>,
+    base: &Path,
+    whole: &Place,
+) -> Result<Option<Observed>, ConfigError> {
+    let Some(observe) = observe.map(|observe| observe.located(base)) else { return Ok(None) };
+    if observe.operates_openly() {
+        let message = "observe: with `operate` anybody on this machine could restart workers; listen on a Unix socket, or give a `token_file`";
+        return invalid(whole, message);
+    }
+    Ok(Some(observe))
 }
 
 /// Whether others than its owner may write into a folder, as into `/tmp`.

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    AccessEntry, ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, QueueLimits, Raw,
-    Recycle, ReloadMode, Window,
+    AccessEntry, ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, Observe,
+    QueueLimits, Raw, Recycle, ReloadMode, Window,
     groups::{hooks::WorkerInit, worker::Worker},
     raw::{PoolKeys, RawApp, RawPool},
     table::Placed,
@@ -45,6 +45,8 @@ pub struct Config {
     pub window: Window,
     /// Where and how to log.
     pub log: LogConfig,
+    /// What operators see.
+    pub observe: Observe,
     /// In which order a reload replaces workers.
     pub reload: ReloadMode,
     /// Commands to run at points of the life cycle.
@@ -148,6 +150,7 @@ impl Config {
             cors_origins: raw.edge.cors_origins.iter().flatten().cloned().collect(),
             window: raw.streams.meaning(),
             log: raw.log.meaning(),
+            observe: raw.observe.clone().unwrap_or_default().meaning(raw.log.log_format()),
             reload: instance.reload(),
             hooks: hooks.commands.meaning(),
             pools: default.into_iter().chain(others).collect(),

@@ -14,6 +14,7 @@ use super::{
         hooks::{Commands, WorkerInit},
         instance::Instance,
         log::Log,
+        observe::Observed,
         queue::Calls,
         recycling::Recycling,
         restarts::Restarts,
@@ -41,6 +42,7 @@ pub struct Raw {
     pub(super) app: Option<Vec<Placed<RawApp>>>,
     pub(super) access: Option<Vec<Placed<Access>>>,
     pub(super) hooks: Option<RawHooks>,
+    pub(super) observe: Option<Observed>,
     pub(super) pool: Option<Vec<Placed<RawPool>>>,
     /// The file that all this came from, for messages.
     pub(super) origin: Origin,
@@ -96,6 +98,7 @@ impl Table for Raw {
         visit.tables("access", &mut self.access);
         visit.tables("app", &mut self.app);
         visit.table("hooks", &mut self.hooks);
+        visit.table("observe", &mut self.observe);
         visit.tables("pool", &mut self.pool);
     }
 }
@@ -238,6 +241,7 @@ impl Raw {
             app,
             access: over.access.or(self.access),
             hooks: over.hooks.or(self.hooks),
+            observe: over.observe.or(self.observe),
             pool: over.pool.or(self.pool),
             folder: over.folder.or(self.folder),
             warnings: [self.warnings, over.warnings].concat(),

@@ -28,6 +28,7 @@ impl Config {
         shown.tables("access", &mut raw.access);
         shown.tables("app", &mut raw.app);
         shown.table("hooks", &mut raw.hooks);
+        shown.table("observe", &mut raw.observe);
         shown.tables("pool", &mut raw.pool);
         shown.text
     }

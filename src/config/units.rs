@@ -125,6 +125,41 @@ impl JsonSchema for Size {
     }
 }
 
+/// A part of something, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Part(pub f64);
+
+impl Value for Part {
+    const KIND: &'static str = "a number from 0.0 to 1.0";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        let part = match value {
+            DeValue::String(_) => None,
+            number => scalar(number).and_then(|text| text.parse().ok()),
+        };
+        let part = part.filter(|part| (0.0..=1.0).contains(part));
+        part.map_or_else(|| expected(Self::KIND, value), |part| Ok(Self(part)))
+    }
+
+    fn toml(&self) -> toml::Value {
+        toml::Value::Float(self.0)
+    }
+}
+
+impl JsonSchema for Part {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "part".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "number", "minimum": 0, "maximum": 1 })
+    }
+}
+
 /// A file mode: an octal string such as `"0660"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub struct Mode(pub u32);

@@ -75,6 +75,18 @@ impl Value for PathBuf {
     }
 }
 
+impl Value for bool {
+    const KIND: &'static str = "`true` or `false`";
+
+    fn read(value: &DeValue<'_>) -> Result<Self, String> {
+        value.as_bool().map_or_else(|| expected(Self::KIND, value), Ok)
+    }
+
+    fn toml(&self) -> toml::Value {
+        toml::Value::Boolean(*self)
+    }
+}
+
 /// Reads a whole number of the size that TOML guarantees.
 fn whole(value: &DeValue<'_>) -> Option<i64> {
     let number = value.as_integer()?;

@@ -11,6 +11,7 @@ pub mod edge;
 pub mod hooks;
 pub mod instance;
 pub mod log;
+pub mod observe;
 pub mod queue;
 pub mod recycling;
 pub mod restarts;

@@ -153,3 +153,26 @@ fn an_entry_of_access_is_about_somebody_and_stands_alone() {
         assert!(error.ends_with(end), "{error}");
     }
 }
+
+#[test]
+fn what_operators_see_is_checked() {
+    let app = "[[app]]\npath = \"a:A\"\n[observe]\n";
+    for (text, said) in [
+        ("listen = \"0.0.0.0:9464\"", "can be reached from other machines"),
+        ("listen = \"localhost:9464\"", "is neither an address"),
+        ("listen = \"\"", "is empty"),
+        ("listen = \"127.0.0.1:1\"\noperate = true", "anybody on this machine"),
+        ("access_log_sample = 1.5", "should be a number from 0.0 to 1.0"),
+        ("otlp_endpoint = \"collector:4317\"", "is no URL of a collector"),
+        ("operate = \"yes\"", "should be `true` or `false`"),
+    ] {
+        let found = error(&format!("{app}{text}"));
+        assert!(found.contains(said), "{text}: {found}");
+    }
+    for text in [
+        "listen = \"[::1]:9464\"\noperate = true\ntoken_file = \"token\"",
+        "listen = \"observe.sock\"\noperate = true",
+    ] {
+        super::load(&format!("{app}{text}")).expect(text);
+    }
+}

@@ -12,6 +12,7 @@ use super::super::{
         hooks::{Commands, WorkerInit},
         instance::Instance,
         log::Log,
+        observe::Observed,
         queue::Calls,
         recycling::Recycling,
         restarts::Restarts,
@@ -89,6 +90,7 @@ fn group(name: &str) -> Vec<Row> {
         "bare" => Rows::of::<BareApps>(),
         "hooks" => Rows::of::<Commands>(),
         "init" => Rows::of::<WorkerInit>(),
+        "observe" => Rows::of::<Observed>(),
         "access" => Rows::of::<Access>(),
         other => panic!("docs/configuration.md: there is no group of keys `{other}`"),
     }
@@ -102,6 +104,7 @@ fn scope(row: &Row) -> String {
         ("app", Rows::of::<RawApp>()),
         ("hooks", Rows::of::<RawHooks>()),
         ("access", Rows::of::<Access>()),
+        ("observe", Rows::of::<Observed>()),
     ];
     let holding = tables.iter().filter(|(_, rows)| rows.contains(row)).map(|(name, _)| *name);
     holding.collect::<Vec<_>>().join(", ")

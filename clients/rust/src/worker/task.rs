@@ -205,6 +205,7 @@ impl Task {
                 self.push(worker_frame::Kind::Pong(Pong { nonce: ping.nonce }));
             }
             Some(Kind::Shutdown(_)) => self.stopping = true,
+            Some(Kind::GetStacks(_)) => {}
             None => return Err(Fault::Broken("it sent a frame of an unknown kind".to_owned())),
         }
         Ok(())

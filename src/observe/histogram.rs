@@ -1,0 +1,174 @@
+//! How often times fell into ranges: in the buckets of a classic histogram, which fit an
+//! echo of 100 µs and a generation of 10 minutes, and in the narrow ones of a native
+//! histogram of Prometheus (schema 3: each is 9 % wider than the one before), from which
+//! quantiles are read.
+
+use std::time::Duration;
+
+/// The upper bounds of the classic buckets in seconds; one more has no bound.
+pub const BOUNDS: [f64; 21] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
+];
+
+/// The schema of the native buckets: 2^3 of them for each doubling.
+pub const SCHEMA: i32 = 3;
+const PER_DOUBLING: i32 = 1 << SCHEMA;
+/// The doublings that are told apart: from 1 µs to 34 minutes.
+const LOWEST: i32 = -20;
+const HIGHEST: i32 = 11;
+/// The native buckets, and their number.
+const LEN: usize = ((HIGHEST - LOWEST) * PER_DOUBLING) as usize;
+/// 2^(i/8): where the buckets of one doubling end.
+const STEPS: [f64; 8] = [
+    1.0,
+    1.090_507_732_665_257_7,
+    1.189_207_115_002_721,
+    1.296_839_554_651_009_6,
+    1.414_213_562_373_095_1,
+    1.542_210_825_407_940_7,
+    1.681_792_830_507_429,
+    1.834_008_086_409_342_4,
+];
+
+/// A histogram of times.
+#[derive(Debug, Clone)]
+pub struct Histogram {
+    classic: [u64; BOUNDS.len() + 1],
+    native: Box<[u64; LEN]>,
+    sum: Duration,
+    count: u64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { classic: [0; _], native: Box::new([0; LEN]), sum: Duration::ZERO, count: 0 }
+    }
+}
+
+impl Histogram {
+    /// Counts a time.
+    pub fn observe(&mut self, time: Duration) {
+        let seconds = time.as_secs_f64();
+        self.classic[BOUNDS.partition_point(|bound| *bound < seconds)] += 1;
+        self.native[native_bucket(seconds)] += 1;
+        self.sum += time;
+        self.count += 1;
+    }
+
+    /// The number of times in each classic bucket, the one without a bound last; what is
+    /// below the bound before is not counted again.
+    pub fn classic(&self) -> &[u64; BOUNDS.len() + 1] {
+        &self.classic
+    }
+
+    /// The native buckets that are not empty: the index that Prometheus gives each, and the
+    /// number of times in it.
+    pub fn native(&self) -> impl Iterator<Item = (i32, u64)> {
+        let filled = self.native.iter().enumerate().filter(|(_, count)| **count > 0);
+        filled.map(|(at, count)| (index(at), *count))
+    }
+
+    /// The sum of all times.
+    pub fn sum(&self) -> Duration {
+        self.sum
+    }
+
+    /// The number of all times.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// What has come since `before`, which is this histogram at an earlier moment.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let mut since = self.clone();
+        let pairs = since.classic.iter_mut().zip(&before.classic);
+        pairs.for_each(|(now, then)| *now = now.saturating_sub(*then));
+        let pairs = since.native.iter_mut().zip(before.native.iter());
+        pairs.for_each(|(now, then)| *now = now.saturating_sub(*then));
+        since.sum = since.sum.saturating_sub(before.sum);
+        since.count = since.count.saturating_sub(before.count);
+        since
+    }
+
+    /// The time within which this part of all, from 0 to 1, came to an end: up to 9 % too
+    /// long. `None` if there is none.
+    pub fn quantile(&self, part: f64) -> Option<Duration> {
+        let rank = ((self.count as f64 * part).ceil() as u64).clamp(1, self.count.max(1));
+        let mut seen = 0;
+        let at = self.native.iter().position(|count| {
+            seen += count;
+            seen >= rank
+        })?;
+        Some(Duration::from_secs_f64(f64::from(index(at)).div_euclid(8.0).exp2() * step(at)))
+    }
+}
+
+/// The index of a native bucket by Prometheus: bucket `i` ends at 2^(i/8).
+fn index(at: usize) -> i32 {
+    at as i32 + LOWEST * PER_DOUBLING + 1
+}
+
+fn step(at: usize) -> f64 {
+    STEPS[index(at).rem_euclid(PER_DOUBLING) as usize]
+}
+
+/// Which native bucket a time belongs to. The last one has no bound.
+fn native_bucket(seconds: f64) -> usize {
+    let bits = seconds.to_bits();
+    let exponent = (bits >> 52) as i32 - 1023;
+    if exponent < LOWEST {
+        return 0;
+    }
+    let mantissa = f64::from_bits(bits & ((1 << 52) - 1) | 1023 << 52);
+    // Bounds belong to the bucket below them.
+    let within = STEPS.partition_point(|step| *step < mantissa) as i32;
+    let at = (exponent - LOWEST) * PER_DOUBLING + within - 1;
+    at.clamp(0, LEN as i32 - 1) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(times: &[f64]) -> Histogram {
+        let mut histogram = Histogram::default();
+        times.iter().for_each(|time| histogram.observe(Duration::from_secs_f64(*time)));
+        histogram
+    }
+
+    #[test]
+    fn a_time_falls_into_the_bucket_that_ends_at_it_or_above() {
+        for (time, bucket) in
+            [(0.0, 0), (0.0001, 0), (0.00011, 1), (1.0, 12), (600.0, 20), (601.0, 21)]
+        {
+            assert_eq!(of(&[time]).classic()[bucket], 1, "{time}");
+        }
+        for (time, bucket) in [(1.0, 0), (1.0001, 1), (0.5, -8), (2.0, 8), (1.2, 3), (0.0, -159)] {
+            assert_eq!(of(&[time]).native().collect::<Vec<_>>(), [(bucket, 1)], "{time}");
+        }
+        assert_eq!(of(&[1e9]).native().collect::<Vec<_>>(), [(88, 1)], "the last one has no bound");
+    }
+
+    #[test]
+    fn a_quantile_is_nine_percent_too_long_at_most() {
+        let times: Vec<f64> = (1..=1000).map(|ms| f64::from(ms) / 1000.0).collect();
+        let all = of(&times);
+        for (part, exact) in [(0.5, 0.5), (0.99, 0.99), (0.0, 0.001), (1.0, 1.0)] {
+            let read = all.quantile(part).expect("times").as_secs_f64();
+            assert!((exact..=exact * 1.0906).contains(&read), "{part}: {read}");
+        }
+        assert_eq!(Histogram::default().quantile(0.5), None);
+    }
+
+    #[test]
+    fn what_came_since_an_earlier_moment_is_the_difference() {
+        let before = of(&[0.001; 100]);
+        let mut now = before.clone();
+        now.observe(Duration::from_secs(4));
+        let since = now.since(&before);
+        assert_eq!((since.count(), since.sum()), (1, Duration::from_secs(4)));
+        assert_eq!(since.quantile(0.5), Some(Duration::from_secs(4)));
+    }
+}

@@ -1,0 +1,9 @@
+//! What operators see: metrics, the access log, traces, and the figures of status and page.
+//! All are made of one [`CallRecord`] for each call.
+
+pub mod family;
+pub mod histogram;
+mod record;
+pub mod trace;
+
+pub use record::{CallRecord, Outcome, Protocol};
