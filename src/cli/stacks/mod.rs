@@ -1,14 +1,14 @@
 //! `dirtyd stacks`: what workers do now, without stopping them.
 
 mod native;
-pub mod text;
+mod text;
 
 use std::{
     io::{self, Write as _},
     process::ExitCode,
 };
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use dirtyd_client::proto::v1::{
     CallStatus, GetStacksRequest, GetStacksResponse, Stack, StackFrame, StackKind, StatusResponse,
     WorkerStatus,
@@ -139,6 +139,19 @@ fn stack(stack: &Stack) -> Json {
         "name": stack.name, "kind": kind, "call_id": stack.call_id, "note": stack.note,
         "frames": stack.frames.iter().map(frame).collect::<Vec<_>>(),
     })
+}
+
+/// The stacks of one worker, for a person.
+///
+/// # Errors
+/// dirtyd is not there, or there is no such worker.
+pub async fn text_of(operator: &mut Operator, worker_id: u64) -> anyhow::Result<String> {
+    let status = operator.status().await?;
+    let stacks = operator.admin().get_stacks(GetStacksRequest { worker_id }).await;
+    let stacks = stacks.map_err(|status| operator.failed(status))?.into_inner();
+    let worker = status.workers.iter().find(|worker| worker.id == worker_id);
+    let worker = worker.with_context(|| format!("worker {worker_id} has just ended"))?;
+    Ok(text::of(worker, &stacks, &calls(operator).await))
 }
 
 /// The calls, for their names; stacks are worth reading without them.
