@@ -3,6 +3,8 @@
 //! `model` decides, `view` draws, `terminal` and `feed` are the effects.
 
 mod feed;
+#[cfg(test)]
+mod fixture;
 mod model;
 mod terminal;
 mod view;

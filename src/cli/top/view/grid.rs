@@ -58,10 +58,14 @@ impl Row {
 pub struct List<'a> {
     /// What it shows.
     pub name: &'a str,
+    /// The number of further rows, which are not known.
+    pub left_out: u32,
     /// What stands there if it has no rows.
     pub empty: &'a str,
     /// Its columns.
     pub columns: &'a [Column],
+    /// Those of them that are not shown.
+    pub hidden: &'a [usize],
     /// Its rows.
     pub rows: &'a [Row],
     /// The chosen one.
@@ -78,14 +82,21 @@ impl List<'_> {
         }
         let visible = usize::from(area.height - 1);
         let first = (self.chosen + 1).saturating_sub(visible);
+        let more = match self.left_out {
+            0 => String::new(),
+            more => format!("+{more}"),
+        };
         let count = match self.rows.len() {
-            rows if rows <= visible => format!("{} ({rows})", self.name),
-            rows => format!("{} ({}-{} of {rows})", self.name, first + 1, first + visible),
+            rows if rows <= visible => format!("{} ({rows}{more})", self.name),
+            rows => {
+                let (from, to) = (first + 1, first + visible);
+                format!("{} ({from}-{to}/{rows}{more})", self.name)
+            }
         };
         let style = look.title(self.is_active && look.is_live);
         buffer.set_style(Rect { height: 1, ..area }, style);
         let room = area.width.saturating_sub(MARKS);
-        let places = places(self.columns, room);
+        let places = places(self.columns, self.hidden, room);
         for &(column, x, width) in &places {
             let Column { title, right, .. } = self.columns[column];
             // The first column is named by the list.
@@ -136,8 +147,9 @@ impl List<'_> {
 }
 
 /// The columns that fit, each with its place and its width.
-fn places(columns: &[Column], room: u16) -> Vec<(usize, u16, u16)> {
-    let mut kept: Vec<usize> = (0..columns.len()).collect();
+fn places(columns: &[Column], hidden: &[usize], room: u16) -> Vec<(usize, u16, u16)> {
+    let mut kept: Vec<usize> =
+        (0..columns.len()).filter(|column| !hidden.contains(column)).collect();
     let need = |kept: &[usize]| {
         let widths = kept.iter().map(|column| columns[*column].width + GAP).sum::<u16>();
         widths.saturating_sub(GAP)
@@ -210,10 +222,11 @@ mod tests {
 
     #[test]
     fn columns_are_left_out_by_rank_and_grow_where_there_is_room() {
-        assert_eq!(places(&COLUMNS, 12), [(0, 0, 4), (1, 5, 3), (2, 9, 3)]);
-        assert_eq!(places(&COLUMNS, 11), [(0, 0, 7), (2, 8, 3)]);
-        assert_eq!(places(&COLUMNS, 5), [(0, 0, 5)]);
-        assert_eq!(places(&COLUMNS, 100), [(0, 0, 20), (1, 21, 3), (2, 25, 3)]);
+        assert_eq!(places(&COLUMNS, &[], 12), [(0, 0, 4), (1, 5, 3), (2, 9, 3)]);
+        assert_eq!(places(&COLUMNS, &[], 11), [(0, 0, 7), (2, 8, 3)]);
+        assert_eq!(places(&COLUMNS, &[], 5), [(0, 0, 5)]);
+        assert_eq!(places(&COLUMNS, &[1], 12), [(0, 0, 8), (2, 9, 3)]);
+        assert_eq!(places(&COLUMNS, &[], 100), [(0, 0, 20), (1, 21, 3), (2, 25, 3)]);
     }
 
     fn line(width: u16, text: &str, right: bool) -> String {

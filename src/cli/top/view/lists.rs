@@ -30,6 +30,9 @@ const APPS: [Column; 8] = [
     Column::number("FAIL/S", 6, 5),
 ];
 
+/// What one picture alone does not tell.
+const NEED_A_PAST: [usize; 2] = [4, 7];
+
 /// Draws the apps.
 pub fn apps(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     // The lengths of queues are as wide as the screen has room for.
@@ -39,8 +42,10 @@ pub fn apps(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         model.apps().into_iter().map(|app| app_row(app, model, trend, look)).collect();
     let list = List {
         name: "APPS",
+        left_out: 0,
         empty: nothing(model, "no app is configured"),
         columns: &APPS,
+        hidden: if look.is_live { &[] } else { &NEED_A_PAST },
         rows: &rows,
         chosen: model.app.index(),
         is_active: model.place == Place::Overview && model.pane == Pane::Apps,
@@ -85,7 +90,7 @@ fn quantiles(times: Option<&Quantiles>) -> String {
 
 const WORKERS: [Column; 9] = [
     Column::words("WORKER", 8, 8, 0),
-    Column::words("SEAT", 10, 24, 4),
+    Column { right: true, ..Column::words("SEAT", 10, 24, 4) },
     Column::number("PID", 7, 3),
     Column::words("STATE", 8, 8, 0),
     Column::words("CALL", 14, 80, 1),
@@ -101,8 +106,10 @@ pub fn workers(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         model.workers().into_iter().map(|row| worker_row(row, model, look)).collect();
     let list = List {
         name: "WORKERS",
+        left_out: 0,
         empty: nothing(model, "there are no workers now"),
         columns: &WORKERS,
+        hidden: &[],
         rows: &rows,
         chosen: model.worker.index(),
         is_active: model.place == Place::Overview && model.pane == Pane::Workers,
@@ -166,14 +173,12 @@ pub fn calls(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let rows: Vec<_> = model.calls().into_iter().map(|call| call_row(call, look)).collect();
     let unknown = model.picture.as_ref().and_then(|picture| picture.calls.as_ref().err());
     let left_out = model.picture.as_ref().map_or(0, |picture| picture.left_out);
-    let name = match left_out {
-        0 => "CALLS".to_owned(),
-        more => format!("CALLS, without the latest {more}"),
-    };
     let list = List {
-        name: &name,
+        name: "CALLS",
+        left_out,
         empty: unknown.map_or(nothing(model, "no call waits or runs"), String::as_str),
         columns: &CALLS,
+        hidden: &[],
         rows: &rows,
         chosen: model.call.index(),
         is_active: true,
