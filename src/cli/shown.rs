@@ -29,6 +29,23 @@ pub fn short(duration: Duration) -> String {
     }
 }
 
+/// Bytes in at most five characters: `350K`, `25M`, `1.5G`, `120G`.
+pub fn size(bytes: u64) -> String {
+    let mut amount = bytes as f64 / 1024.0;
+    let mut units = "KMGTPE".chars();
+    let mut unit = units.next();
+    while amount >= 1000.0 {
+        amount /= 1024.0;
+        unit = units.next();
+    }
+    let unit = unit.unwrap_or('?');
+    match unit {
+        'K' | 'M' => format!("{amount:.0}{unit}"),
+        _ if amount < 9.95 => format!("{amount:.1}{unit}"),
+        _ => format!("{amount:.0}{unit}"),
+    }
+}
+
 /// The stage of life of a worker.
 pub fn state_name(state: WorkerState) -> &'static str {
     match state {
@@ -79,6 +96,21 @@ mod tests {
             let short = short(Duration::from_secs_f64(millis / 1e3));
             assert_eq!(short, text);
             assert!(short.len() <= 6, "{short}");
+        }
+    }
+
+    #[test]
+    fn a_size_has_five_characters_at_most() {
+        for (bytes, text) in [
+            (0, "0K"),
+            (999 << 10, "999K"),
+            (1_000 << 10, "1M"),
+            (25 << 20, "25M"),
+            (1_536 << 20, "1.5G"),
+            (120 << 30, "120G"),
+            (u64::MAX, "16E"),
+        ] {
+            assert_eq!(size(bytes), text);
         }
     }
 }

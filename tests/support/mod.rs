@@ -7,6 +7,7 @@ pub mod family;
 pub mod innocent;
 mod paths;
 pub mod process;
+pub mod pty;
 mod status;
 mod wait;
 

@@ -55,9 +55,8 @@ impl Stacks {
             let status = operator.status().await?;
             let workers = self.meant(&status)?;
             if workers.is_empty() && !self.json {
-                say(format_args!("no worker has a call; {}: name one, or all with --all", {
-                    there_are(&status)
-                }));
+                let workers = there_are(&status);
+                say(format_args!("no worker has a call; name one, or all by --all: {workers}"));
             }
             match (self.native, self.json) {
                 (true, _) => native::dump(&workers),

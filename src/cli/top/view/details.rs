@@ -28,9 +28,10 @@ pub fn of_app(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
     let mut rest = area;
     let title = take_top(&mut rest, 1);
     buffer.set_style(title, look.title(false));
+    let name = format!("APP {}  pool {}", app.app, app.pool);
+    put_all(buffer, title, &[(name, look.title(false))]);
     let facts = format!(
-        "pool {}  {}/{} workers  {} running  {}/{} queued  {} served  {} failed",
-        app.pool,
+        "{}/{} workers  {} running  {}/{} queued  {} served  {} failed",
         app.ready_workers,
         app.allocated_workers,
         app.running,
@@ -39,8 +40,7 @@ pub fn of_app(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {
         app.served,
         app.failed,
     );
-    let name = format!("APP {}  ", app.app);
-    put_all(buffer, title, &[(name, look.title(false)), (facts, Style::new())]);
+    put_all(buffer, take_top(&mut rest, 1), &[(facts, Style::new())]);
     let error: Vec<_> = app.last_error.trim_end().lines().collect();
     // Its end says what is wrong.
     for line in error.iter().skip(error.len().saturating_sub(MOST_LINES)) {
@@ -66,11 +66,19 @@ pub fn of_worker(
     match model.worker_of_place() {
         Some(worker) => {
             let name = format!("WORKER {} (pid {})  ", worker.id, worker.pid);
-            let state = state_name(worker.state());
+            let state = state_name(worker.state()).to_owned();
+            let seat = format!("  seat {}/{}", worker.pool, worker.seat);
+            put_all(
+                buffer,
+                title,
+                &[
+                    (name, look.title(false)),
+                    (state, lists::state_style(worker.state(), look)),
+                    (seat, look.title(false)),
+                ],
+            );
             let facts = format!(
-                "  seat {}/{}  {}/{} calls  {} served  age {}  {}  CPU {}",
-                worker.pool,
-                worker.seat,
+                "{}/{} calls  {} served  age {}  memory {}  CPU {}",
                 worker.in_flight,
                 worker.threads,
                 worker.served,
@@ -78,8 +86,7 @@ pub fn of_worker(
                 ByteSize::b(worker.memory_bytes),
                 lists::processor(worker, model),
             );
-            let state = (state.to_owned(), lists::state_style(worker.state(), look));
-            put_all(buffer, title, &[(name, look.title(false)), state, (facts, Style::new())]);
+            put_all(buffer, take_top(&mut rest, 1), &[(facts, Style::new())]);
             let apps = take_top(&mut rest, 1);
             let failed = match worker.failed_apps.as_slice() {
                 [] => String::new(),

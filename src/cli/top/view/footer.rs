@@ -7,10 +7,10 @@ use crate::cli::top::model::{Model, Order, Place, Prompt};
 
 /// The keys of the overview.
 const OVERVIEW: &str =
-    "tab pane  enter open  s sort  / filter  t stacks  r restart  c cancel  ? help  q quit";
+    "tab pane  enter open  / filter  t stacks  r restart  c cancel  ? help  q quit";
 /// The keys of an app or a worker.
 const DETAILS: &str =
-    "esc back  j k choose  s sort  / filter  t stacks  r restart  c cancel  ? help  q quit";
+    "esc back  j k choose  / filter  t stacks  r restart  c cancel  ? help  q quit";
 
 /// Draws it.
 pub fn draw(model: &Model, look: Look, area: Rect, buffer: &mut Buffer) {

@@ -1,6 +1,5 @@
 //! The lists of apps, workers and calls.
 
-use bytesize::ByteSize;
 use dirtyd_client::proto::v1::{
     AppStatus, CallState, CallStatus, Quantiles, WorkerState, WorkerStatus,
 };
@@ -12,19 +11,19 @@ use super::{
     look::Look,
 };
 use crate::cli::{
-    shown::{call_name, call_state, duration, short, state_name},
+    shown::{call_state, duration, short, size, state_name},
     top::model::{Busy, Model, Pane, Place},
 };
 
 /// The columns of the lengths of a queue.
-const TREND: u16 = 10;
+const TREND: u16 = 8;
 
 const APPS: [Column; 8] = [
     Column::words("APP", 12, 40, 0),
     Column::number("CALLS/S", 7, 2),
-    Column::number("RUN", 4, 0),
+    Column::number("RUN", 3, 0),
     Column::number("QUEUED", 9, 0),
-    Column::words("LAST 5 MIN", TREND, 60, 4),
+    Column::words("5 MIN", TREND, 60, 4),
     Column::number("WAIT 50/99%", 13, 3),
     Column::number("RUN 50/99%", 13, 1),
     Column::number("FAIL/S", 6, 5),
@@ -96,7 +95,7 @@ const WORKERS: [Column; 9] = [
     Column::words("CALL", 14, 80, 1),
     Column::number("FOR", 6, 2),
     Column::number("AGE", 6, 7),
-    Column::number("MEMORY", 9, 5),
+    Column::number("MEM", 5, 5),
     Column::number("CPU", 5, 6),
 ];
 
@@ -126,14 +125,15 @@ fn worker_row(Busy { worker, call, others }: Busy<'_>, model: &Model, look: Look
     let what = match (call, others) {
         (None, _) if worker.in_flight > 0 => format!("{} calls", worker.in_flight),
         (None, _) => "-".to_owned(),
-        (Some(call), 0) => call_name(call),
-        (Some(call), others) => format!("+{others} {}", call_name(call)),
+        // The action first: where there is no room, the app is the part that is known.
+        (Some(call), 0) => format!("{} of {}", call.action, call.app),
+        (Some(call), others) => format!("+{others} {} of {}", call.action, call.app),
     };
     let is_left = call.is_some_and(|call| call.state() == CallState::Abandoned);
     row.cell(what, if is_left { look.changing() } else { Style::new() });
     row.cell(call.map_or("-".to_owned(), |call| short(duration(call.running_for))), Style::new());
     row.cell(short(duration(worker.age)), Style::new());
-    row.cell(ByteSize::b(worker.memory_bytes).to_string(), Style::new());
+    row.cell(size(worker.memory_bytes), Style::new());
     row.cell(processor(worker, model), Style::new());
     row
 }
@@ -199,9 +199,8 @@ fn call_row(call: &CallStatus, look: Look) -> Row {
     row.cell(short(duration(call.age)), Style::new());
     let left = call.time_left.map_or("-".to_owned(), |left| short(duration(Some(left))));
     row.cell(left, Style::new());
-    row.cell(if call.worker_id == 0 { "-".to_owned() } else { call.worker_id.to_string() }, {
-        Style::new()
-    });
+    let worker = if call.worker_id == 0 { "-".to_owned() } else { call.worker_id.to_string() };
+    row.cell(worker, Style::new());
     let what = if call.waits_for.is_empty() { &call.request_id } else { &call.waits_for };
     row.cell(what.clone(), Style::new());
     row.cell(call.peer.clone(), Style::new());

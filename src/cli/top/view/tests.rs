@@ -158,5 +158,5 @@ fn without_colour_nothing_is_coloured_and_with_it_what_is_wrong_is_red() {
         .filter(|cell| cell.fg == Color::Red)
         .map(|cell| cell.symbol())
         .collect();
-    assert!(red.contains("ml.embed:Model"), "{red}");
+    assert!(red.contains("!ml.embed:Mo"), "{red}");
 }

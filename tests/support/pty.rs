@@ -1,0 +1,147 @@
+//! A program at a terminal of its own, which is read as a person reads it.
+
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    num::NonZero,
+    os::fd::OwnedFd,
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+};
+
+use nix::{
+    pty::{OpenptyResult, Winsize, openpty},
+    sys::{
+        signal::Signal,
+        termios::{LocalFlags, Termios, tcgetattr},
+    },
+};
+
+use super::{LIMIT, eventually, process};
+
+/// A terminal with a program in it.
+pub struct Pty {
+    child: Child,
+    /// The end of whoever sits there.
+    keys: File,
+    /// The other end, to see how the program has set it.
+    end: OwnedFd,
+    /// How it was set before.
+    before: Termios,
+    screen: Arc<Mutex<vt100::Parser>>,
+}
+
+impl Pty {
+    /// Starts a command in a terminal of this size, which is the terminal of a session of its own.
+    pub fn start(command: &Command, (rows, columns): (u16, u16)) -> Self {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        let OpenptyResult { master, slave } = openpty(&size, None).expect("a pseudo-terminal");
+        let before = tcgetattr(&slave).expect("settings");
+        let stdio = || Stdio::from(slave.try_clone().expect("a descriptor"));
+        let mut inside = Command::new("setsid");
+        inside.arg("--ctty").arg(command.get_program()).args(command.get_args());
+        inside.env_clear().env("TERM", "xterm-256color");
+        for (name, value) in command.get_envs() {
+            if let Some(value) = value {
+                inside.env(name, value);
+            }
+        }
+        if let Some(dir) = command.get_current_dir() {
+            inside.current_dir(dir);
+        }
+        inside.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        let child = inside.stdin(stdio()).stdout(stdio()).stderr(stdio()).spawn();
+        let child = child.expect("setsid starts");
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
+        let keys = File::from(master);
+        let output = keys.try_clone().expect("a descriptor");
+        let reader = Arc::clone(&screen);
+        thread::spawn(move || read(output, &reader));
+        Self { child, keys, end: slave, before, screen }
+    }
+
+    /// Presses keys.
+    pub fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).expect("a terminal");
+    }
+
+    /// What is on the screen.
+    pub fn text(&self) -> String {
+        self.screen.lock().expect("a screen").screen().contents()
+    }
+
+    /// Waits until the screen is as wanted.
+    pub async fn until(&self, what: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let probe = async || Some(self.text()).filter(|text| wanted(text));
+        match tokio::time::timeout(LIMIT, eventually(LIMIT * 2, what, probe)).await {
+            Ok(text) => text,
+            Err(_) => panic!("not within {LIMIT:?}: {what}; the screen is\n{}", self.text()),
+        }
+    }
+
+    /// Gives the terminal another size.
+    pub fn resize(&self, rows: u16, columns: u16) {
+        let mut parser = self.screen.lock().expect("a screen");
+        parser.screen_mut().set_size(cells(rows), cells(columns));
+        drop(parser);
+        let end = self.end.try_clone().expect("a descriptor");
+        let (rows, columns) = (rows.to_string(), columns.to_string());
+        let stty = Command::new("stty").args(["rows", &rows, "cols", &columns]).stdin(end).status();
+        assert!(stty.expect("stty starts").success());
+    }
+
+    /// Sends the program a signal.
+    pub fn signal(&self, signal: Signal) {
+        process::signal(self.child.id() as i32, signal);
+    }
+
+    /// Whether the program has taken the terminal over.
+    pub fn is_taken(&self) -> bool {
+        let now = tcgetattr(&self.end).expect("settings");
+        let is_raw = !now.local_flags.intersects(LocalFlags::ICANON | LocalFlags::ECHO);
+        is_raw && self.screen.lock().expect("a screen").screen().alternate_screen()
+    }
+
+    /// Waits for the end of the program; the terminal must be as it was.
+    pub async fn ended(mut self) -> ExitStatus {
+        let status = self.end_of_child().await;
+        // What it has written last may still be on its way.
+        self.until("the screen is given back", |_| {
+            let parser = self.screen.lock().expect("a screen");
+            !parser.screen().alternate_screen() && !parser.screen().hide_cursor()
+        })
+        .await;
+        let after = tcgetattr(&self.end).expect("settings");
+        assert_eq!(after.local_flags, self.before.local_flags);
+        assert_eq!(after.input_flags, self.before.input_flags);
+        assert_eq!(after.output_flags, self.before.output_flags);
+        status
+    }
+
+    async fn end_of_child(&mut self) -> ExitStatus {
+        let child = &mut self.child;
+        eventually(LIMIT, "the program ends", async || child.try_wait().expect("a child of ours"))
+            .await
+    }
+}
+
+impl Drop for Pty {
+    fn drop(&mut self) {
+        // It has ended already, unless the test has failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn cells(number: u16) -> NonZero<u16> {
+    NonZero::new(number).expect("a terminal has cells")
+}
+
+fn read(mut output: File, screen: &Mutex<vt100::Parser>) {
+    let mut buffer = [0; 4096];
+    // The end of the program is an error here.
+    while let Ok(read @ 1..) = output.read(&mut buffer) {
+        screen.lock().expect("a screen").process(&buffer[..read]);
+    }
+}
