@@ -6,6 +6,7 @@ mod clock;
 pub mod config;
 mod dirty_arbiter;
 pub mod embed;
+mod histogram;
 pub mod hooks;
 #[cfg(feature = "internals")]
 pub mod internals;

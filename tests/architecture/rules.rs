@@ -13,7 +13,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["pool"],
     &["worker"],
     &["call", "lifeline", "listening_socket", "logging", "patience"],
-    &["clock", "config", "printable", "process", "proto", "working_dir"],
+    &["clock", "config", "histogram", "printable", "process", "proto", "working_dir"],
 ];
 
 /// What rooms of the daemon may use beside themselves, where that is less than
@@ -22,6 +22,7 @@ pub const LEAVES: &[(&str, &[&str])] = &[
     ("call", &["clock", "printable"]),
     ("clock", &[]),
     ("config", &[]),
+    ("histogram", &[]),
     ("lifeline", &["process"]),
     ("printable", &[]),
     ("working_dir", &[]),
@@ -91,9 +92,13 @@ pub const PURE: &[&str] = &[
     "cli::top::model",
     "cli::top::view",
     "clock::deadline",
+    "histogram",
     "observe::family",
-    "observe::histogram",
+    "observe::gather",
     "observe::record",
+    "observe::seats",
+    "pool::app_metrics",
+    "observe::tally",
     "patience",
     "printable",
     "server::access",
