@@ -121,16 +121,16 @@ impl Leaving {
                 EventKind::WorkerStarted => {
                     started.insert(event.worker_id);
                 }
-                EventKind::WorkerDied if started.remove(&event.worker_id) => {
-                    if stays(&self.workers().await?, id) {
-                        anyhow::bail!("worker {id} was not replaced and keeps serving: {message}");
-                    }
+                EventKind::WorkerDied
+                    if started.remove(&event.worker_id) && stays(&self.workers().await?, id) =>
+                {
+                    anyhow::bail!("worker {id} was not replaced and keeps serving: {message}");
                 }
                 // Its end may have been one of them.
-                EventKind::EventsLost => {
-                    if !self.workers().await?.iter().any(|worker| worker.id == id) {
-                        break;
-                    }
+                EventKind::EventsLost
+                    if self.workers().await?.iter().all(|worker| worker.id != id) =>
+                {
+                    break;
                 }
                 _ => {}
             }

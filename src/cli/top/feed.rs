@@ -38,7 +38,7 @@ pub struct Feed {
 }
 
 enum Answer {
-    Picture(anyhow::Result<Box<Picture>>, Operator),
+    Picture(anyhow::Result<Box<Picture>>, Box<Operator>),
     Other(Input),
 }
 
@@ -66,7 +66,7 @@ impl Feed {
             };
             match answer {
                 Answer::Other(input) => return input,
-                Answer::Picture(picture, operator) => return self.on_picture(picture, operator),
+                Answer::Picture(picture, operator) => return self.on_picture(picture, *operator),
             }
         }
     }
@@ -97,7 +97,7 @@ impl Feed {
         self.tasks.spawn(async move {
             let mut operator = if is_draining { successor(operator).await } else { operator };
             let picture = picture(&mut operator).await.map(Box::new);
-            let _ = sender.send(Answer::Picture(picture, operator)).await;
+            let _ = sender.send(Answer::Picture(picture, Box::new(operator))).await;
         });
     }
 
