@@ -122,6 +122,24 @@ async fn a_daemon_that_comes_back_is_shown_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ctrl_z_gives_the_terminal_to_the_shell_until_it_is_continued() {
+    let daemon = Daemon::start(APP).await;
+    for by_key in [true, false] {
+        let mut pty = shown(&daemon).await;
+        match by_key {
+            true => pty.press("\x1a"),
+            false => pty.signal(Signal::SIGTSTP),
+        }
+        eventually(LIMIT, "it has stopped", async || pty.is_stopped().then_some(())).await;
+        assert!(!pty.is_taken(), "the shell has the terminal");
+        pty.signal(Signal::SIGCONT);
+        pty.until("it is back", |text| text.contains("lab:Lab") && pty.is_taken()).await;
+        pty.press("q");
+        assert!(pty.ended().await.success());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_fills_a_terminal_that_grows() {
     let daemon = Daemon::start(APP).await;
     let mut pty = shown(&daemon).await;

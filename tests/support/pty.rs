@@ -1,7 +1,7 @@
 //! A program at a terminal of its own, which is read as a person reads it.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{Read as _, Write as _},
     num::NonZero,
     os::fd::OwnedFd,
@@ -101,6 +101,12 @@ impl Pty {
         let now = tcgetattr(&self.end).expect("settings");
         let is_raw = !now.local_flags.intersects(LocalFlags::ICANON | LocalFlags::ECHO);
         is_raw && self.screen.lock().expect("a screen").screen().alternate_screen()
+    }
+
+    /// Whether a signal has stopped the program.
+    pub fn is_stopped(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        status.expect("it runs").contains("\nState:\tT")
     }
 
     /// Waits for the end of the program; the terminal must be as it was.

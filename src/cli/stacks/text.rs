@@ -25,10 +25,9 @@ pub fn of(worker: &WorkerStatus, stacks: &GetStacksResponse, calls: &[CallStatus
         text += &format!("  {}\n", indented(&stacks.note));
     }
     if stacks.stacks.is_empty() {
-        let pid = worker.pid;
+        let id = worker.id;
         text += &format!(
-            "  `dirtyd stacks {} --native` looks from outside with py-spy, if that is installed (pid {pid})\n",
-            worker.id
+            "  `dirtyd stacks {id} --native` looks at a Python worker from outside, with py-spy, if that is installed\n"
         );
     }
     let (busy, idle): (Vec<_>, Vec<_>) = stacks.stacks.iter().partition(|stack| stack.call_id != 0);

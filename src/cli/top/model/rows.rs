@@ -52,6 +52,13 @@ pub fn pools(status: &StatusResponse) -> BTreeMap<&str, Pool> {
     pools
 }
 
+/// A worker with what it does.
+fn busy<'a>(worker: &'a WorkerStatus, calls: Option<&Vec<&'a CallStatus>>) -> Busy<'a> {
+    let calls = calls.map_or(&[][..], Vec::as_slice);
+    let call = calls.iter().copied().max_by_key(|call| duration(call.running_for));
+    Busy { worker, call, others: calls.len().saturating_sub(1) }
+}
+
 impl Model {
     fn status(&self) -> Option<&StatusResponse> {
         self.picture.as_ref().map(|picture| &picture.status)
@@ -79,8 +86,12 @@ impl Model {
 
     /// The workers that are shown.
     pub fn workers(&self) -> Vec<Busy<'_>> {
+        let mut calls = BTreeMap::<u64, Vec<&CallStatus>>::new();
+        for call in self.all_calls() {
+            calls.entry(call.worker_id).or_default().push(call);
+        }
         let workers = self.status().into_iter().flat_map(|status| &status.workers);
-        let rows = workers.map(|worker| self.busy(worker));
+        let rows = workers.map(|worker| busy(worker, calls.get(&worker.id)));
         let mut rows: Vec<_> = rows.filter(|row| self.shows_worker(row)).collect();
         self.orders.workers.sort(&mut rows, &self.history);
         rows
@@ -91,14 +102,6 @@ impl Model {
         let call = row.call.map(call_name).unwrap_or_default();
         let (id, pid) = (worker.id.to_string(), worker.pid.to_string());
         self.passes(&[&id, &pid, &worker.pool, &call])
-    }
-
-    /// A worker with what it does.
-    pub fn busy<'a>(&'a self, worker: &'a WorkerStatus) -> Busy<'a> {
-        let calls = self.all_calls().iter().filter(|call| call.worker_id == worker.id);
-        let others = calls.clone().count().saturating_sub(1);
-        let call = calls.max_by_key(|call| duration(call.running_for));
-        Busy { worker, call, others }
     }
 
     /// The worker that is looked at, if it is there.
