@@ -8,6 +8,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["embed"],
     &["main_arbiter"],
     &["dirty_arbiter"],
+    &["console"],
     &["server", "hooks"],
     &["observe"],
     &["pool"],
@@ -138,4 +139,4 @@ pub const CODES: &str = "server::status";
 /// The one room that binds the listening socket.
 pub const BINDS: &str = "listening_socket";
 /// The rooms that accept connections: the seam, and who takes what comes.
-pub const ACCEPTS: &[&str] = &["server::listener", "server::edge"];
+pub const ACCEPTS: &[&str] = &["server::listener", "server::edge", "console"];
