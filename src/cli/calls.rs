@@ -12,7 +12,7 @@ use super::{
     connect::{Target, block_on},
     json::line,
     operator::Operator,
-    shown::{call_name, call_state, duration, short},
+    shown::{call_name, call_state, duration, seconds, short},
     table,
 };
 use crate::printable::{count, one_line};
@@ -95,7 +95,6 @@ fn state(call: &CallStatus) -> String {
 }
 
 fn as_json(calls: &ListCallsResponse) -> Json {
-    let seconds = |time: Option<prost_types::Duration>| time.map(|_| duration(time).as_secs_f64());
     let call = |call: &CallStatus| {
         json!({
             "id": call.id, "app": call.app, "action": call.action,

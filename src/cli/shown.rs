@@ -9,6 +9,11 @@ pub fn duration(duration: Option<prost_types::Duration>) -> Duration {
     duration.and_then(|duration| duration.try_into().ok()).unwrap_or_default()
 }
 
+/// A duration of the contract as JSON has it; unset stays so.
+pub fn seconds(time: Option<prost_types::Duration>) -> Option<f64> {
+    time.map(|_| duration(time).as_secs_f64())
+}
+
 /// In whole seconds: `1h 3m 20s`.
 pub fn whole_seconds(duration: Duration) -> String {
     humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
