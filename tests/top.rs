@@ -49,6 +49,8 @@ async fn a_signal_ends_it_and_the_terminal_is_as_it_was() {
         pty.signal(signal);
         assert_eq!(pty.ended().await.code(), Some(128 + signal as i32), "{signal}");
     }
+    let pty = shown(&daemon).await;
+    assert_eq!(pty.hung_up().await.code(), Some(128 + Signal::SIGHUP as i32));
     // In raw mode it is a key.
     let mut pty = shown(&daemon).await;
     pty.press("\x03");

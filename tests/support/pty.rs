@@ -4,14 +4,22 @@ use std::{
     fs::{self, File},
     io::{Read as _, Write as _},
     num::NonZero,
-    os::fd::OwnedFd,
+    os::{
+        fd::{AsFd as _, OwnedFd},
+        unix::fs::OpenOptionsExt as _,
+    },
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
-    thread,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
 };
 
 use nix::{
-    pty::{OpenptyResult, Winsize, openpty},
+    fcntl::OFlag,
+    poll::{PollFd, PollFlags, poll},
+    pty::{grantpt, posix_openpt, ptsname_r, unlockpt},
     sys::{
         signal::Signal,
         termios::{LocalFlags, Termios, tcgetattr},
@@ -24,19 +32,28 @@ use super::{LIMIT, eventually, process};
 pub struct Pty {
     child: Child,
     /// The end of whoever sits there.
-    keys: File,
+    keys: Option<File>,
     /// The other end, to see how the program has set it.
     end: OwnedFd,
     /// How it was set before.
     before: Termios,
     screen: Arc<Mutex<vt100::Parser>>,
+    /// Who reads what it prints, and how that one is told to end.
+    reader: Option<(JoinHandle<()>, Arc<AtomicBool>)>,
 }
 
 impl Pty {
     /// Starts a command in a terminal of this size, which is the terminal of a session of its own.
     pub fn start(command: &Command, (rows, columns): (u16, u16)) -> Self {
-        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        let OpenptyResult { master, slave } = openpty(&size, None).expect("a pseudo-terminal");
+        // Not by openpty(): what other tests start meanwhile would hold the terminal, too.
+        let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+        let master = posix_openpt(flags).expect("a pseudo-terminal");
+        grantpt(&master).and_then(|()| unlockpt(&master)).expect("its other end");
+        let name = ptsname_r(&master).expect("its name");
+        let mut options = File::options();
+        options.read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits());
+        let slave = OwnedFd::from(options.open(name).expect("its other end"));
+        stty(&slave, rows, columns);
         let before = tcgetattr(&slave).expect("settings");
         let stdio = || Stdio::from(slave.try_clone().expect("a descriptor"));
         let mut inside = Command::new("setsid");
@@ -54,16 +71,19 @@ impl Pty {
         let child = inside.stdin(stdio()).stdout(stdio()).stderr(stdio()).spawn();
         let child = child.expect("setsid starts");
         let screen = Arc::new(Mutex::new(vt100::Parser::new(cells(rows), cells(columns), 0)));
-        let keys = File::from(master);
+        let keys = File::from(OwnedFd::from(master));
         let output = keys.try_clone().expect("a descriptor");
-        let reader = Arc::clone(&screen);
-        thread::spawn(move || read(output, &reader));
-        Self { child, keys, end: slave, before, screen }
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (into, until) = (Arc::clone(&screen), Arc::clone(&is_over));
+        let reader = thread::spawn(move || read(output, &into, &until));
+        let reader = Some((reader, is_over));
+        Self { child, keys: Some(keys), end: slave, before, screen, reader }
     }
 
     /// Presses keys.
     pub fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).expect("a terminal");
+        let keys_of = self.keys.as_mut().expect("it has not hung up");
+        keys_of.write_all(keys.as_bytes()).expect("a terminal");
     }
 
     /// What is on the screen.
@@ -85,10 +105,7 @@ impl Pty {
         let mut parser = self.screen.lock().expect("a screen");
         parser.screen_mut().set_size(cells(rows), cells(columns));
         drop(parser);
-        let end = self.end.try_clone().expect("a descriptor");
-        let (rows, columns) = (rows.to_string(), columns.to_string());
-        let stty = Command::new("stty").args(["rows", &rows, "cols", &columns]).stdin(end).status();
-        assert!(stty.expect("stty starts").success());
+        stty(&self.end, rows, columns);
     }
 
     /// Sends the program a signal.
@@ -125,6 +142,15 @@ impl Pty {
         status
     }
 
+    /// Hangs up, as a connection does that breaks; waits for the end of the program.
+    pub async fn hung_up(mut self) -> ExitStatus {
+        let (reader, is_over) = self.reader.take().expect("once");
+        is_over.store(true, Ordering::Relaxed);
+        reader.join().expect("no panic");
+        self.keys = None;
+        self.end_of_child().await
+    }
+
     async fn end_of_child(&mut self) -> ExitStatus {
         let child = &mut self.child;
         eventually(LIMIT, "the program ends", async || child.try_wait().expect("a child of ours"))
@@ -140,14 +166,32 @@ impl Drop for Pty {
     }
 }
 
+/// Gives a terminal a size.
+fn stty(end: &OwnedFd, rows: u16, columns: u16) {
+    let (rows, columns) = (rows.to_string(), columns.to_string());
+    let mut stty = Command::new("stty");
+    stty.args(["rows", &rows, "cols", &columns]).stdin(end.try_clone().expect("a descriptor"));
+    assert!(stty.status().expect("stty starts").success());
+}
+
 fn cells(number: u16) -> NonZero<u16> {
     NonZero::new(number).expect("a terminal has cells")
 }
 
-fn read(mut output: File, screen: &Mutex<vt100::Parser>) {
+/// Feeds the screen until the program or the terminal is gone.
+fn read(mut output: File, screen: &Mutex<vt100::Parser>, is_over: &AtomicBool) {
+    /// How often to look whether the terminal should go.
+    const LOOK: u16 = 20;
     let mut buffer = [0; 4096];
-    // The end of the program is an error here.
-    while let Ok(read @ 1..) = output.read(&mut buffer) {
-        screen.lock().expect("a screen").process(&buffer[..read]);
+    while !is_over.load(Ordering::Relaxed) {
+        let mut ready = [PollFd::new(output.as_fd(), PollFlags::POLLIN)];
+        if poll(&mut ready, LOOK).expect("poll") == 0 {
+            continue;
+        }
+        match output.read(&mut buffer) {
+            Ok(read @ 1..) => screen.lock().expect("a screen").process(&buffer[..read]),
+            // The end of the program is an error here.
+            Ok(0) | Err(_) => return,
+        }
     }
 }

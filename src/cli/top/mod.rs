@@ -16,6 +16,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use nix::sys::signal::Signal;
 use ratatui::{buffer::Buffer, layout::Rect};
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -109,7 +110,9 @@ async fn show(mut model: Model, operator: Operator, every: Duration) -> anyhow::
     let mut asks = Asks::new().context("signals and keys")?;
     let mut terminal = Terminal::take().context("the terminal cannot be used")?;
     loop {
-        terminal.draw(|area, buffer| view::draw(&model, look, area, buffer))?;
+        if terminal.draw(|area, buffer| view::draw(&model, look, area, buffer)).is_err() {
+            return Ok(hung_up());
+        }
         let input = tokio::select! {
             asked = asks.next() => match asked {
                 Asked::Input(input) => input,
@@ -117,9 +120,8 @@ async fn show(mut model: Model, operator: Operator, every: Duration) -> anyhow::
                     terminal = terminal.suspend()?;
                     Input::Tick
                 }
-                // As a shell tells of a program that a signal has ended.
-                Asked::End(signal) => return Ok(ExitCode::from(128 + signal as u8)),
-                Asked::Gone => return Ok(ExitCode::FAILURE),
+                Asked::End(signal) => return Ok(ended_by(signal)),
+                Asked::Gone => return Ok(hung_up()),
             },
             answer = feed.next() => answer,
             _ = ticks.tick() => {
@@ -137,4 +139,14 @@ async fn show(mut model: Model, operator: Operator, every: Duration) -> anyhow::
             }
         }
     }
+}
+
+/// The exit code as a shell tells of a program that a signal has ended.
+fn ended_by(signal: i32) -> ExitCode {
+    ExitCode::from(128 + signal as u8)
+}
+
+/// The terminal is gone, and so is whoever could be told; the signal may come later.
+fn hung_up() -> ExitCode {
+    ended_by(Signal::SIGHUP as i32)
 }

@@ -4,6 +4,7 @@
 use std::{
     env,
     io::{self, IsTerminal as _, Stdout},
+    mem::ManuallyDrop,
     panic,
     sync::Once,
 };
@@ -48,7 +49,8 @@ pub fn width() -> Option<u16> {
 
 /// The terminal, taken over.
 pub struct Terminal {
-    drawn: Drawn<CrosstermBackend<Stdout>>,
+    /// Never dropped: it would write to stderr that the terminal is gone, and so panic.
+    drawn: ManuallyDrop<Drawn<CrosstermBackend<Stdout>>>,
 }
 
 impl Terminal {
@@ -62,7 +64,7 @@ impl Terminal {
         let taken = execute!(io::stdout(), EnterAlternateScreen, Hide)
             .and_then(|()| Drawn::new(CrosstermBackend::new(io::stdout())));
         match taken {
-            Ok(drawn) => Ok(Self { drawn }),
+            Ok(drawn) => Ok(Self { drawn: ManuallyDrop::new(drawn) }),
             Err(error) => {
                 give_back();
                 Err(error)
