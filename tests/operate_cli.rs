@@ -110,6 +110,12 @@ async fn stacks_are_of_the_worker_that_is_named_or_of_those_that_are_busy() {
         assert_eq!(output.code, Some(0), "{output:?}");
         assert!(output.stdout.starts_with(&of_busy), "{output:?}");
         assert_eq!(output.stdout.matches(" of pool `").count(), 1, "{output:?}");
+        let lines: Vec<_> = output.stdout.lines().collect();
+        let at = |word: &str| lines.iter().position(|line| line.contains(word));
+        let call = at(", lab:Lab.hold, running for ").expect("the call");
+        let (outer, inner) = (at("in Lab.hold").expect("it"), at("in appears").expect("it"));
+        assert!(call < outer && outer < inner, "the innermost is last: {}", output.stdout);
+        assert!(lines[outer].contains("lab.py:") && lines[outer + 1].contains("appears(name)"));
     }
     let all = daemon.run(&["stacks", "--all"]).await;
     assert_eq!(all.stdout.matches(" of pool `").count(), 2, "{all:?}");

@@ -40,6 +40,11 @@ pub fn of(worker: &WorkerStatus, stacks: &GetStacksResponse, calls: &[CallStatus
 
 fn one(stack: &Stack, calls: &[CallStatus]) -> String {
     let thread = one_line(&stack.name);
+    if stack.call_id == 0 && !stack.note.is_empty() {
+        // A thread of the runtime, say: where it is now tells enough of it.
+        let now = stack.frames.last().map(self::frame).unwrap_or_default();
+        return format!("  {thread}, {}:\n{now}", indented(&stack.note));
+    }
     let mut text = match (stack.call_id, calls.iter().find(|call| call.id == stack.call_id)) {
         (0, _) => format!("  {thread}:\n"),
         (id, None) => format!("  call {id}, in {thread}:\n"),
@@ -49,9 +54,7 @@ fn one(stack: &Stack, calls: &[CallStatus]) -> String {
             short(duration(call.running_for)),
         ),
     };
-    for frame in &stack.frames {
-        text += &self::frame(frame);
-    }
+    text.extend(stack.frames.iter().map(self::frame));
     if !stack.note.is_empty() {
         text += &format!("    {}\n", indented(&stack.note));
     }
@@ -102,14 +105,23 @@ mod tests {
     #[test]
     fn what_runs_a_call_comes_first_with_the_innermost_frame_last() {
         let idle = Stack { name: "watch".to_owned(), ..Stack::default() };
+        let own = Stack {
+            name: "pulse".to_owned(),
+            frames: vec![frame("run", 1, ""), frame("beat", 2, "sleep()")],
+            note: "a thread of the runtime".to_owned(),
+            ..Stack::default()
+        };
         let busy = Stack {
             name: "MainThread".to_owned(),
             call_id: 7,
             frames: vec![frame("Shop.hang", 12, "  self.wait()"), frame("Shop.wait\x1b", 20, "")],
             ..Stack::default()
         };
-        let stacks =
-            GetStacksResponse { worker_pid: 4711, stacks: vec![idle, busy], note: String::new() };
+        let stacks = GetStacksResponse {
+            worker_pid: 4711,
+            stacks: vec![idle, own, busy],
+            note: String::new(),
+        };
         let call = CallStatus {
             id: 7,
             app: "shop:Shop".to_owned(),
@@ -127,6 +139,10 @@ worker 3 (pid 4711) of pool `default`, ready, 1/1 calls
 
   watch:
     (no frames)
+
+  pulse, a thread of the runtime:
+    shop.py:2 in beat
+        sleep()
 ";
         assert_eq!(of(&worker(), &stacks, &[call]), expected);
     }
