@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod access_log;
 mod allocation;
 mod architecture;
 mod backpressure;
@@ -43,4 +44,5 @@ mod streams;
 mod strict;
 mod threads;
 mod top;
+mod traces;
 mod values;

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     call::Peer,
     config::{AdminRight, Config},
-    observe::Observer,
+    observe::{Observer, Outlets},
     patience::{CONNECTIONS_CLOSE, READERS_STALL},
     pool::PoolHandle,
 };
@@ -71,8 +71,9 @@ impl Edge {
         config: &Config,
         pool: &PoolHandle,
         reload: ReloadConfig,
+        outlets: Outlets,
     ) -> io::Result<Self> {
-        Self::on(UnixSocket::new(listener)?, config, pool, reload, None)
+        Self::on(UnixSocket::new(listener)?, config, pool, reload, outlets, None)
     }
 }
 
@@ -86,6 +87,7 @@ impl<L: Listener> Edge<L> {
         config: &Config,
         pool: &PoolHandle,
         reload: ReloadConfig,
+        outlets: Outlets,
         further: Option<Further>,
     ) -> io::Result<Self> {
         let admission = Admission::new(config);
@@ -98,10 +100,13 @@ impl<L: Listener> Edge<L> {
             users: admission.users().clone(),
             held: held.clone(),
         };
-        let observer = Observer::new(pool.health());
+        let observer = Observer::new(pool.health(), outlets);
         let max_connections = config.limits.max_connections;
         let scrape =
             Scrape::new(pool.clone(), counts.clone(), max_connections, Arc::clone(&observer));
+        if let Some(interval) = metrics_interval(config) {
+            tokio::spawn(Arc::clone(&scrape).push(interval));
+        }
         let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
         let services = Services::new(admin.clone(), health_service, further)?;
         let arbiter = ArbiterService::new(
@@ -205,6 +210,12 @@ impl<L: Listener> Edge<L> {
             () = self.shared.router.nobody_reads_for(READERS_STALL) => {}
         }
     }
+}
+
+/// How often metrics are sent to a collector, if they are.
+fn metrics_interval(config: &Config) -> Option<Duration> {
+    let otlp = config.observe.otlp.as_ref()?;
+    Some(otlp.metrics_interval).filter(|interval| !interval.is_zero())
 }
 
 #[cfg(test)]
