@@ -90,6 +90,8 @@ pub const DECIDERS: &[&str] = &["pool", "worker", "main_arbiter"];
 
 /// Other rooms that decide and do nothing.
 pub const PURE: &[&str] = &[
+    "cli::top::model",
+    "cli::top::view",
     "clock::deadline",
     "histogram",
     "observe::access_log::choice",
