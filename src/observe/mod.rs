@@ -3,6 +3,9 @@
 
 pub mod family;
 pub mod histogram;
+pub mod history;
+mod minute;
+pub mod recent;
 mod record;
 pub mod trace;
 
