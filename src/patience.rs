@@ -42,6 +42,9 @@ const ARBITER_OVERHEAD: Duration = DRAIN_OVERHEAD.saturating_add(NOTICING);
 /// its own.
 const SUCCESSOR_OVERHEAD: Duration = ARBITER_OVERHEAD.saturating_add(NOTICING);
 
+/// How long a worker may take to say what it does now: whoever asked sits at a terminal.
+pub const WORKERS_ANSWER: Duration = Duration::from_secs(2);
+
 /// How long the file system may take to give the configuration.
 pub const CONFIG_READ: Duration = Duration::from_secs(5);
 

@@ -30,6 +30,7 @@ mod ladder;
 mod memory;
 mod messages;
 mod misbehave;
+mod operate;
 mod output;
 mod pools;
 mod queue;

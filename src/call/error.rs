@@ -227,6 +227,9 @@ pub enum CallError {
     /// The caller left.
     #[error("the caller cancelled the call")]
     Cancelled,
+    /// An operator ended it.
+    #[error("an operator cancelled the call with `dirtyd cancel`; it may have had effects")]
+    CancelledByOperator,
     /// The arbiter dropped the call: a fault of ours.
     #[error("the arbiter lost the call; this is a fault in dirtyd, please report it")]
     Lost,

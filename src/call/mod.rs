@@ -10,6 +10,7 @@ mod error;
 mod peer;
 mod reply;
 mod ticket;
+mod view;
 
 use std::{
     fmt,
@@ -24,6 +25,7 @@ pub use error::{AppFailure, CallError, EndedBy, QueueBound, WorkerRef};
 pub use peer::{Peer, Principal, Quota};
 pub use reply::{Chunks, Hold, Reply, Sink, StreamItem, reply_channel, stream_channel};
 pub use ticket::{CallerLine, Credit, FromCaller, Ticket};
+pub use view::{CallView, Cancelled, PlaceView, WaitReason};
 
 use crate::clock::Deadline;
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use super::{
-    AccessEntry, ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, Observe, QueueLimits, Raw,
-    Recycle, ReloadMode, Window,
+    AccessEntry, ConfigError, DEFAULT_POOL, Hooks, Intensity, Limits, LogConfig, Observe,
+    QueueLimits, Raw, Recycle, ReloadMode, Window,
     groups::{hooks::WorkerInit, worker::Worker},
     raw::{PoolKeys, RawApp, RawPool},
     table::Placed,

@@ -53,9 +53,7 @@ pub use groups::{
     hooks::Hooks,
     instance::ReloadMode,
     log::{LogConfig, LogFormat, OutputLevel},
-    observe::{
-        AccessLog, AccessLogConfig, Observe, ObserveAddress, OtlpConfig, OtlpProtocol,
-    },
+    observe::{AccessLog, AccessLogConfig, Observe, ObserveAddress, OtlpConfig, OtlpProtocol},
     queue::QueueLimits,
     recycling::Recycle,
     restarts::Intensity,

@@ -140,7 +140,9 @@ mod tests {
 
     #[test]
     fn a_time_falls_into_the_bucket_that_ends_at_it_or_above() {
-        for (time, bucket) in [(0.0, 0), (0.0001, 0), (0.00011, 1), (1.0, 12), (600.0, 20), (601.0, 21)] {
+        for (time, bucket) in
+            [(0.0, 0), (0.0001, 0), (0.00011, 1), (1.0, 12), (600.0, 20), (601.0, 21)]
+        {
             assert_eq!(of(&[time]).classic()[bucket], 1, "{time}");
         }
         for (time, bucket) in [(1.0, 0), (1.0001, 1), (0.5, -8), (2.0, 8), (1.2, 3), (0.0, -159)] {

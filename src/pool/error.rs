@@ -1,6 +1,6 @@
 //! Why a pool keeps its size, or its workers.
 
-use crate::printable::count;
+use crate::{call::WorkerRef, printable::count};
 
 /// Why a pool keeps its size.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +66,44 @@ pub enum ReloadError {
     /// The arbiter ends.
     #[error("the arbiter is draining")]
     Draining,
+}
+
+/// Why a worker is not replaced.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RestartError {
+    /// No such worker.
+    #[error("there is no worker {id}; {}", those(known))]
+    NoSuchWorker {
+        /// The number that was asked for.
+        id: u64,
+        /// Those that there are.
+        known: Vec<WorkerRef>,
+    },
+    /// It has not booted.
+    #[error("{0} is booting; it takes no call yet")]
+    Booting(WorkerRef),
+    /// It leaves, or is being replaced.
+    #[error("{0} is being replaced already, or leaves")]
+    Leaving(WorkerRef),
+    /// The worker that it has replaced is still there.
+    #[error("{worker} has replaced {earlier}, which has not left yet; try again then")]
+    TooSoon {
+        /// The worker.
+        worker: WorkerRef,
+        /// The one before it.
+        earlier: WorkerRef,
+    },
+    /// The arbiter ends.
+    #[error("the arbiter is draining")]
+    Draining,
+}
+
+fn those(known: &[WorkerRef]) -> String {
+    let known: Vec<_> = known.iter().map(ToString::to_string).collect();
+    match known.is_empty() {
+        true => "there is none".to_owned(),
+        false => format!("there are {}", known.join(", ")),
+    }
 }
 
 fn below_need(pool: &str, least: u32) -> String {

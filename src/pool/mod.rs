@@ -26,17 +26,23 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+use dirtyd_client::proto::v1::Stack;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-pub use error::{ReloadError, ScaleError};
+pub use error::{ReloadError, RestartError, ScaleError};
 pub use journal::Entry;
 pub use machine::EntryKind;
 pub use machine::WorkerState;
 pub use snapshot::{AppSnapshot, Snapshot, WorkerSnapshot};
 
 use crate::{
-    call::{CallError, CallId, CallRequest, CallerLine, QueueBound, Reply, Ticket},
+    call::{
+        CallError, CallId, CallRequest, CallView, CallerLine, Cancelled, QueueBound, Reply, Ticket,
+        WorkerRef,
+    },
     config::Config,
+    patience::WORKERS_ANSWER,
+    worker::NoStacks,
 };
 
 /// Asks that wait for the pool's task; the edge waits when it is full,
@@ -60,12 +66,31 @@ enum Ask {
         pool: String,
         reply: oneshot::Sender<Result<u32, ReloadError>>,
     },
+    /// The calls that wait, and a way to ask workers for those that run.
+    ListCalls(oneshot::Sender<(Vec<CallView>, mpsc::UnboundedReceiver<Vec<CallView>>)>),
+    CancelCall(CallId, oneshot::Sender<Option<Cancelled>>),
+    GetStacks(u64, oneshot::Sender<Option<AskedStacks>>),
+    Restart(u64, oneshot::Sender<Result<(WorkerRef, String), RestartError>>),
     /// Drain until the instant, then kill.
     Drain(Instant),
     /// Drain, because another arbiter serves.
     GiveWay,
     /// No connection is left: no call can come any more.
     EdgeClosed,
+}
+
+/// A worker that was asked for its stacks, and where its answer comes.
+type AskedStacks = (WorkerRef, oneshot::Receiver<Result<Vec<Stack>, NoStacks>>);
+
+/// Why a worker did not say what it does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// Its runtime cannot tell.
+    Unable,
+    /// It did not answer in time.
+    Late,
+    /// It ended.
+    Gone,
 }
 
 /// A new size of a pool.
@@ -150,6 +175,59 @@ impl PoolHandle {
         let (reply, answer) = oneshot::channel();
         self.asks.send(Ask::Status(reply)).await.ok()?;
         answer.await.ok()
+    }
+
+    /// The calls that wait or run, oldest first; `None` once the pool has ended.
+    pub async fn calls(&self) -> Option<Vec<CallView>> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(Ask::ListCalls(reply)).await.ok()?;
+        let (mut calls, mut running) = answer.await.ok()?;
+        // It ends when the task of each worker has answered, or is gone.
+        let all = async {
+            while let Some(of_worker) = running.recv().await {
+                calls.extend(of_worker);
+            }
+        };
+        // A task that does not answer is stuck; the others' calls are worth having.
+        let _ = tokio::time::timeout(WORKERS_ANSWER, all).await;
+        calls.sort_by_key(|call| call.id);
+        Some(calls)
+    }
+
+    /// Ends a call. Returns where it was.
+    ///
+    /// # Errors
+    /// The pool has ended.
+    pub async fn cancel_call(&self, id: CallId) -> Result<Option<Cancelled>, CallError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.asks.send(Ask::CancelCall(id, reply)).await;
+        sent.map_err(|_| CallError::Draining)?;
+        answer.await.map_err(|_| CallError::Draining)
+    }
+
+    /// What the threads and tasks of a worker do now; `None` if there is no such worker.
+    pub async fn stacks(&self, worker: u64) -> Option<(WorkerRef, Result<Vec<Stack>, NoAnswer>)> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(Ask::GetStacks(worker, reply)).await.ok()?;
+        let (worker, stacks) = answer.await.ok()??;
+        let stacks = match tokio::time::timeout(WORKERS_ANSWER, stacks).await {
+            Ok(Ok(Ok(stacks))) => Ok(stacks),
+            Ok(Ok(Err(NoStacks::Unable))) => Err(NoAnswer::Unable),
+            Ok(Ok(Err(NoStacks::Busy))) | Err(_) => Err(NoAnswer::Late),
+            Ok(Err(_)) => Err(NoAnswer::Gone),
+        };
+        Some((worker, stacks))
+    }
+
+    /// Has a worker replaced. Returns it, and its pool, once that is begun.
+    ///
+    /// # Errors
+    /// Why it stays.
+    pub async fn restart(&self, worker: u64) -> Result<(WorkerRef, String), RestartError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.asks.send(Ask::Restart(worker, reply)).await;
+        sent.map_err(|_| RestartError::Draining)?;
+        answer.await.map_err(|_| RestartError::Draining)?
     }
 
     /// Gives a pool another size. Returns the sizes before and after.

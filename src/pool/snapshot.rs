@@ -45,6 +45,10 @@ pub struct WorkerSnapshot {
     pub age: Duration,
     /// Resident bytes.
     pub memory: u64,
+    /// The processor time since its start.
+    pub cpu_time: Duration,
+    /// Its seat within its pool.
+    pub seat: usize,
 }
 
 /// One app.

@@ -10,15 +10,15 @@ use std::{
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{
-    Ask, Health, ReloadError, ScaleError, Snapshot,
+    Ask, Health, ReloadError, RestartError, ScaleError, Snapshot,
     journal::{self, Journal},
     machine::{Action, Event, Machine, Shared, ids::WorkerId},
 };
 use crate::{
-    call::{CallError, CallId, FromCaller},
+    call::{CallError, CallId, Cancelled, FromCaller, WorkerRef},
     clock::Alarm,
     config::{Config, PoolConfig},
-    process::memory::resident_bytes,
+    process::{cpu::cpu_time, memory::resident_bytes},
     worker::{Control, Report, WorkerHandle, WorkerSpec},
 };
 
@@ -39,6 +39,9 @@ pub struct Task {
     /// Whoever asked for another size, or for a reload, and has no answer yet.
     scaling: Option<oneshot::Sender<Result<(u32, u32), ScaleError>>>,
     reloading: Option<oneshot::Sender<Result<u32, ReloadError>>>,
+    /// Whoever cancels a call, or has a worker replaced, until this turn is over.
+    cancelling: Option<oneshot::Sender<Option<Cancelled>>>,
+    restarting: Option<oneshot::Sender<Result<(WorkerRef, String), RestartError>>>,
     /// What actions brought about, to be looked at before anything else.
     feedback: VecDeque<Event>,
     /// Processes to be started, oldest first. Each takes a millisecond: a call that
@@ -82,6 +85,8 @@ impl Task {
             reporter,
             scaling: None,
             reloading: None,
+            cancelling: None,
+            restarting: None,
             feedback: VecDeque::new(),
             starts: BTreeMap::new(),
             actions: Vec::new(),
@@ -150,6 +155,30 @@ impl Task {
                 if under_way.is_some() {
                     self.reloading = under_way;
                 }
+            }
+            Ask::ListCalls(reply) => {
+                let (to, running) = mpsc::unbounded_channel();
+                for worker in self.workers.values() {
+                    worker.tell(Control::ListCalls(to.clone()));
+                }
+                let waiting = self.machine.waiting_calls();
+                drop(reply.send((waiting, running)));
+            }
+            Ask::CancelCall(id, reply) => {
+                self.cancelling = Some(reply);
+                self.on(Event::CancelCall(id));
+            }
+            Ask::GetStacks(id, reply) => {
+                let asked = self.workers.get(&id).map(|handle| {
+                    let (to, stacks) = oneshot::channel();
+                    handle.tell(Control::GetStacks(to));
+                    (handle.worker, stacks)
+                });
+                drop(reply.send(asked));
+            }
+            Ask::Restart(id, reply) => {
+                self.restarting = Some(reply);
+                self.on(Event::Restart(id));
             }
             Ask::Drain(deadline) => self.on(Event::Drain(deadline)),
             Ask::GiveWay => self.on(Event::GiveWay),
@@ -220,6 +249,16 @@ impl Task {
                     let _ = reply.send(result);
                 }
             }
+            Action::Cancelled(was) => {
+                if let Some(reply) = self.cancelling.take() {
+                    let _ = reply.send(was);
+                }
+            }
+            Action::Restarting(result) => {
+                if let Some(reply) = self.restarting.take() {
+                    let _ = reply.send(result);
+                }
+            }
             Action::Reloaded(result) => {
                 if let Some(reply) = self.reloading.take() {
                     let _ = reply.send(result);
@@ -251,6 +290,7 @@ impl Task {
         let mut snapshot = self.machine.snapshot(Instant::now());
         for worker in &mut snapshot.workers {
             worker.memory = resident_bytes(worker.worker.pid).unwrap_or(0);
+            worker.cpu_time = cpu_time(worker.worker.pid).unwrap_or_default();
         }
         snapshot
     }

@@ -5,6 +5,7 @@
 pub mod allocator;
 mod bounded;
 pub mod children;
+pub mod cpu;
 pub mod descriptors;
 mod fork;
 mod in_time;

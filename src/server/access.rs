@@ -152,7 +152,7 @@ impl Caller {
     pub fn may_use(&self, path: &str) -> Result<(), Denied> {
         let (needed, needs) = match path.strip_prefix("/dirty.v1.Admin/") {
             None => return Ok(()),
-            Some("Status" | "WatchEvents") => (AdminRight::Read, "read"),
+            Some("Status" | "WatchEvents" | "ListCalls") => (AdminRight::Read, "read"),
             // Whatever is added needs the full right, until it stands above.
             Some(_) => (AdminRight::Full, "full"),
         };
@@ -207,10 +207,14 @@ mod tests {
         let access = access("");
         let other = caller(&access, 33, &[]).expect("the file mode lets it in");
         assert_eq!(other.may_call("any:App"), Ok(()));
-        for path in ["Status", "WatchEvents"].map(|method| format!("/dirty.v1.Admin/{method}")) {
+        for path in
+            ["Status", "WatchEvents", "ListCalls"].map(|method| format!("/dirty.v1.Admin/{method}"))
+        {
             assert_eq!(other.may_use(&path), Ok(()));
         }
-        for path in ["Scale", "Reload", "Later"].map(|method| format!("/dirty.v1.Admin/{method}")) {
+        for path in ["Scale", "Reload", "CancelCall", "GetStacks", "Later"]
+            .map(|method| format!("/dirty.v1.Admin/{method}"))
+        {
             let denied = other.may_use(&path).expect_err("not an operator").to_string();
             assert!(denied.contains("uid 33") && denied.contains("\"full\""), "{denied}");
             for own in [0, 1000] {

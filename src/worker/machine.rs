@@ -38,6 +38,7 @@ mod pulse;
 #[cfg(any(test, feature = "internals"))]
 pub(crate) mod simulation;
 mod slot;
+mod stacks;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -47,7 +48,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
-pub use self::interface::{Action, Event, Level};
 use self::{
     allowance::Allowance,
     calls::{Calls, Misfit},
@@ -57,11 +57,17 @@ use self::{
     stage::{Boot, Stage},
     turn::Turn,
 };
-use super::{Control, Report, WorkerSpec};
-use dirtyd_client::proto::worker::{Hello, Ping, Request, arbiter_frame, worker_frame::Kind};
+pub use self::{
+    interface::{Action, Event, Level},
+    stacks::NoStacks,
+};
+use super::{Control, Report, StacksReply, WorkerSpec};
+use dirtyd_client::proto::worker::{
+    Hello, Metrics, Ping, Request, Stacks, arbiter_frame, worker_frame::Kind,
+};
 
 use crate::{
-    call::{AppFailure, Call, CallError, CallId, Sink, WorkerRef},
+    call::{AppFailure, Call, CallError, CallId, CallView, Sink, WorkerRef},
     clock::Deadline,
 };
 
@@ -77,6 +83,7 @@ pub struct Machine {
     calls: Calls,
     pulse: Pulse,
     senseless: Allowance,
+    stacks: stacks::Asked,
     /// Never later than what is due first. It may be earlier: that costs a look,
     /// while keeping it exact would cost every call.
     due: Deadline,
@@ -94,6 +101,7 @@ impl Machine {
             calls: Calls::new(worker, spec.window, pool.kill_grace),
             pulse: Pulse::new(pool.heartbeat, pool.kill_grace, now),
             senseless: Allowance::new(now),
+            stacks: stacks::Asked::default(),
             due: until,
             spec,
             worker,
@@ -181,11 +189,53 @@ impl Machine {
             Control::Start(call) if !self.reads_payload(&call) => self.calls.refuse(call, turn),
             Control::Start(call) => self.calls.start(call, turn),
             Control::Cancel(id) => self.calls.cancel(id, turn),
+            Control::CancelByOperator(id) => self.calls.cancel_for_operator(id, turn),
+            // Its task answers that, as long as the worker is there.
+            Control::ListCalls(_) => {}
+            Control::GetStacks(reply) => self.ask_for_stacks(reply, turn),
             Control::Credit(id, credit) => self.calls.credit(id, credit, turn),
             Control::Drain => self.on_drain(turn),
             Control::EndStreams(at) => self.calls.end_streams(at, turn),
             Control::Kill(why) => self.kill(why, turn),
         }
+    }
+
+    /// What operators see of the calls in its slots.
+    pub fn calls(&self) -> Vec<CallView> {
+        self.calls.views()
+    }
+
+    fn ask_for_stacks(&mut self, reply: StacksReply, turn: &mut Turn<'_>) {
+        if !self.can(hello::STACKS) {
+            return turn.act(Action::Stacks(reply, Err(NoStacks::Unable)));
+        }
+        match self.stacks.ask(reply) {
+            Ok(frame) => turn.send(arbiter_frame::Kind::GetStacks(frame)),
+            Err(reply) => turn.act(Action::Stacks(reply, Err(NoStacks::Busy))),
+        }
+    }
+
+    fn on_stacks(&mut self, stacks: Stacks, turn: &mut Turn<'_>) -> Result<(), Misfit> {
+        if !self.stacks.was_asked(stacks.nonce) {
+            return Err(Misfit::Senseless);
+        }
+        if let Some(reply) = self.stacks.answered(stacks.nonce) {
+            turn.act(Action::Stacks(reply, Ok(stacks.stacks)));
+        }
+        Ok(())
+    }
+
+    fn on_metrics(&mut self, metrics: Metrics, turn: &mut Turn<'_>) -> Result<(), Misfit> {
+        if !self.can(hello::METRICS) {
+            return Err(Misfit::Breach("it sent Metrics without the capability".to_owned()));
+        }
+        self.senseless.take(turn.now).map_err(Misfit::Breach)?;
+        turn.report(Report::Metrics(Box::new(metrics)));
+        Ok(())
+    }
+
+    fn can(&self, capability: &str) -> bool {
+        self.terms.as_ref().is_some_and(|terms| terms.can(capability))
     }
 
     fn reads_payload(&self, call: &Call) -> bool {
@@ -224,7 +274,8 @@ impl Machine {
                 let failure = Box::new(failure::of_app(app.failure.unwrap_or_default()));
                 self.on_app(app.app, Err(failure), turn)
             }
-            Some(Kind::Metrics(_) | Kind::Stacks(_)) => Ok(()),
+            Some(Kind::Metrics(metrics)) => self.on_metrics(metrics, turn),
+            Some(Kind::Stacks(stacks)) => self.on_stacks(stacks, turn),
             None => Err(Misfit::Breach("it sent a frame of an unknown kind".to_owned())),
         };
         if let Err(misfit) = read {

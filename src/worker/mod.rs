@@ -29,16 +29,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
-use dirtyd_client::system::Socket;
+use dirtyd_client::{
+    proto::{v1::Stack, worker::Metrics},
+    system::Socket,
+};
 
 use crate::{
-    call::{AppFailure, Call, CallId, Credit, EndedBy, WorkerRef},
+    call::{AppFailure, Call, CallId, CallView, Credit, EndedBy, WorkerRef},
     config::{PoolConfig, Window},
     process::{WorkerCommand, WorkerProcess},
 };
 use machine::Machine;
+pub use machine::NoStacks;
 
 /// What is known about a worker before it starts.
 #[derive(Debug, Clone)]
@@ -57,6 +61,9 @@ pub struct WorkerSpec {
     pub graceful_timeout: Duration,
 }
 
+/// Where the stacks of a worker go. It is dropped if the worker ends before it answers.
+pub type StacksReply = oneshot::Sender<Result<Vec<Stack>, NoStacks>>;
+
 /// What the pool tells a worker's task.
 #[derive(Debug)]
 pub enum Control {
@@ -68,12 +75,18 @@ pub enum Control {
     Start(Call),
     /// The caller of a call left.
     Cancel(CallId),
+    /// An operator ended a call: it is answered, and the work has `kill_grace` to end.
+    CancelByOperator(CallId),
     /// The reader of a stream has taken this much more of it.
     Credit(CallId, Credit),
     /// Finish what runs, then exit.
     Drain,
     /// End the streams that still go on at the instant.
     EndStreams(Instant),
+    /// Say which calls run.
+    ListCalls(mpsc::UnboundedSender<Vec<CallView>>),
+    /// Ask the process what it does now.
+    GetStacks(StacksReply),
     /// End now.
     Kill(String),
 }
@@ -98,6 +111,8 @@ pub enum Report {
     CutOff(CallId, String),
     /// A frame came for a call that has no caller any more, and was dropped.
     LateFrame,
+    /// What the metrics of apps have gained.
+    Metrics(Box<Metrics>),
     /// The process is gone. Nothing follows.
     Died(Box<Death>),
 }

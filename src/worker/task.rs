@@ -70,6 +70,11 @@ impl Task {
             let event = tokio::select! { biased;
                 () = process.exited() => break,
                 control = self.control.recv() => match control {
+                    Some(Control::ListCalls(to)) => {
+                        // Whoever asked may have given up.
+                        let _ = to.send(self.machine.calls());
+                        continue;
+                    }
                     Some(control) => Event::Told(control),
                     None => return, // the pool is gone: the arbiter ends without a drain
                 },
@@ -152,6 +157,7 @@ impl Task {
                         self.report_when_possible(report).await;
                     }
                 }
+                Action::Stacks(reply, stacks) => drop(reply.send(stacks)),
                 Action::DumpStacks { how, why } => {
                     let worker = self.machine.worker();
                     self.log(Level::Warn, &format!("{why}; the stacks of {worker} follow"));

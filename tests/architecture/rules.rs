@@ -68,6 +68,7 @@ pub const CIRCLES: &[(&[&str], &str)] = &[
     (
         &[
             "pool::machine::simulation::promises",
+            "pool::machine::simulation::steps",
             "pool::machine::simulation::story",
             "pool::machine::simulation::world",
         ],
@@ -88,6 +89,9 @@ pub const DECIDERS: &[&str] = &["pool", "worker", "main_arbiter"];
 /// Other rooms that decide and do nothing.
 pub const PURE: &[&str] = &[
     "clock::deadline",
+    "observe::family",
+    "observe::histogram",
+    "observe::record",
     "patience",
     "printable",
     "server::access",

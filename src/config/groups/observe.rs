@@ -163,10 +163,11 @@ impl Observed {
 
     /// Whether the page may operate although anybody on this machine can reach it.
     pub fn operates_openly(&self) -> bool {
-        let is_unix =
-            self.listen.value.as_deref().is_some_and(|text| {
-                matches!(address(text), ObserveAddress::Unix(_))
-            });
+        let is_unix = self
+            .listen
+            .value
+            .as_deref()
+            .is_some_and(|text| matches!(address(text), ObserveAddress::Unix(_)));
         self.operate() && !is_unix && self.token_file.value.is_none()
     }
 }

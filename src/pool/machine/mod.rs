@@ -42,9 +42,9 @@ use self::{
     phase::{Phase, Scope},
     turn::Turn,
 };
-use super::{Health, ReloadError, ScaleError, ScaleTo};
+use super::{Health, ReloadError, RestartError, ScaleError, ScaleTo};
 use crate::{
-    call::{Call, CallError, CallId, CallRequest, FromCaller, Reply},
+    call::{Call, CallError, CallId, CallRequest, Cancelled, FromCaller, Reply, WorkerRef},
     clock::Deadline,
     config::{Config, PoolConfig},
     worker::{Control, Report},
@@ -83,6 +83,10 @@ pub enum Event {
         /// The pool.
         pool: String,
     },
+    /// An operator ends a call.
+    CancelCall(CallId),
+    /// An operator has a worker replaced.
+    Restart(WorkerId),
     /// The arbiter ends; calls have until the instant.
     Drain(Instant),
     /// The arbiter ends, because another one serves: calls have their own timeouts,
@@ -134,6 +138,10 @@ pub enum Action {
     Scaled(Result<(u32, u32), ScaleError>),
     /// Answer [`Event::Reload`]: how many workers were replaced.
     Reloaded(Result<u32, ReloadError>),
+    /// Answer [`Event::CancelCall`]: where the call was, if there is one.
+    Cancelled(Option<Cancelled>),
+    /// Answer [`Event::Restart`]: the worker and its pool.
+    Restarting(Result<(WorkerRef, String), RestartError>),
 }
 
 /// Settings that all pools share.
@@ -238,6 +246,14 @@ impl Machine {
             }
             Event::Reload { config, pool } => {
                 self.begin_reload(&config, Scope::of(pool), &mut turn);
+            }
+            Event::CancelCall(id) => {
+                let was = self.dispatch.on_cancelled(id, &mut turn);
+                turn.act(Action::Cancelled(was));
+            }
+            Event::Restart(id) => {
+                let restarted = self.restart(id, &mut turn);
+                turn.act(Action::Restarting(restarted));
             }
             Event::Drain(deadline) => self.begin_drain(deadline, &mut turn),
             Event::GiveWay => self.begin_giving_way(&mut turn),

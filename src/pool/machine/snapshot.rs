@@ -1,6 +1,6 @@
 //! A consistent picture of the pool, for `status`.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Machine,
@@ -8,10 +8,15 @@ use super::{
     fleet::{App, Worker},
     ids::AppId,
 };
-use crate::pool::{AppSnapshot, Snapshot, WorkerSnapshot};
+use crate::{
+    call::{Call, CallView, PlaceView, Reply, WaitReason},
+    pool::{AppSnapshot, Snapshot, WorkerSnapshot},
+    printable::count,
+};
 
 impl Machine {
-    /// The picture of this moment, but for the memory of workers, which is 0.
+    /// The picture of this moment, but for the memory and the processor time of workers, which
+    /// are 0.
     pub fn snapshot(&self, now: Instant) -> Snapshot {
         Snapshot {
             workers: self.fleet.workers().map(|worker| self.worker_snapshot(worker, now)).collect(),
@@ -20,6 +25,49 @@ impl Machine {
             draining: self.phase.drain().is_some(),
             late_frames: self.late_frames,
             reloads: self.reloads,
+        }
+    }
+
+    /// The calls that wait, oldest first within each app.
+    pub fn waiting_calls(&self) -> Vec<CallView> {
+        let of_app = |(id, app)| {
+            let waiting = self.dispatch.waiting(id).enumerate();
+            waiting.map(move |(before, call)| self.waiting_call(id, app, call, before))
+        };
+        self.fleet.apps().flat_map(of_app).collect()
+    }
+
+    fn waiting_call(&self, id: AppId, app: &App, call: &Call, before: usize) -> CallView {
+        let request = &call.request;
+        let (user, servers) = (request.peer.principal(), self.dispatch.servers(id));
+        let (reason, message) = if servers == 0 {
+            let why = app.last_error.as_deref().and_then(|error| error.lines().last());
+            let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+            (WaitReason::Worker, format!("a worker that has loaded its app; none is ready{why}"))
+        } else if !self.dispatch.may_begin(user, request.quota) {
+            let most = request.quota.max_running.unwrap_or_default();
+            (
+                WaitReason::UserLimit,
+                format!("the end of another call of {user}, of which {most} may run (max_running)"),
+            )
+        } else {
+            let workers = count(u64::from(servers), "worker");
+            let calls = match before {
+                0 => String::new(),
+                _ => format!("; {} of its app came before", count(before as u64, "call")),
+            };
+            (WaitReason::Slot, format!("a free slot in {workers}{calls}"))
+        };
+        CallView {
+            id: call.id,
+            app: request.app.clone(),
+            action: request.action.clone(),
+            stream: matches!(call.reply, Reply::Stream(_)),
+            arrived: request.arrived,
+            answer_by: call.queue_deadline(),
+            peer: request.peer.clone(),
+            request_id: request.request_id.clone(),
+            place: PlaceView::Waits { reason, message },
         }
     }
 
@@ -37,6 +85,8 @@ impl Machine {
             served: worker.served,
             age: now.saturating_duration_since(worker.started),
             memory: 0,
+            cpu_time: Duration::ZERO,
+            seat: worker.seat.index,
         }
     }
 

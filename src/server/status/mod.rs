@@ -16,7 +16,7 @@ pub use of_edge::{
     request_too_slow, too_large_for_json,
 };
 pub use of_http::{HttpError, http_of, http_of_code};
-pub use of_operator::{of_config, of_reload, of_scale};
+pub use of_operator::{no_call, no_worker, of_config, of_reload, of_restart, of_scale};
 
 /// The domain of every ErrorInfo.
 const DOMAIN: &str = "dirty.v1";

@@ -53,6 +53,7 @@ fn code_and_reason(error: &CallError) -> (Code, &'static str) {
         CallError::ActionStreams => (Code::FailedPrecondition, "ACTION_STREAMS"),
         CallError::QueueFull { .. } => (Code::ResourceExhausted, "QUEUE_FULL"),
         CallError::MessageTooLarge { .. } => (Code::ResourceExhausted, "MESSAGE_TOO_LARGE"),
+        CallError::CancelledByOperator => (Code::Cancelled, "CANCELLED_BY_OPERATOR"),
         CallError::QueueTimeout { .. } | CallError::DeadlineOver { .. } => {
             (Code::DeadlineExceeded, "QUEUE_TIMEOUT")
         }

@@ -8,9 +8,10 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use super::{DOMAIN, room};
 use crate::{
     config::ConfigError,
-    pool::{ReloadError, ScaleError},
+    pool::{ReloadError, RestartError, ScaleError},
 };
 
+const WORKER_NOT_FOUND: (Code, &str) = (Code::NotFound, "WORKER_NOT_FOUND");
 const RELOAD_FAILED: (Code, &str) = (Code::FailedPrecondition, "RELOAD_FAILED");
 
 /// A pool that keeps its size.
@@ -33,6 +34,32 @@ pub fn of_reload(error: &ReloadError) -> Status {
         ReloadError::Draining => (Code::Unavailable, "DRAINING"),
     };
     status(code_and_reason, &error.to_string())
+}
+
+/// A worker that is not replaced.
+pub fn of_restart(error: &RestartError) -> Status {
+    let code_and_reason = match error {
+        RestartError::NoSuchWorker { .. } => WORKER_NOT_FOUND,
+        RestartError::Booting(_) | RestartError::Leaving(_) | RestartError::TooSoon { .. } => {
+            (Code::FailedPrecondition, "WORKER_LEAVING")
+        }
+        RestartError::Draining => (Code::Unavailable, "DRAINING"),
+    };
+    status(code_and_reason, &error.to_string())
+}
+
+/// A worker that is not there.
+pub fn no_worker(id: u64) -> Status {
+    let message = format!("there is no worker {id}; `dirtyd status` lists those that there are");
+    status(WORKER_NOT_FOUND, &message)
+}
+
+/// A call that neither waits nor runs.
+pub fn no_call(id: u64) -> Status {
+    let message = format!(
+        "no call {id} waits or runs; `dirtyd calls` lists those that do, and one that has ended is not listed"
+    );
+    status((Code::NotFound, "CALL_NOT_FOUND"), &message)
 }
 
 /// A configuration that a reload cannot use.

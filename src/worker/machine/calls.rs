@@ -13,7 +13,7 @@ use super::{
 use dirtyd_client::proto::worker::{CancelReason, Credit, Request, arbiter_frame::Kind};
 
 use crate::{
-    call::{self, Call, CallError, CallId, Sink, WorkerRef},
+    call::{self, Call, CallError, CallId, CallView, Sink, WorkerRef},
     clock::Deadline,
     config::Window,
     worker::{End, Report},
@@ -131,6 +131,22 @@ impl Calls {
         drop(slot.take_reply(turn.now));
         turn.arm(slot.due());
         turn.send_cancel(id, CancelReason::CallerGone);
+    }
+
+    /// An operator ended the call: its caller is answered, and the work is asked to end.
+    pub fn cancel_for_operator(&mut self, id: CallId, turn: &mut Turn<'_>) {
+        let Some(slot) = self.find(id) else { return };
+        slot.end_for_operator(turn.now);
+        if let Some(reply) = slot.take_reply(turn.now) {
+            turn.act(Action::Answer(reply, Err(CallError::CancelledByOperator)));
+        }
+        turn.arm(slot.due());
+        turn.send_cancel(id, CancelReason::CallerGone);
+    }
+
+    /// What operators see of them.
+    pub fn views(&self) -> Vec<CallView> {
+        self.slots.iter().map(|slot| slot.view(self.worker)).collect()
     }
 
     /// The reader of a stream returned credit.

@@ -11,8 +11,12 @@ const HIGHEST: u32 = 2;
 const NAMES_IN_REQUEST: u32 = 2;
 /// Reading and writing payloads of JSON.
 const JSON: &str = "json";
+/// Sending what the metrics of apps have gained.
+pub const METRICS: &str = "metrics";
+/// Saying what it does now.
+pub const STACKS: &str = "stacks";
 /// The capabilities that this arbiter knows.
-const KNOWN: [&str; 1] = [JSON];
+const KNOWN: [&str; 3] = [JSON, METRICS, STACKS];
 /// The most capabilities of a worker that are kept, and the longest name of one
 /// in bytes: a worker is not trusted with the arbiter's memory.
 const MOST_CAPABILITIES: usize = 64;
@@ -80,7 +84,7 @@ impl Terms {
     }
 
     /// Whether the worker can do something beyond its version.
-    fn can(&self, capability: &str) -> bool {
+    pub fn can(&self, capability: &str) -> bool {
         self.capabilities.iter().any(|name| name == capability)
     }
 

@@ -2,13 +2,16 @@
 
 use bytes::Bytes;
 
-use super::hello::StackDump;
+use super::{hello::StackDump, stacks::NoStacks};
 
-use dirtyd_client::proto::worker::{arbiter_frame, worker_frame};
+use dirtyd_client::proto::{
+    v1::Stack,
+    worker::{arbiter_frame, worker_frame},
+};
 
 use crate::{
     call::{CallError, CallId, EndedBy, Reply},
-    worker::{Control, Report},
+    worker::{Control, Report, StacksReply},
 };
 
 /// What happened.
@@ -70,6 +73,8 @@ pub enum Action {
     /// Tell the pool. The last words in [`Report::Died`] are empty; whoever
     /// reads the worker's stderr adds them.
     Report(Report),
+    /// Answer whoever asked what the worker does now.
+    Stacks(StacksReply, Result<Vec<Stack>, NoStacks>),
     /// Log why, then send the worker this signal, on which it prints its stacks.
     DumpStacks {
         /// By which signal, and to whom.

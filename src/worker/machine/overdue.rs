@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{
     Action,
-    slot::{Slot, Step},
+    slot::{Asked, Slot, Step},
     turn::Turn,
 };
 use dirtyd_client::proto::worker::CancelReason;
@@ -61,10 +61,11 @@ pub fn carry_out(
             }
             turn.send_cancel(id, CancelReason::CallerGone);
         }
-        Step::Raise if slot.is_cut_off() => {
+        Step::Raise if let Some(asked) = slot.asked_to_end() => {
             turn.send_cancel(id, CancelReason::Timeout);
+            let why = after(asked);
             turn.warn(format!(
-                "{action} did not stop within {kill_grace:?} after its stream was cut off, because {worker} is to leave: interrupting it with an exception; if it has not stopped within {kill_grace:?}, its worker will be killed"
+                "{action} did not stop in {worker} within {kill_grace:?} after {why}: interrupting it with an exception; if it has not stopped within {kill_grace:?}, its worker will be killed"
             ));
         }
         Step::Raise => {
@@ -80,14 +81,21 @@ pub fn carry_out(
             ));
         }
         Step::DumpStacks => turn.dump_stacks(format!("{action} did not stop when interrupted")),
-        Step::Kill if slot.is_cut_off() => {
-            return Some(format!("{action} did not stop after its stream was cut off"));
+        Step::Kill if let Some(asked) = slot.asked_to_end() => {
+            return Some(format!("{action} did not stop after {}", after(asked)));
         }
         Step::Kill => {
             return Some(format!("{action} did not stop after its timeout of {timeout:?}"));
         }
     }
     None
+}
+
+fn after(asked: Asked) -> &'static str {
+    match asked {
+        Asked::ForLeaving => "its stream was cut off, because its worker is to leave",
+        Asked::ByOperator => "an operator cancelled it",
+    }
 }
 
 /// Tells the caller that its time is over, if it still waits.

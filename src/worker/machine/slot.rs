@@ -20,7 +20,9 @@ use dirtyd_client::proto::{
 };
 
 use crate::{
-    call::{Call, CallId, CallRequest, Credit, MOST_DEATHS, Reply, Sink},
+    call::{
+        Call, CallId, CallRequest, CallView, Credit, MOST_DEATHS, PlaceView, Reply, Sink, WorkerRef,
+    },
     clock::Deadline,
     config::Window,
     worker::End,
@@ -93,17 +95,28 @@ pub struct Slot {
     ladder: Ladder,
     flow: Option<Flow>,
     kill_grace: Duration,
-    /// When it ends as a stream whose worker is to leave.
+    /// The number of chunks that have come.
+    chunks: u64,
+    /// When it ends before its time.
     cut_off: CutOff,
 }
 
-/// The end that a stream has because its worker is to leave.
+/// The end that a call has before its time.
 #[derive(Debug, Clone, Copy)]
 enum CutOff {
     /// None before this.
     At(Deadline),
     /// It was asked to end then. The ladder begins when `kill_grace` is over.
-    Asked(Instant),
+    Asked(Instant, Asked),
+}
+
+/// Why a call was asked to end before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// Its worker is to leave.
+    ForLeaving,
+    /// An operator has cancelled it.
+    ByOperator,
 }
 
 impl Slot {
@@ -139,6 +152,7 @@ impl Slot {
             ladder: Ladder::new(kill_grace),
             flow: is_stream.then(|| Flow::new(window)),
             kill_grace,
+            chunks: 0,
             cut_off: CutOff::At(Deadline::Never),
         }
     }
@@ -155,9 +169,38 @@ impl Slot {
         self.started
     }
 
-    /// Whether it was ended as a stream whose worker is to leave.
-    pub fn is_cut_off(&self) -> bool {
-        matches!(self.cut_off, CutOff::Asked(_))
+    /// Why it was asked to end before its time, if it was.
+    pub fn asked_to_end(&self) -> Option<Asked> {
+        match self.cut_off {
+            CutOff::Asked(_, why) => Some(why),
+            CutOff::At(_) => None,
+        }
+    }
+
+    /// An operator has cancelled it: it has `kill_grace` to end.
+    pub fn end_for_operator(&mut self, now: Instant) {
+        self.cut_off = CutOff::Asked(now, Asked::ByOperator);
+    }
+
+    /// What operators see of it.
+    pub fn view(&self, worker: WorkerRef) -> CallView {
+        let request = &self.request;
+        CallView {
+            id: self.id,
+            app: request.app.clone(),
+            action: request.action.clone(),
+            stream: self.flow.is_some(),
+            arrived: request.arrived,
+            answer_by: if self.is_awaited() { self.answer_by } else { Deadline::Never },
+            peer: request.peer.clone(),
+            request_id: request.request_id.clone(),
+            place: PlaceView::Runs {
+                worker,
+                started: self.started,
+                awaited: self.is_awaited(),
+                chunks: self.chunks,
+            },
+        }
     }
 
     /// Shows the Request of the call, without its payload, and the payload.
@@ -271,6 +314,7 @@ impl Slot {
         let read = self.sink().map_or(0, Sink::read);
         let within = self.flow.as_mut().is_some_and(|flow| flow.take(size, read, now));
         if within {
+            self.chunks += 1;
             self.first_chunk.get_or_insert(now);
             self.quiet_since = now;
         }
@@ -312,7 +356,7 @@ impl Slot {
             return Some(if callers { Step::CallerDeadline } else { Step::Timeout });
         }
         if self.cut_off_at().is_over(now) {
-            self.cut_off = CutOff::Asked(now);
+            self.cut_off = CutOff::Asked(now, Asked::ForLeaving);
             return Some(Step::CutOff);
         }
         if self.ladder.is_running() && self.waits_for_reader() {
@@ -331,7 +375,7 @@ impl Slot {
         let work = Deadline::after(self.quiet_since, self.timeout);
         match self.cut_off {
             CutOff::At(_) => work,
-            CutOff::Asked(at) => work.min(Deadline::after(at, self.kill_grace)),
+            CutOff::Asked(at, _) => work.min(Deadline::after(at, self.kill_grace)),
         }
     }
 
@@ -339,7 +383,7 @@ impl Slot {
     fn cut_off_at(&self) -> Deadline {
         match self.cut_off {
             CutOff::At(at) if self.ladder.is_running() => at,
-            CutOff::At(_) | CutOff::Asked(_) => Deadline::Never,
+            CutOff::At(_) | CutOff::Asked(..) => Deadline::Never,
         }
     }
 

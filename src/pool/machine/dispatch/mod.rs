@@ -30,7 +30,7 @@ use super::{
     turn::Turn,
 };
 use crate::{
-    call::{Call, CallError, CallId, Credit, Principal, Reply},
+    call::{Call, CallError, CallId, Cancelled, Credit, Principal, Quota, Reply},
     config::QueueLimits,
     worker::{Control, End},
 };
@@ -45,11 +45,20 @@ enum Place {
         app: AppId,
         worker: WorkerId,
         arrived: Instant,
-        /// Its caller has left: nobody is to start it again.
-        left: bool,
+        /// Why nobody is to start it again, if that is so.
+        over: Option<Over>,
         /// Who has one call more running while it is here, if that is counted.
         counted: Option<Principal>,
     },
+}
+
+/// Why a call that runs is not to be started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Over {
+    /// Its caller has left.
+    Left,
+    /// An operator has cancelled it.
+    Cancelled,
 }
 
 /// What became of the calls of an app.
@@ -175,9 +184,19 @@ impl Dispatch {
         }
     }
 
+    /// The calls that wait for an app, oldest first.
+    pub fn waiting(&self, app: AppId) -> impl Iterator<Item = &Call> {
+        self.queue(app).into_iter().flat_map(AppQueue::calls)
+    }
+
+    /// Whether one more call of a user may run.
+    pub fn may_begin(&self, principal: Principal, quota: Quota) -> bool {
+        self.scheduler.may_begin(principal, quota)
+    }
+
     /// The calls in a worker that somebody waits for.
     pub fn awaited_in(&self, worker: WorkerId) -> Vec<CallId> {
-        let here = |place: &Place| matches!(place, Place::Slot { worker: of, left: false, .. } if *of == worker);
+        let here = |place: &Place| matches!(place, Place::Slot { worker: of, over: None, .. } if *of == worker);
         self.places.iter().filter(|(_, place)| here(place)).map(|(id, _)| *id).collect()
     }
 
@@ -240,8 +259,8 @@ impl Dispatch {
                     self.refuse(app, item.reply, item.request.arrived, CallError::Cancelled, turn);
                 }
             }
-            Some(Place::Slot { worker, left, .. }) => {
-                *left = true;
+            Some(Place::Slot { worker, over, .. }) => {
+                over.get_or_insert(Over::Left);
                 turn.tell(*worker, Control::Cancel(id));
             }
             // Callers rank before calls: it may still be on its way.
@@ -249,6 +268,28 @@ impl Dispatch {
                 self.left_early.insert(id);
             }
             None => {} // it had its outcome already
+        }
+    }
+
+    /// An operator ends a call: it is answered, and its worker asked to end the work.
+    /// Returns where it was.
+    pub fn on_cancelled(&mut self, id: CallId, turn: &mut Turn<'_>) -> Option<Cancelled> {
+        match self.places.get_mut(&id)? {
+            Place::Queue(app) => {
+                let app = *app;
+                self.places.remove(&id);
+                let Taken { item, .. } = self.scheduler.take(app, id)?;
+                let arrived = item.request.arrived;
+                self.refuse(app, item.reply, arrived, CallError::CancelledByOperator, turn);
+                Some(Cancelled::Waiting)
+            }
+            Place::Slot { worker, over, .. } => {
+                turn.tell(*worker, Control::CancelByOperator(id));
+                match over.replace(Over::Cancelled) {
+                    None => Some(Cancelled::Running),
+                    Some(_) => Some(Cancelled::Abandoned),
+                }
+            }
         }
     }
 
@@ -315,15 +356,19 @@ impl Dispatch {
     /// more. Returns whether it waits again.
     pub fn give_back(&mut self, call: Call, app: Option<AppId>, turn: &mut Turn<'_>) -> bool {
         let (id, arrived) = (call.id, call.request.arrived);
-        let Some(Place::Slot { app: old, left, counted, .. }) = self.places.remove(&id) else {
+        let Some(Place::Slot { app: old, over, counted, .. }) = self.places.remove(&id) else {
             return false;
         };
         self.uncount(counted);
         if let Some(tally) = self.tallies.get_mut(&old) {
             tally.running = tally.running.saturating_sub(1);
         }
+        let over = over.map(|over| match over {
+            Over::Left => CallError::Cancelled,
+            Over::Cancelled => CallError::CancelledByOperator,
+        });
         match app {
-            _ if left => self.refuse(old, call.reply, arrived, CallError::Cancelled, turn),
+            _ if let Some(error) = over => self.refuse(old, call.reply, arrived, error, turn),
             None => {
                 let error = CallError::AppNotFound { app: call.request.app };
                 self.refuse(old, call.reply, arrived, error, turn);
@@ -406,7 +451,7 @@ impl Dispatch {
     fn assign(&mut self, worker: WorkerId, app: AppId, call: Call, turn: &mut Turn<'_>) {
         let arrived = call.request.arrived;
         let counted = self.scheduler.begin(call.request.peer.principal(), call.request.quota);
-        let place = Place::Slot { app, worker, arrived, left: false, counted };
+        let place = Place::Slot { app, worker, arrived, over: None, counted };
         self.places.insert(call.id, place);
         if let Some(tally) = self.tallies.get_mut(&app) {
             tally.running += 1;

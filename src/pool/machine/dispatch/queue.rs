@@ -121,6 +121,11 @@ impl<T> AppQueue<T> {
         self.waiting.first_key_value().map(|(id, (_, item))| (*id, item))
     }
 
+    /// The calls that wait, oldest first.
+    pub fn calls(&self) -> impl Iterator<Item = &T> {
+        self.waiting.values().map(|(_, item)| item)
+    }
+
     /// Whose calls wait.
     #[cfg(any(test, feature = "internals"))]
     pub fn principals(&self) -> std::collections::BTreeSet<Principal> {

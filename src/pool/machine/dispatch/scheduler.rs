@@ -162,6 +162,11 @@ impl<T> Scheduler<T> {
         Some(worker)
     }
 
+    /// Whether one more call of a principal may run.
+    pub fn may_begin(&self, of: Principal, quota: Quota) -> bool {
+        self.running.may_begin(of, quota)
+    }
+
     /// A call begins to run in the slot that was taken for it. Returns whom to name
     /// at its [`end`](Self::end), if the calls of its principal are counted.
     pub fn begin(&mut self, of: Principal, quota: Quota) -> Option<Principal> {

@@ -39,6 +39,8 @@ impl Machine {
                 self.note_call(EntryKind::CallCutOff, id, call, message, turn);
             }
             Report::LateFrame => self.late_frames += 1,
+            // The task adds them up.
+            Report::Metrics(_) => {}
             Report::Died(death) => self.on_died(id, death, turn),
         }
     }

@@ -10,8 +10,10 @@ use super::super::{
     turn::{Level, Note, Turn},
 };
 use crate::{
+    call::WorkerRef,
     clock::Deadline,
     config::{PoolConfig, Recycle},
+    pool::RestartError,
 };
 
 /// How often lifetimes and memory are looked at.
@@ -118,6 +120,39 @@ impl Machine {
             let why = format!("it has served {} calls (max_requests)", worker.served);
             self.recycle(id, &why, turn);
         }
+    }
+
+    /// An operator has a worker replaced. Returns it, and its pool.
+    pub(in super::super) fn restart(
+        &mut self,
+        id: WorkerId,
+        turn: &mut Turn<'_>,
+    ) -> Result<(WorkerRef, String), RestartError> {
+        if !self.phase.may_replace_workers() {
+            return Err(RestartError::Draining);
+        }
+        let Some(worker) = self.fleet.worker(id) else {
+            let known = self.fleet.workers().map(|worker| worker.process).collect();
+            return Err(RestartError::NoSuchWorker { id, known });
+        };
+        let (process, seat) = (worker.process, worker.seat);
+        if worker.is_leaving() {
+            return Err(RestartError::Leaving(process));
+        }
+        if !worker.is_serving() {
+            return Err(RestartError::Booting(process));
+        }
+        let Some(row) = self.fleet.seat(seat).filter(|row| row.successor.is_none()) else {
+            return Err(RestartError::Leaving(process));
+        };
+        let apps = row.apps.clone();
+        if let Some(earlier) = self.fleet.leaves(seat).next() {
+            return Err(RestartError::TooSoon { worker: process, earlier: earlier.process });
+        }
+        let message = format!("replacing {process}: an operator asked for it");
+        turn.note(Note::line(Level::Info, message).worker(process));
+        self.start_successor(seat, apps, turn);
+        Ok((process, self.fleet.pool(seat.pool).config.name.clone()))
     }
 
     pub(super) fn recycle(&mut self, id: WorkerId, why: &str, turn: &mut Turn<'_>) {

@@ -5,6 +5,7 @@
 //! ```text
 //!   plan      what callers, operators and fate are going to do, from a seed
 //!   world     virtual time, and who acts next
+//!   steps     what each of them does
 //!   worker    a worker's task and its process, as the pool sees them
 //!   promises  what must hold after each step, and in the end
 //!   story     the trace of a seed that broke a promise
@@ -15,6 +16,7 @@
 
 mod plan;
 mod promises;
+mod steps;
 mod story;
 mod worker;
 mod world;

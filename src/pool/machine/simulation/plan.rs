@@ -31,6 +31,10 @@ pub enum Step {
     GiveWay,
     /// A worker process dies: the nth of those that live.
     Crash { nth: usize },
+    /// An operator cancels a call: the nth of those that callers wait for.
+    CancelCall { nth: usize },
+    /// An operator has a worker replaced: the nth of those that live, or one that is not there.
+    Restart { nth: usize },
     /// The kernel has no process left for the next worker.
     NoProcess,
     /// The whole machine stands still.
@@ -138,7 +142,7 @@ impl Step {
         if random.u32(0..100) < calls {
             return Self::Call(CallPlan::draw(random));
         }
-        match random.u32(0..20) {
+        match random.u32(0..24) {
             0..5 => Self::Crash { nth: random.usize(0..8) },
             5..10 => Self::Reload {
                 release: Arc::new(Release::draw(random)),
@@ -150,6 +154,8 @@ impl Step {
             15 if random.bool() => Self::GiveWay,
             15 => Self::Drain { patience: millis(random, 0..8000) },
             16..18 => Self::NoProcess,
+            18..21 => Self::CancelCall { nth: random.usize(0..8) },
+            21..23 => Self::Restart { nth: random.usize(0..8) },
             _ => Self::Freeze { pause: millis(random, 1..40_000) },
         }
     }

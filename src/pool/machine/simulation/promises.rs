@@ -160,6 +160,10 @@ pub fn may_be_told(world: &World<'_>, id: WorkerId, control: &Control) -> Kept {
             check(!caller.has_left, "what nobody waits for is not started", || {
                 format!("call {} goes to worker {id}", call.id)
             })?;
+            let cancelled = world.cancelled.contains(&call.id);
+            check(!cancelled, "what an operator cancelled is not started again", || {
+                format!("call {} goes to worker {id}", call.id)
+            })?;
             check(!call.queue_deadline().is_over(world.now), "late calls are not started", || {
                 format!("call {} goes to worker {id}", call.id)
             })?;

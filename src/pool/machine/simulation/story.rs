@@ -122,6 +122,8 @@ impl Teller {
                 let pools: Vec<String> = pools.collect();
                 format!("an operator reloads `{pool}` ({:?}): {}", config.reload, pools.join("; "))
             }
+            Event::CancelCall(id) => format!("an operator cancels call {id}"),
+            Event::Restart(id) => format!("an operator restarts worker {id}"),
             Event::Drain(_) => "the arbiter is told to drain".to_owned(),
             Event::GiveWay => "another arbiter serves instead".to_owned(),
             Event::EdgeClosed => "the last connection closes".to_owned(),
@@ -144,6 +146,8 @@ impl Teller {
             Action::Publish(health) => format!("publishes {health:?}"),
             Action::Scaled(result) => format!("answers the operator: {result:?}"),
             Action::Reloaded(result) => format!("answers the operator: {result:?}"),
+            Action::Cancelled(was) => format!("answers the operator: {was:?}"),
+            Action::Restarting(result) => format!("answers the operator: {result:?}"),
         };
         self.lines.push(format!("              -> {line}"));
     }
@@ -160,6 +164,7 @@ fn said(report: &Report) -> String {
         Report::Finished(end) => format!("call {} leaves its slot", end.call),
         Report::TimedOut(id, _) => format!("call {id} timed out"),
         Report::CutOff(id, _) => format!("call {id} is cut off"),
+        Report::Metrics(_) => "metrics".to_owned(),
         Report::LateFrame => "a frame for a call that has ended".to_owned(),
         Report::Died(death) => {
             let back: Vec<u64> = death.unstarted.iter().map(|call| call.id.0).collect();

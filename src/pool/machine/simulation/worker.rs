@@ -142,7 +142,8 @@ impl Worker {
             }
             Control::Start(call) => self.start(call, plan, wishes),
             Control::Cancel(id) => self.cancel(id, wishes),
-            Control::Credit(..) => {}
+            Control::CancelByOperator(id) => self.cancel_by_operator(id, wishes),
+            Control::Credit(..) | Control::ListCalls(_) | Control::GetStacks(_) => {}
             Control::Drain => {
                 self.told_to_drain = true;
                 self.leave_if_idle(wishes);
@@ -297,6 +298,17 @@ impl Worker {
                 wishes.later(pause, Deed::Ends(id));
             }
         }
+    }
+
+    fn cancel_by_operator(&mut self, id: CallId, wishes: &mut Wishes<'_>) {
+        let Some(slot) = self.slots.get_mut(&id) else { return };
+        if slot.reply_is_owed
+            && let Some(Call { reply, .. }) = slot.call.take()
+        {
+            reply.fail(CallError::CancelledByOperator, None);
+        }
+        wishes.later(self.grace, Deed::Kills(id));
+        self.cancel(id, wishes);
     }
 
     fn answer_late(&mut self, id: CallId, wishes: &mut Wishes<'_>) {

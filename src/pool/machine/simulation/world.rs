@@ -12,7 +12,7 @@ use fastrand::Rng;
 use tokio::sync::oneshot::{Receiver, error::TryRecvError};
 
 use super::{
-    plan::{APPS, CallEnd, CallPlan, POOLS, Plan, Release, Step},
+    plan::{APPS, CallEnd, CallPlan, Plan, Release},
     promises::{self, Broken},
     story::{Stats, Teller},
     worker::{Deed, Wishes, Worker},
@@ -24,12 +24,9 @@ use crate::{
     },
     clock::Deadline,
     config::PoolConfig,
-    pool::{
-        ScaleTo,
-        machine::{
-            Action, Event, Machine,
-            ids::{AppId, WorkerId},
-        },
+    pool::machine::{
+        Action, Event, Machine,
+        ids::{AppId, WorkerId},
     },
     worker::{Control, Report},
 };
@@ -90,24 +87,26 @@ pub struct World<'a> {
     pub workers: BTreeMap<WorkerId, Worker>,
     starting: BTreeMap<WorkerId, Start>,
     /// The release whose code new workers load.
-    release: Arc<Release>,
+    pub(super) release: Arc<Release>,
     /// Failed loads so far, for apps that fail a number of times.
-    failures: [u32; APPS.len()],
+    pub(super) failures: [u32; APPS.len()],
     pub callers: BTreeMap<CallId, Caller>,
     pub passed_over: PassedOver,
     /// The calls that are in slots, by what the pool was told.
     pub running: BTreeSet<CallId>,
+    /// The calls that an operator cancelled in their slots.
+    pub cancelled: BTreeSet<CallId>,
     next_call: u64,
-    no_process: u32,
+    pub(super) no_process: u32,
     mended: bool,
     /// Calls that were not started where they were to be.
     came_back: usize,
-    random: Rng,
+    pub(super) random: Rng,
     pub drained_by: Option<Instant>,
     /// It drains because another one serves, without a limit.
     gives_way: bool,
     alarms: u32,
-    stats: Stats,
+    pub(super) stats: Stats,
     pub teller: Option<Teller>,
 }
 
@@ -129,6 +128,7 @@ impl<'a> World<'a> {
             callers: BTreeMap::new(),
             passed_over: PassedOver::new(),
             running: BTreeSet::new(),
+            cancelled: BTreeSet::new(),
             next_call: 1,
             no_process: 0,
             mended: false,
@@ -217,48 +217,7 @@ impl<'a> World<'a> {
         self.happenings.push(Reverse((self.now + pause, self.order, happening)));
     }
 
-    fn step(&mut self, step: &Step) -> Result<(), Broken> {
-        match step {
-            Step::Call(call) => self.call(call),
-            Step::Scale { pool, workers } => {
-                let pool = POOLS.get(*pool).copied().unwrap_or_default().to_owned();
-                self.on(Event::Scale { pool, change: ScaleTo::Workers(*workers) })
-            }
-            Step::Reload { release, pool } => {
-                // What the code does is new even if the configuration is refused.
-                self.release = Arc::clone(release);
-                self.failures = [0; APPS.len()];
-                // Queues may become others; everybody's turns begin anew.
-                self.passed_over.clear();
-                let pool = pool.map_or("", |pool| POOLS[pool]).to_owned();
-                self.on(Event::Reload { config: Box::new(release.config.clone()), pool })
-            }
-            Step::Drain { patience } => self.drain(*patience),
-            Step::GiveWay => self.give_way(),
-            Step::Crash { nth } => {
-                let alive = self.workers.iter().filter(|(_, worker)| !worker.is_dead());
-                let alive: Vec<WorkerId> = alive.map(|(id, _)| *id).collect();
-                let Some(id) = alive.get(nth % alive.len().max(1)).copied() else { return Ok(()) };
-                self.stats.crashes += 1;
-                self.tell_story(|| format!("worker {id} dies of a signal"));
-                self.act(id, |worker, wishes| {
-                    worker.crash(wishes);
-                })
-            }
-            Step::NoProcess => {
-                self.no_process += 1;
-                Ok(())
-            }
-            Step::Freeze { pause } => {
-                self.tell_story(|| format!("the machine stands still for {pause:?}"));
-                self.now += *pause;
-                self.drained_by = self.drained_by.map(|by| by + *pause);
-                Ok(())
-            }
-        }
-    }
-
-    fn call(&mut self, plan: &CallPlan) -> Result<(), Broken> {
+    pub(super) fn call(&mut self, plan: &CallPlan) -> Result<(), Broken> {
         let id = CallId(self.next_call);
         self.next_call += 1;
         self.stats.calls += 1;
@@ -324,7 +283,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn give_way(&mut self) -> Result<(), Broken> {
+    pub(super) fn give_way(&mut self) -> Result<(), Broken> {
         if self.drained_by.is_some() {
             return Ok(());
         }
@@ -335,7 +294,7 @@ impl<'a> World<'a> {
         self.on(Event::GiveWay)
     }
 
-    fn drain(&mut self, patience: Duration) -> Result<(), Broken> {
+    pub(super) fn drain(&mut self, patience: Duration) -> Result<(), Broken> {
         if self.drained_by.is_some() && !std::mem::take(&mut self.gives_way) {
             return Ok(());
         }
@@ -385,7 +344,7 @@ impl<'a> World<'a> {
     }
 
     /// Lets a worker act, and passes on what it wishes.
-    fn act(
+    pub(super) fn act(
         &mut self,
         id: WorkerId,
         act: impl FnOnce(&mut Worker, &mut Wishes<'_>),
@@ -413,7 +372,7 @@ impl<'a> World<'a> {
     }
 
     /// The machine decides, its hands act, and what follows at once is decided.
-    fn on(&mut self, event: Event) -> Result<(), Broken> {
+    pub(super) fn on(&mut self, event: Event) -> Result<(), Broken> {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
             self.stats.events += 1;
@@ -477,7 +436,8 @@ impl<'a> World<'a> {
                 events.push_back(Event::Measured(id, self.random.u64(50..103)));
             }
             Action::Reloaded(Ok(_)) => self.stats.reloads += 1,
-            Action::Reloaded(Err(_)) | Action::Scaled(_) => {}
+            Action::Reloaded(Err(_)) | Action::Scaled(_) | Action::Restarting(_) => {}
+            Action::Cancelled(_) => {}
             Action::Note(_) | Action::Publish(_) => {}
         }
         Ok(())
@@ -499,6 +459,9 @@ impl<'a> World<'a> {
             caller.starts += 1;
             self.running.insert(call.id);
         }
+        if let Control::CancelByOperator(call) = &control {
+            self.cancelled.insert(*call);
+        }
         let Some(worker) = self.workers.get_mut(&id) else {
             if let Control::Start(call) = control {
                 events.push_back(Event::NotStarted(id, Box::new(call)));
@@ -515,7 +478,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn tell_story(&mut self, line: impl FnOnce() -> String) {
+    pub(super) fn tell_story(&mut self, line: impl FnOnce() -> String) {
         let at = self.now - self.start;
         if let Some(teller) = &mut self.teller {
             teller.line(at, line());

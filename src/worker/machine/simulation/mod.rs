@@ -6,6 +6,7 @@
 //! drained was asked to close first; in the end, that each call has one outcome,
 //! or is given back untouched to whoever waits for it still.
 
+mod op;
 pub mod rig;
 
 use std::{
@@ -15,10 +16,12 @@ use std::{
 };
 
 use dirtyd_client::proto::worker::{
-    AppFailed, AppImported, End, Error, Pong, arbiter_frame as arbiter, worker_frame::Kind,
+    AppFailed, AppImported, End, Error, Metrics, Pong, Stacks, arbiter_frame as arbiter,
+    worker_frame::Kind,
 };
 use fastrand::Rng;
 
+use self::op::{FrameOp, Op};
 use self::rig::{APP, Caller, Outcome, Rig, WINDOW, chunk, hello, ready, response};
 use super::Event;
 use crate::{
@@ -123,99 +126,6 @@ impl fmt::Display for Failure {
     }
 }
 
-/// One thing that happens around a worker.
-#[derive(Debug, Clone)]
-enum Op {
-    Start {
-        stream: bool,
-        deadline: Option<u16>,
-    },
-    Cancel(u64),
-    /// The caller is gone, but its cancel has not come yet.
-    Leave(u64),
-    Read(u64),
-    Credit(u64),
-    Load(u8),
-    Import,
-    Drain,
-    EndStreams(u16),
-    Kill,
-    Frame(FrameOp),
-    Written(u8),
-    Closed {
-        within_frame: bool,
-    },
-    Fault,
-    Exited {
-        begun: u8,
-        written: u8,
-    },
-    Wait(u16),
-}
-
-#[derive(Debug, Clone)]
-enum FrameOp {
-    Hello(u32, u32),
-    Response(u64),
-    Chunk(u64, u8),
-    End(u64),
-    Error(u64),
-    Pong,
-    Ready,
-    Imported,
-    Failed,
-    Unknown,
-    /// A frame that fits no call, many times.
-    Flood(u16),
-}
-
-impl FrameOp {
-    fn draw(random: &mut Rng) -> Self {
-        let call = random.u64(1..10);
-        match random.u32(0..36) {
-            0 => Self::Hello(random.u32(0..4), random.u32(0..4)),
-            1..7 => Self::Response(call),
-            7..19 => Self::Chunk(call, random.u8(0..60)),
-            19..23 => Self::End(call),
-            23..26 => Self::Error(call),
-            26..29 => Self::Pong,
-            29..31 => Self::Ready,
-            31 => Self::Imported,
-            32 => Self::Failed,
-            33 => Self::Unknown,
-            34 => Self::Flood(random.u16(0..1500)),
-            _ => Self::Response(call),
-        }
-    }
-}
-
-impl Op {
-    fn draw(random: &mut Rng) -> Self {
-        let call = random.u64(1..10);
-        match random.u32(0..83) {
-            0..12 => Self::Start {
-                stream: random.bool(),
-                deadline: random.bool().then(|| random.u16(0..20_000)),
-            },
-            12..16 => Self::Cancel(call),
-            16..18 => Self::Leave(call),
-            18..24 => Self::Read(call),
-            24..27 => Self::Credit(call),
-            27..29 => Self::Load(random.u8(0..3)),
-            29 => Self::Import,
-            30 if random.bool() => Self::EndStreams(random.u16(0..9000)),
-            30 => Self::Drain,
-            31 => Self::Kill,
-            32..62 => Self::Frame(FrameOp::draw(random)),
-            62..68 => Self::Written(random.u8(..)),
-            68 => Self::Closed { within_frame: random.bool() },
-            69 => Self::Fault,
-            70 => Self::Exited { begun: random.u8(..), written: random.u8(..) },
-            _ => Self::Wait(random.u16(0..15_000)),
-        }
-    }
-}
-
 /// What must be true of a life so far.
 struct Story {
     rig: Rig,
@@ -311,6 +221,8 @@ impl Story {
                 self.tell(Control::Cancel(CallId(id)));
             }
             Op::Cancel(id) => self.tell(Control::Cancel(CallId(id))),
+            Op::CancelByOperator(id) => self.tell(Control::CancelByOperator(CallId(id))),
+            Op::GetStacks => self.tell(Control::GetStacks(tokio::sync::oneshot::channel().0)),
             Op::Leave(id) => self.leave(id),
             Op::Read(id) => {
                 // What ends the stream stays for the reckoning.
@@ -401,6 +313,8 @@ impl Story {
             FrameOp::End(call) => Kind::End(End { call_id: call }),
             FrameOp::Error(call) => Kind::Error(Error { call_id: call, ..Error::default() }),
             FrameOp::Pong => Kind::Pong(Pong { nonce: 1 }),
+            FrameOp::Stacks(nonce) => Kind::Stacks(Stacks { nonce, ..Stacks::default() }),
+            FrameOp::Metrics => Kind::Metrics(Metrics::default()),
             FrameOp::Ready => ready(),
             FrameOp::Imported => Kind::AppImported(AppImported { app, workers: Some(1) }),
             FrameOp::Failed => Kind::AppFailed(AppFailed { app, ..AppFailed::default() }),

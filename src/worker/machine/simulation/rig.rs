@@ -79,6 +79,7 @@ pub fn hello(lowest: u32, latest: u32) -> Kind {
         protocol_version: lowest,
         latest_protocol_version: latest,
         stack_dump_signal: 10,
+        capabilities: vec!["metrics".to_owned(), "stacks".to_owned()],
         ..Hello::default()
     })
 }
@@ -168,6 +169,10 @@ impl Rig {
                 let died = matches!(report, Report::Died(_));
                 self.reports.push(report);
                 if died { "died" } else { "report" }
+            }
+            Action::Stacks(reply, stacks) => {
+                drop(reply.send(stacks));
+                "stacks answered"
             }
             Action::DumpStacks { why, .. } => {
                 self.done.push(format!("stacks: {why}"));
