@@ -4,6 +4,7 @@ mod call;
 pub mod cli;
 mod clock;
 pub mod config;
+mod console;
 mod dirty_arbiter;
 pub mod embed;
 pub mod hooks;

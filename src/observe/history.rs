@@ -197,7 +197,7 @@ impl History {
     }
 
     /// The moments at which the steps ended, oldest first.
-    pub fn moments(&self) -> impl ExactSizeIterator<Item = Instant> {
+    pub fn moments(&self) -> impl ExactSizeIterator<Item = Instant> + DoubleEndedIterator {
         self.steps.iter().map(|step| step.at)
     }
 
