@@ -7,6 +7,7 @@ pub mod config;
 mod console;
 mod dirty_arbiter;
 pub mod embed;
+mod histogram;
 pub mod hooks;
 #[cfg(feature = "internals")]
 pub mod internals;

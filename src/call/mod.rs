@@ -9,11 +9,13 @@
 mod error;
 mod peer;
 mod reply;
+mod story;
 mod ticket;
 mod view;
 
 use std::{
     fmt,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -24,6 +26,7 @@ pub use dirtyd_client::proto::worker::PayloadKind;
 pub use error::{AppFailure, CallError, EndedBy, QueueBound, WorkerRef};
 pub use peer::{Peer, Principal, Quota};
 pub use reply::{Chunks, Hold, Reply, Sink, StreamItem, reply_channel, stream_channel};
+pub use story::{CallFacts, Protocol, Story};
 pub use ticket::{CallerLine, Credit, FromCaller, Ticket};
 pub use view::{CallView, Cancelled, PlaceView, WaitReason};
 
@@ -66,6 +69,8 @@ pub struct CallRequest {
     pub request_id: String,
     /// The caller's metadata.
     pub metadata: Vec<Metadata>,
+    /// Where it is noted how far the call comes; `None` if nobody asks.
+    pub story: Option<Arc<Story>>,
 }
 
 /// One call.

@@ -7,10 +7,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    histogram::Histogram,
-    minute::{Bucket, Counts, LastMinute, PART},
-};
+use super::minute::{Bucket, Counts, LastMinute, PART};
+pub use super::tally::OTHER;
+use crate::histogram::Histogram;
 
 /// The time from one step to the next.
 pub const STEP: Duration = Duration::from_secs(5);
@@ -18,8 +17,6 @@ pub const STEP: Duration = Duration::from_secs(5);
 pub const SPAN: Duration = Duration::from_secs(15 * 60);
 /// The number of apps that are kept apart, in the order of the figures.
 pub const MOST_APPS: usize = 64;
-/// The name under which the others are added up. No app has it: it lacks a colon.
-pub const OTHER: &str = "_OTHER";
 
 /// The number of steps.
 const STEPS: usize = (SPAN.as_secs() / STEP.as_secs()) as usize;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::histogram::{Histogram, SCHEMA};
+use crate::histogram::{Histogram, SCHEMA};
 
 /// The number of native buckets, and the index of the first by Prometheus.
 const LEN: usize = 248;

@@ -143,8 +143,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        call::{CallId, Peer},
-        observe::{Outcome, Protocol},
+        call::{CallId, Peer, Protocol},
+        observe::Outcome,
     };
 
     fn record<'a>(action: &'a str, reason: &'a str, took: Duration) -> CallRecord<'a> {

@@ -4,33 +4,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use super::trace::Span;
-use crate::call::{CallId, Peer, WorkerRef};
-
-/// How a call came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Protocol {
-    /// gRPC over HTTP/2.
-    Grpc,
-    /// gRPC-Web.
-    GrpcWeb,
-    /// Connect.
-    Connect,
-    /// Plain HTTP with JSON.
-    Http,
-}
-
-impl Protocol {
-    /// Its name in labels and lines: that of OpenTelemetry's `rpc.system.name` where it has
-    /// one.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Grpc => "grpc",
-            Self::GrpcWeb => "grpc_web",
-            Self::Connect => "connectrpc",
-            Self::Http => "http",
-        }
-    }
-}
+use crate::call::{CallId, Peer, Protocol, WorkerRef};
 
 /// How a call ended for its caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

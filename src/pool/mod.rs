@@ -32,7 +32,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 pub use error::{ReloadError, RestartError, ScaleError};
 pub use journal::Entry;
 pub use machine::EntryKind;
-pub use machine::WorkerState;
+pub use machine::{Cause, Measures, WorkerState};
 pub use snapshot::{AppSnapshot, Snapshot, WorkerSnapshot};
 
 use crate::{
@@ -163,6 +163,9 @@ impl PoolHandle {
             reply.fail(CallError::QueueFull { app: request.app, bound, retry_after }, None);
             return Ticket::refused(id);
         };
+        if let Some(story) = &request.story {
+            story.numbered(id);
+        }
         if request.request_id.is_empty() {
             request.request_id = id.to_string();
         }

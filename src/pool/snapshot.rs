@@ -1,8 +1,8 @@
 //! A consistent picture of the pool, for `status`.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
-use super::WorkerState;
+use super::{Measures, WorkerState};
 use crate::{call::WorkerRef, config::QueueLimits};
 
 /// The pool at one moment.
@@ -20,6 +20,10 @@ pub struct Snapshot {
     pub late_frames: u64,
     /// Reloads that succeeded.
     pub reloads: u64,
+    /// The pools that are configured, with the number of their seats.
+    pub pools: Vec<(String, usize)>,
+    /// What was counted of the life of workers, by the name of the pool.
+    pub measures: BTreeMap<String, Measures>,
 }
 
 /// One worker.
@@ -39,6 +43,8 @@ pub struct WorkerSnapshot {
     pub in_flight: u32,
     /// Slots.
     pub threads: u32,
+    /// Slots whose calls nobody waits for.
+    pub abandoned: u32,
     /// Calls completed.
     pub served: u64,
     /// Since its start.

@@ -10,11 +10,12 @@ use tonic::Status;
 
 use super::{
     held::{Held, NoRoom},
-    status::{self, CallFacts},
+    status,
 };
 use crate::{
-    call::{CallError, Chunks, Credit, Principal, StreamItem, Ticket},
+    call::{CallError, CallFacts, Chunks, Credit, Principal, StreamItem, Ticket},
     config::Window,
+    observe::Watch,
 };
 
 /// The encoded messages of a stream. Dropping it cancels the call.
@@ -27,10 +28,11 @@ pub fn encoded(
     ticket: Ticket,
     window: Window,
     held: (Held, Principal),
-    facts: CallFacts,
+    watch: Watch,
 ) -> EncodedChunks {
     let unreturned = Credit::default();
-    let reading = Reading { chunks, ticket: Some(ticket), window, held, facts, unreturned };
+    let going_on = Some((ticket, watch));
+    let reading = Reading { chunks, going_on, window, held, unreturned };
     Box::pin(futures_util::stream::unfold(reading, |mut reading| async move {
         let item = reading.next().await?;
         Some((item, reading))
@@ -41,38 +43,43 @@ pub fn encoded(
 struct Reading {
     chunks: Chunks,
     /// Gone once the stream has ended by itself.
-    ticket: Option<Ticket>,
+    going_on: Option<(Ticket, Watch)>,
     window: Window,
     held: (Held, Principal),
-    facts: CallFacts,
     /// What was read and not yet returned as credit.
     unreturned: Credit,
 }
 
 impl Reading {
     async fn next(&mut self) -> Option<Result<Bytes, Status>> {
-        self.ticket.as_ref()?;
+        self.going_on.as_ref()?;
         let lost = StreamItem::Failed(CallError::Lost, None);
         match self.chunks.next().await.unwrap_or(lost) {
             StreamItem::Chunk(chunk) => {
+                if let Some((_, watch)) = &mut self.going_on {
+                    watch.chunk(chunk.len());
+                }
                 self.return_credit(chunk.len()).await;
                 Some(Ok(chunk))
             }
             StreamItem::NoRoom => {
                 // Dropping the ticket cancels the call.
-                self.ticket = None;
+                let (_ticket, watch) = self.going_on.take()?;
                 let (held, of) = &self.held;
                 let no_room = held.has_room(*of).err();
                 let no_room = no_room.unwrap_or(NoRoom::ForAnybody(held.limit()));
-                Some(Err(status::no_room_for_result(no_room, &self.facts)))
+                Some(Err(failed(watch, |facts| status::no_room_for_result(no_room, facts))))
             }
             StreamItem::End => {
-                self.ticket.take()?.done();
+                let (ticket, watch) = self.going_on.take()?;
+                ticket.done();
+                watch.served(0);
                 None
             }
             StreamItem::Failed(error, worker) => {
-                self.ticket.take()?.done();
-                Some(Err(status::of_call(error, worker, &self.facts)))
+                let (ticket, watch) = self.going_on.take()?;
+                ticket.done();
+                Some(Err(failed(watch, |facts| status::of_call(error, worker, facts))))
             }
         }
     }
@@ -86,8 +93,15 @@ impl Reading {
         if *chunks * 2 < self.window.chunks && *bytes * 2 < self.window.bytes {
             return;
         }
-        if let Some(ticket) = &self.ticket {
+        if let Some((ticket, _)) = &self.going_on {
             ticket.credit(std::mem::take(&mut self.unreturned)).await;
         }
     }
+}
+
+/// Tells how a call failed.
+fn failed(watch: Watch, error: impl FnOnce(&CallFacts) -> Status) -> Status {
+    let error = error(&watch.story().facts());
+    watch.failed(status::failed(&error));
+    error
 }

@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     config::Config,
+    observe::Observer,
     patience::{CONNECTIONS_CLOSE, READERS_STALL},
     pool::PoolHandle,
 };
@@ -76,8 +77,15 @@ impl<L: Listener> Edge<L> {
             held: held.clone(),
         };
         let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
+        let observer = Observer::new(pool.health());
         let services = Services::new(admin, health_service, further)?;
-        let arbiter = ArbiterService::new(pool.clone(), config.window, config.limits, held.clone());
+        let arbiter = ArbiterService::new(
+            pool.clone(),
+            config.window,
+            config.limits,
+            held.clone(),
+            Arc::clone(&observer),
+        );
         let router =
             Arc::new(Router::new(arbiter, services, Origins::new(&config.cors_origins), drains));
         let response_timeout = config.limits.response_timeout;

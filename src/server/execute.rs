@@ -1,5 +1,7 @@
 //! Calls: from a request that is read to a submitted call, and to its outcome.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Request;
 use hyper::body::Incoming;
@@ -12,14 +14,44 @@ use super::{
     grpc::{StreamingBody, UnaryBody},
     held::Held,
     outstanding::{Outstanding, OutstandingAnswer},
-    requests::{Asked, Requests},
-    status::{self, CallFacts},
+    requests::{Asked, Kind, Requests},
+    status,
 };
 use crate::{
-    call::{CallError, CallRequest, Hold, reply_channel, stream_channel},
+    call::{CallError, CallFacts, Hold, Protocol, reply_channel, stream_channel},
     config::{Limits, Window},
+    observe::{Observer, Watch},
     pool::{PoolHandle, Snapshot},
 };
+
+/// A call that has a result, which is still to be told.
+pub struct Ran {
+    /// The result.
+    pub result: Bytes,
+    /// Its answer, as a drain waits for it.
+    pub outstanding: OutstandingAnswer,
+    /// Who watches the call.
+    pub watch: Watch,
+}
+
+impl Ran {
+    /// Tells that its caller has what was made of the result.
+    ///
+    /// # Errors
+    /// It could not be made.
+    pub fn made(self, made: Result<Bytes, Status>) -> Result<(Bytes, OutstandingAnswer), Status> {
+        match made {
+            Ok(made) => {
+                self.watch.served(made.len());
+                Ok((made, self.outstanding))
+            }
+            Err(error) => {
+                self.watch.failed(status::failed(&error));
+                Err(error)
+            }
+        }
+    }
+}
 
 /// The service `dirty.v1.Arbiter`.
 #[derive(Debug)]
@@ -33,9 +65,16 @@ pub struct ArbiterService {
 impl ArbiterService {
     /// A service that submits requests within `limits` to `pool`. A stream runs
     /// ahead of its reader by up to `window`.
-    /// What it holds for callers is counted in `held`.
-    pub fn new(pool: PoolHandle, window: Window, limits: Limits, held: Held) -> Self {
-        let requests = Requests::new(limits, held.clone());
+    /// What it holds for callers is counted in `held`, and what becomes of calls told to
+    /// `observer`.
+    pub fn new(
+        pool: PoolHandle,
+        window: Window,
+        limits: Limits,
+        held: Held,
+        observer: Arc<Observer>,
+    ) -> Self {
+        let requests = Requests::new(limits, held.clone(), observer);
         Self { pool, window, requests, held }
     }
 
@@ -64,8 +103,10 @@ impl ArbiterService {
         caller: &Caller,
         answers: &Outstanding,
     ) -> Result<(UnaryBody, OutstandingAnswer), Status> {
-        let (call, mut facts) = self.requests.read(request, caller).await?;
-        let (result, outstanding) = self.run(call, &mut facts, caller, answers).await?;
+        let kind = (Protocol::Grpc, false);
+        let asked = self.asked(kind, self.requests.read(request, false, caller).await)?;
+        let Ran { result, outstanding, watch } = self.result(asked, caller, answers).await?;
+        watch.served(result.len());
         Ok((UnaryBody::new(result), outstanding))
     }
 
@@ -81,23 +122,18 @@ impl ArbiterService {
         caller: &Caller,
         answers: &Outstanding,
     ) -> Result<(StreamingBody<EncodedChunks>, OutstandingAnswer), Status> {
-        let asked = self.requests.read(request, caller).await?;
+        let kind = (Protocol::Grpc, true);
+        let asked = self.asked(kind, self.requests.read(request, true, caller).await)?;
         let (chunks, outstanding) = self.chunks(asked, caller, answers).await;
         Ok((StreamingBody::new(chunks).begun().await, outstanding))
     }
 
-    /// The result of a call, encoded as its request says. Dropping the future cancels the
-    /// call. Its answer is one of `answers`.
+    /// What was read; if nothing was, that is told.
     ///
     /// # Errors
-    /// Why the call has no result.
-    pub async fn result(
-        &self,
-        (call, mut facts): Asked,
-        caller: &Caller,
-        answers: &Outstanding,
-    ) -> Result<(Bytes, OutstandingAnswer), Status> {
-        self.run(call, &mut facts, caller, answers).await
+    /// As it was read.
+    pub fn asked(&self, kind: Kind, read: Result<Asked, Status>) -> Result<Asked, Status> {
+        read.inspect_err(|error| self.requests.refused(kind, error))
     }
 
     /// What holds bytes for a caller that are made of a result or of chunks.
@@ -109,26 +145,34 @@ impl ArbiterService {
         })
     }
 
-    /// `facts` are lent, because a future that owns them is larger for every call.
-    async fn run(
+    /// The result of a call, encoded as its request says. Dropping the future cancels the
+    /// call. Its answer is one of `answers`.
+    ///
+    /// # Errors
+    /// Why the call has no result; that is told.
+    pub async fn result(
         &self,
-        call: Box<CallRequest>,
-        facts: &mut CallFacts,
+        (call, watch): Asked,
         caller: &Caller,
         answers: &Outstanding,
-    ) -> Result<(Bytes, OutstandingAnswer), Status> {
+    ) -> Result<Ran, Status> {
         let outstanding = answers.begin();
         let (reply, answer) = reply_channel();
         let ticket = self.pool.submit(call, reply).await;
-        facts.call = Some(ticket.call());
         let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
         ticket.done();
-        match outcome {
-            Ok(payload) => match self.held.hold(caller.peer.principal(), payload) {
-                Ok(payload) => Ok((payload, outstanding)),
-                Err(no_room) => Err(status::no_room_for_result(no_room, facts)),
-            },
-            Err((error, worker)) => Err(status::of_call(error, worker, facts)),
+        let facts = || watch.story().facts();
+        let result = match outcome {
+            Ok(payload) => (self.held.hold(caller.peer.principal(), payload))
+                .map_err(|no_room| status::no_room_for_result(no_room, &facts())),
+            Err((error, worker)) => Err(status::of_call(error, worker, &facts())),
+        };
+        match result {
+            Ok(result) => Ok(Ran { result, outstanding, watch }),
+            Err(error) => {
+                watch.failed(status::failed(&error));
+                Err(error)
+            }
         }
     }
 
@@ -136,7 +180,7 @@ impl ArbiterService {
     /// Their end tells what became of it. Its answer is one of `answers`.
     pub async fn chunks(
         &self,
-        (call, mut facts): Asked,
+        (call, watch): Asked,
         caller: &Caller,
         answers: &Outstanding,
     ) -> (EncodedChunks, OutstandingAnswer) {
@@ -146,8 +190,7 @@ impl ArbiterService {
         let hold = Hold::new(move |chunk| held.hold(of, chunk).ok());
         let (reply, chunks) = stream_channel(self.window.chunks, hold);
         let ticket = self.pool.submit(call, reply).await;
-        facts.call = Some(ticket.call());
         let held = (self.held.clone(), of);
-        (chunks::encoded(chunks, ticket, self.window, held, facts), outstanding)
+        (chunks::encoded(chunks, ticket, self.window, held, watch), outstanding)
     }
 }

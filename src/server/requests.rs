@@ -1,7 +1,7 @@
 //! Requests of `dirty.v1.Arbiter`, and those with JSON: from what comes to a call that may
 //! be submitted.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
@@ -20,18 +20,22 @@ use super::{
     held::Held,
     json,
     metadata::{self, Headers},
-    status::{self, CallFacts},
+    status,
 };
 use crate::{
-    call::{CallError, CallRequest, PayloadKind},
+    call::{CallError, CallFacts, CallRequest, PayloadKind, Protocol, Story},
     config::Limits,
+    observe::{Observer, Watch},
 };
 
 /// The largest request to another service in bytes, which is what tonic reads.
 const OF_OTHERS: usize = 4 * 1024 * 1024;
 
-/// A call that may be submitted.
-pub type Asked = (Box<CallRequest>, CallFacts);
+/// A call that may be submitted, and who watches it.
+pub type Asked = (Box<CallRequest>, Watch);
+
+/// How a request came, and whether it is an ExecuteStream.
+pub type Kind = (Protocol, bool);
 
 /// What reads requests, within limits.
 #[derive(Debug)]
@@ -40,21 +44,28 @@ pub struct Requests {
     max_header_size: usize,
     request_timeout: Duration,
     held: Held,
+    observer: Arc<Observer>,
 }
 
 impl Requests {
-    /// Within these limits. What is kept of them is counted in `held`.
-    pub fn new(limits: Limits, held: Held) -> Self {
+    /// Within these limits. What is kept of them is counted in `held`, and what becomes of
+    /// them told to `observer`.
+    pub fn new(limits: Limits, held: Held, observer: Arc<Observer>) -> Self {
         let Limits { max_message_size, max_header_size, request_timeout, .. } = limits;
         let max_header_size = max_header_size as usize;
-        Self { max_message_size, max_header_size, request_timeout, held }
+        Self { max_message_size, max_header_size, request_timeout, held, observer }
     }
 
     /// Reads a request of gRPC.
     ///
     /// # Errors
     /// It cannot be read, or may not call what it names.
-    pub async fn read(&self, request: Request<Incoming>, caller: &Caller) -> Result<Asked, Status> {
+    pub async fn read(
+        &self,
+        request: Request<Incoming>,
+        stream: bool,
+        caller: &Caller,
+    ) -> Result<Asked, Status> {
         let (head, body) = request.into_parts();
         let mut arriving = self.arriving(&head.headers, caller)?;
         let metadata = MetadataMap::from_headers(head.headers);
@@ -62,7 +73,15 @@ impl Requests {
         let room = |bytes| arriving.keep(bytes);
         let message = times.whole(grpc::read(body, self.max_message_size, room)).await?;
         let envelope = Envelope::read(arriving.around(message)).map_err(status::invalid_request)?;
-        call(&metadata, Headers::Grpc, envelope, PayloadKind::ExecuteRequest, caller, times)
+        let kind = (Protocol::Grpc, stream);
+        self.call(
+            (&metadata, Headers::Grpc),
+            kind,
+            envelope,
+            PayloadKind::ExecuteRequest,
+            caller,
+            times,
+        )
     }
 
     /// Reads a request of the method in a dialect of gRPC.
@@ -94,7 +113,15 @@ impl Requests {
             }
         };
         let envelope = Envelope::read(message).map_err(status::invalid_request)?;
-        call(&metadata, Headers::Http, envelope, PayloadKind::ExecuteRequest, caller, times)
+        let kind = (dialect.protocol(), described.method.streams);
+        self.call(
+            (&metadata, Headers::Http),
+            kind,
+            envelope,
+            PayloadKind::ExecuteRequest,
+            caller,
+            times,
+        )
     }
 
     /// Reads a request of a method of another service, and makes it one of gRPC.
@@ -132,6 +159,7 @@ impl Requests {
         &self,
         request: Request<Incoming>,
         (app, action): (String, String),
+        stream: bool,
         caller: &Caller,
     ) -> Result<Asked, Status> {
         let (head, body) = request.into_parts();
@@ -143,7 +171,8 @@ impl Requests {
         let body = times.whole(body::gather(body, self.max_message_size, room)).await?;
         let envelope = Envelope::named(app, action, arriving.around(body));
         let envelope = envelope.map_err(status::invalid_request)?;
-        call(&metadata, Headers::Http, envelope, PayloadKind::Json, caller, times)
+        let kind = (Protocol::Http, stream);
+        self.call((&metadata, Headers::Http), kind, envelope, PayloadKind::Json, caller, times)
     }
 
     /// What is kept of a request with these headers, of which nothing else has come.
@@ -152,6 +181,55 @@ impl Requests {
         self.held.has_room(of).map_err(status::no_room_for_request)?;
         let head = self.head_size(headers)?;
         Arriving::new(&self.held, of, head)
+    }
+
+    fn call(
+        &self,
+        (metadata, headers): (&MetadataMap, Headers),
+        kind: Kind,
+        envelope: Envelope,
+        payload_kind: PayloadKind,
+        caller: &Caller,
+        times: Times,
+    ) -> Result<Asked, Status> {
+        let Envelope { app, action, payload } = envelope;
+        caller.may_call(&app).map_err(|denied| status::of_denied(&denied))?;
+        let request_id = metadata::request_id(metadata);
+        let facts = CallFacts {
+            app: app.clone(),
+            action: action.clone(),
+            request_id: request_id.clone(),
+            call: None,
+        };
+        let refuse = |error| status::of_call(error, None, &facts);
+        if let Err(message) = may_be_called(&action) {
+            return Err(refuse(CallError::ActionNotFound { message }));
+        }
+        let metadata = metadata::forwarded(metadata, headers)
+            .map_err(|message| refuse(CallError::InvalidRequest { message }))?;
+        let Times { arrived, caller_deadline, .. } = times;
+        let (peer, size) = (caller.peer.clone(), payload.len() as u64);
+        let story = Arc::new(Story::new(facts, peer.clone(), kind, arrived, size));
+        let call = CallRequest {
+            app,
+            action,
+            payload,
+            payload_kind,
+            arrived,
+            peer,
+            quota: caller.rights.quota,
+            caller_deadline,
+            request_id,
+            metadata,
+            story: Some(Arc::clone(&story)),
+        };
+        Ok((Box::new(call), self.observer.watch(story, caller_deadline)))
+    }
+
+    /// Tells the observer of a request that was refused before there was a call.
+    pub fn refused(&self, kind: Kind, error: &Status) {
+        let (app, action) = status::names(error);
+        self.observer.refused(kind, (&app, &action), status::failed(error));
     }
 
     /// The size of a head in bytes.
@@ -165,44 +243,6 @@ impl Requests {
             false => Ok(size),
         }
     }
-}
-
-fn call(
-    metadata: &MetadataMap,
-    headers: Headers,
-    envelope: Envelope,
-    payload_kind: PayloadKind,
-    caller: &Caller,
-    times: Times,
-) -> Result<Asked, Status> {
-    let request_id = metadata::request_id(metadata);
-    let Envelope { app, action, payload } = envelope;
-    caller.may_call(&app).map_err(|denied| status::of_denied(&denied))?;
-    let facts = CallFacts {
-        app: app.clone(),
-        action: action.clone(),
-        request_id: request_id.clone(),
-        call: None,
-    };
-    let refuse = |error| status::of_call(error, None, &facts);
-    if let Err(message) = may_be_called(&action) {
-        return Err(refuse(CallError::ActionNotFound { message }));
-    }
-    let metadata = metadata::forwarded(metadata, headers)
-        .map_err(|message| refuse(CallError::InvalidRequest { message }))?;
-    let call = CallRequest {
-        app,
-        action,
-        payload,
-        payload_kind,
-        arrived: times.arrived,
-        peer: caller.peer.clone(),
-        quota: caller.rights.quota,
-        caller_deadline: times.caller_deadline,
-        request_id,
-        metadata,
-    };
-    Ok((Box::new(call), facts))
 }
 
 /// Names that no caller may use, whatever an app has under them.

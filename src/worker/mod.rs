@@ -107,6 +107,8 @@ pub enum Report {
     Finished(End),
     /// A call ran into its timeout; one line for the journal.
     TimedOut(CallId, String),
+    /// The caller of a call has its answer, and the work goes on.
+    Abandoned(CallId),
     /// A call was ended because the worker is to leave; one line for the journal.
     CutOff(CallId, String),
     /// A frame came for a call that has no caller any more, and was dropped.

@@ -14,7 +14,7 @@ pub const FLOORS: &[&[&str]] = &[
     &["pool"],
     &["worker"],
     &["call", "lifeline", "listening_socket", "logging", "patience"],
-    &["clock", "config", "printable", "process", "proto", "working_dir"],
+    &["clock", "config", "histogram", "printable", "process", "proto", "working_dir"],
 ];
 
 /// What rooms of the daemon may use beside themselves, where that is less than
@@ -26,6 +26,7 @@ pub const LEAVES: &[(&str, &[&str])] = &[
     ("console::feed", &["observe", "printable"]),
     ("console::operate", &["printable"]),
     ("console::page", &[]),
+    ("histogram", &[]),
     ("lifeline", &["process"]),
     ("printable", &[]),
     ("working_dir", &[]),
@@ -97,12 +98,14 @@ pub const PURE: &[&str] = &[
     "console::feed::mailbox",
     "console::feed::picture",
     "console::operate",
+    "histogram",
     "observe::family",
-    "observe::histogram",
+    "observe::gather",
     "observe::history",
     "observe::minute",
     "observe::recent",
     "observe::record",
+    "observe::tally",
     "patience",
     "printable",
     "server::access",

@@ -18,6 +18,7 @@ mod dispatch;
 mod fleet;
 pub(crate) mod ids;
 mod life;
+mod measures;
 mod phase;
 mod scale;
 mod snapshot;
@@ -33,12 +34,14 @@ use std::{sync::Arc, time::Instant};
 #[cfg(feature = "internals")]
 pub(crate) use dispatch::scheduler;
 pub use fleet::WorkerState;
+pub use measures::{Cause, Measures};
 pub use turn::{EntryKind, Level, Note};
 
 use self::{
     dispatch::Dispatch,
     fleet::Fleet,
     ids::WorkerId,
+    measures::AllMeasures,
     phase::{Phase, Scope},
     turn::Turn,
 };
@@ -111,7 +114,9 @@ impl Event {
                     Report::Finished(_)
                         | Report::TimedOut(..)
                         | Report::CutOff(..)
+                        | Report::Abandoned(_)
                         | Report::LateFrame
+                        | Report::Metrics(_)
                 )
         )
     }
@@ -186,6 +191,8 @@ pub struct Machine {
     reloads: u64,
     /// Frames of workers for calls that had ended.
     late_frames: u64,
+    /// What is counted of the life of workers.
+    measures: AllMeasures,
     /// What health checks were told last.
     published: Health,
     /// Lifetimes and memory are looked at again.
@@ -207,6 +214,7 @@ impl Machine {
             phase: Phase::Opening,
             reloads: 0,
             late_frames: 0,
+            measures: AllMeasures::default(),
             published: Health::new(),
             next_look: Deadline::Never,
             due: now.into(),

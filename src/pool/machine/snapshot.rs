@@ -25,6 +25,11 @@ impl Machine {
             draining: self.phase.drain().is_some(),
             late_frames: self.late_frames,
             reloads: self.reloads,
+            pools: (self.fleet.pool_ids().into_iter())
+                .map(|id| self.fleet.pool(id))
+                .map(|pool| (pool.config.name.clone(), pool.seats.len()))
+                .collect(),
+            measures: self.measures.all(),
         }
     }
 
@@ -82,6 +87,7 @@ impl Machine {
             failed_apps: failed.map(|(app, _)| path(*app)).collect(),
             in_flight: self.dispatch.load(worker.id()),
             threads: worker.threads,
+            abandoned: self.dispatch.abandoned_in(worker.id()),
             served: worker.served,
             age: now.saturating_duration_since(worker.started),
             memory: 0,

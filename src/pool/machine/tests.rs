@@ -34,6 +34,7 @@ fn submit(id: u64, now: Instant) -> Event {
         caller_deadline: Deadline::Never,
         request_id: String::new(),
         metadata: Vec::new(),
+        story: None,
     });
     let (reply, _) = reply_channel();
     Event::Submit(CallId(id), request, reply)

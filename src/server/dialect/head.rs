@@ -4,6 +4,7 @@ use http::{HeaderMap, Method, Request, Version, header};
 use tonic::Status;
 
 use super::super::{deadline::Timeout, header_value::media_type, status};
+use crate::call::Protocol;
 
 /// The version of the Connect protocol.
 const CONNECT_VERSION: &[u8] = b"1";
@@ -84,6 +85,15 @@ pub enum Misfit {
 }
 
 impl Dialect {
+    /// The protocol that it is of.
+    pub fn protocol(self) -> Protocol {
+        match self.framing {
+            Framing::Grpc => Protocol::Grpc,
+            Framing::Web | Framing::WebText => Protocol::GrpcWeb,
+            Framing::ConnectStream | Framing::ConnectUnary => Protocol::Connect,
+        }
+    }
+
     /// That of a request to a method, which is no plain gRPC over HTTP/2.
     ///
     /// # Errors

@@ -65,17 +65,20 @@ impl Router {
         caller: &Caller,
         served: Served,
     ) -> Result<Response<Answer>, Status> {
-        let asked = self.arbiter.requests().read_in(dialect, described, request, caller).await?;
-        let (result, outstanding) = self.arbiter.result(asked, caller, &self.outstanding).await?;
-        let keep = self.arbiter.keep(caller);
+        let read = self.arbiter.requests().read_in(dialect, described, request, caller).await;
+        let asked = self.arbiter.asked((dialect.protocol(), false), read)?;
+        let ran = self.arbiter.result(asked, caller, &self.outstanding).await?;
+        let (result, keep) = (ran.result.clone(), self.arbiter.keep(caller));
         if dialect.framing != Framing::ConnectUnary {
+            let (result, outstanding) = ran.made(Ok(result))?;
             let answer = self.unary(UnaryBody::new(result), outstanding, served);
             return Ok(dialect::translated(Response::new(answer), dialect, Some(described), keep));
         }
         let message = match dialect.codec {
-            Codec::Proto => result,
-            Codec::Json => keep(described.to_json(result).await?)?,
+            Codec::Proto => Ok(result),
+            Codec::Json => described.to_json(result).await.and_then(keep),
         };
+        let (message, outstanding) = ran.made(message)?;
         let (length, body) = (message.len(), UnaryBody::bare(message));
         Ok(dialect::unary(self.unary(body, outstanding, served), length, dialect))
     }
@@ -88,7 +91,8 @@ impl Router {
         caller: &Caller,
         served: Served,
     ) -> Result<Response<Answer>, Status> {
-        let asked = self.arbiter.requests().read_in(dialect, described, request, caller).await?;
+        let read = self.arbiter.requests().read_in(dialect, described, request, caller).await;
+        let asked = self.arbiter.asked((dialect.protocol(), true), read)?;
         let (chunks, outstanding) = self.arbiter.chunks(asked, caller, &self.outstanding).await;
         let body = StreamingBody::new(chunks).begun().await;
         let answer = Response::new(Answer::Streaming { body, outstanding, served });

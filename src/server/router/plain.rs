@@ -17,6 +17,7 @@ use super::{
     },
     Router,
 };
+use crate::call::Protocol;
 
 impl Router {
     /// Answers a request of plain HTTP.
@@ -51,9 +52,13 @@ impl Router {
         served: Served,
     ) -> Result<Response<Answer>, Status> {
         let (arbiter, outstanding) = (&self.arbiter, &self.outstanding);
-        let asked = arbiter.requests().read_json(request, names, caller).await?;
+        let stream = form != Form::One;
+        let read = arbiter.requests().read_json(request, names, stream, caller).await;
+        let asked = arbiter.asked((Protocol::Http, stream), read)?;
         if form == Form::One {
-            let (result, outstanding) = arbiter.result(asked, caller, outstanding).await?;
+            let ran = arbiter.result(asked, caller, outstanding).await?;
+            let result = Ok(ran.result.clone());
+            let (result, outstanding) = ran.made(result)?;
             let (length, body) = (result.len(), UnaryBody::bare(result));
             return Ok(json::one(self.unary(body, outstanding, served), length));
         }

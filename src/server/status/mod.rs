@@ -6,9 +6,9 @@ mod of_call;
 mod of_edge;
 mod of_http;
 mod of_operator;
+mod outcome;
 mod room;
 
-pub use facts::CallFacts;
 pub use of_call::of_call;
 pub use of_edge::{
     compressed, draining, head_too_large, invalid_request, no_method, no_room_for_request,
@@ -17,6 +17,7 @@ pub use of_edge::{
 };
 pub use of_http::{HttpError, http_of, http_of_code};
 pub use of_operator::{no_call, no_worker, of_config, of_reload, of_restart, of_scale};
+pub use outcome::{failed, names};
 
 /// The domain of every ErrorInfo.
 const DOMAIN: &str = "dirty.v1";

@@ -5,8 +5,8 @@ use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::{CallFacts, DOMAIN, room};
-use crate::call::{AppFailure, CallError, EndedBy, WorkerRef};
+use super::{DOMAIN, facts, room};
+use crate::call::{AppFailure, CallError, CallFacts, EndedBy, WorkerRef};
 
 /// The room for the metadata that an app adds to its failure, in bytes.
 const MAX_METADATA: usize = 512;
@@ -14,8 +14,8 @@ const MAX_METADATA: usize = 512;
 const MAX_TYPE: usize = 255;
 
 /// Maps the outcome of a call.
-pub fn of_call(error: CallError, worker: Option<WorkerRef>, facts: &CallFacts) -> Status {
-    let mut metadata = facts.metadata(worker);
+pub fn of_call(error: CallError, worker: Option<WorkerRef>, of: &CallFacts) -> Status {
+    let mut metadata = facts::metadata(of, worker);
     let (code, reason) = code_and_reason(&error);
     let message = room::message(&error.to_string());
     let mut details = ErrorDetails::new();

@@ -5,9 +5,9 @@ use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Status, metadata::MetadataValue};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use super::{CallFacts, DOMAIN, of_call};
+use super::{DOMAIN, facts, of_call};
 use crate::{
-    call::CallError,
+    call::{CallError, CallFacts},
     server::{
         access::Denied, admission::Refusal, grpc::NotGrpc, held::NoRoom, origins::NotAllowed,
     },
@@ -84,12 +84,12 @@ pub fn no_room_for_request(no_room: NoRoom) -> Status {
 }
 
 /// A result or a chunk that cannot be kept until its caller reads it.
-pub fn no_room_for_result(no_room: NoRoom, facts: &CallFacts) -> Status {
+pub fn no_room_for_result(no_room: NoRoom, of: &CallFacts) -> Status {
     let message = format!(
         "the action ran, but its result cannot be kept until it is read: {}; it may have had effects",
         of_held(no_room)
     );
-    let mut metadata = facts.metadata(None);
+    let mut metadata = facts::metadata(of, None);
     metadata.insert("bound".to_owned(), "max_held_bytes".to_owned());
     let details = ErrorDetails::with_error_info("RESULT_NOT_HELD", DOMAIN, metadata);
     Status::with_error_details(Code::ResourceExhausted, message, details)

@@ -154,8 +154,9 @@ pub fn http_of_code(status: &Status) -> StatusCode {
 mod tests {
     use super::*;
     use crate::{
+        call::CallFacts,
         call::{CallError, QueueBound},
-        server::status::{CallFacts, of_call},
+        server::status::of_call,
     };
 
     #[test]

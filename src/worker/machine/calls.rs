@@ -63,6 +63,9 @@ impl Calls {
     pub fn start(&mut self, call: Call, turn: &mut Turn<'_>) {
         let id = call.id;
         let number = turn.is_open().then_some(self.sent + 1);
+        if let Some(story) = &call.request.story {
+            story.started(self.worker, turn.now);
+        }
         let mut slot = Slot::new(call, number, self.window, self.kill_grace, turn.now);
         slot.ends_as_stream(self.streams_end);
         self.slots.push(slot);

@@ -56,6 +56,7 @@ pub fn carry_out(
             );
             if let Some(reply) = slot.take_reply(turn.now) {
                 let cut_off = CallError::CutOff { message: message.clone() };
+                turn.report(Report::Abandoned(id));
                 turn.act(Action::Answer(reply, Err(cut_off)));
                 turn.report(Report::CutOff(id, format!("{message} (request {request})")));
             }
@@ -101,6 +102,7 @@ fn after(asked: Asked) -> &'static str {
 /// Tells the caller that its time is over, if it still waits.
 fn answer(slot: &mut Slot, message: String, turn: &mut Turn<'_>) {
     if let Some(reply) = slot.take_reply(turn.now) {
+        turn.report(Report::Abandoned(slot.id));
         turn.act(Action::Answer(reply, Err(CallError::ExecutionTimeout { message })));
     }
 }

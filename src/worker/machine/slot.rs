@@ -297,6 +297,9 @@ impl Slot {
             return Remains::Deadly { reply, end, app: self.request.app, deaths };
         }
         let Self { id, request, timeout, .. } = self;
+        if let Some(story) = &request.story {
+            story.waits_again();
+        }
         Remains::Unstarted(Call { id, request, timeout, reply, deaths })
     }
 
@@ -315,7 +318,12 @@ impl Slot {
         let within = self.flow.as_mut().is_some_and(|flow| flow.take(size, read, now));
         if within {
             self.chunks += 1;
-            self.first_chunk.get_or_insert(now);
+            if self.first_chunk.is_none() {
+                self.first_chunk = Some(now);
+                if let Some(story) = &self.request.story {
+                    story.begun(now);
+                }
+            }
             self.quiet_since = now;
         }
         within

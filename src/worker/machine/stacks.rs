@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn each_question_has_its_answer_and_who_gave_up_makes_room() {
         let mut asked = Asked::default();
-        let mut ask = |asked: &mut Asked| {
+        let ask = |asked: &mut Asked| {
             let (reply, answer) = oneshot::channel();
             (asked.ask(reply).map(|frame| frame.nonce), answer)
         };

@@ -57,6 +57,8 @@ enum Place {
 enum Over {
     /// Its caller has left.
     Left,
+    /// Its caller has its answer.
+    Answered,
     /// An operator has cancelled it.
     Cancelled,
 }
@@ -189,6 +191,12 @@ impl Dispatch {
         self.queue(app).into_iter().flat_map(AppQueue::calls)
     }
 
+    /// How many calls in a worker nobody waits for.
+    pub fn abandoned_in(&self, worker: WorkerId) -> u32 {
+        let here = |place: &&Place| matches!(place, Place::Slot { worker: of, over: Some(_), .. } if *of == worker);
+        self.places.values().filter(here).count() as u32
+    }
+
     /// Whether one more call of a user may run.
     pub fn may_begin(&self, principal: Principal, quota: Quota) -> bool {
         self.scheduler.may_begin(principal, quota)
@@ -293,6 +301,13 @@ impl Dispatch {
         }
     }
 
+    /// The caller of a call has its answer, and the work goes on.
+    pub fn on_abandoned(&mut self, id: CallId) {
+        if let Some(Place::Slot { over, .. }) = self.places.get_mut(&id) {
+            over.get_or_insert(Over::Answered);
+        }
+    }
+
     /// The reader of a stream took so much: its worker may go on.
     pub fn on_credit(&mut self, id: CallId, credit: Credit, turn: &mut Turn<'_>) {
         if let Some(Place::Slot { worker, .. }) = self.places.get(&id) {
@@ -364,7 +379,7 @@ impl Dispatch {
             tally.running = tally.running.saturating_sub(1);
         }
         let over = over.map(|over| match over {
-            Over::Left => CallError::Cancelled,
+            Over::Left | Over::Answered => CallError::Cancelled,
             Over::Cancelled => CallError::CancelledByOperator,
         });
         match app {

@@ -210,6 +210,7 @@ impl Machine {
         let age = turn.now.saturating_duration_since(worker.started);
         let (ready, apps) = (worker.ready_apps().count(), worker.apps.len());
         let pool = &self.fleet.pool(seat.pool).config.name;
+        self.measures.booted(pool, age);
         let message = format!(
             "{process} is ready after {age:.1?} with {ready} of {}",
             count(apps as u64, "app")

@@ -12,7 +12,7 @@ use super::super::{
 use crate::{
     call::EndedBy,
     clock::Deadline,
-    pool::machine::EntryKind,
+    pool::machine::{EntryKind, measures::Cause},
     printable::count,
     worker::{Control, Death},
 };
@@ -72,6 +72,8 @@ impl Machine {
         self.dispatch.remove_worker(id);
         let Some(worker) = self.fleet.remove_worker(id) else { return };
         let unstarted = std::mem::take(&mut death.unstarted);
+        let pool = &self.fleet.pool(worker.seat.pool).config.name;
+        self.measures.died(pool, Cause::of(&death.ended, worker.is_leaving()));
         self.note_death(&worker, &death, unstarted.len(), turn);
         for end in &death.lost {
             self.dispatch.on_lost(*end);

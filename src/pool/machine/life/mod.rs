@@ -38,6 +38,7 @@ impl Machine {
             Report::CutOff(call, message) => {
                 self.note_call(EntryKind::CallCutOff, id, call, message, turn);
             }
+            Report::Abandoned(call) => self.dispatch.on_abandoned(call),
             Report::LateFrame => self.late_frames += 1,
             // The task adds them up.
             Report::Metrics(_) => {}

@@ -131,6 +131,7 @@ impl Machine {
         let is_leaving = worker.is_leaving();
         let apps: Vec<AppId> = worker.apps.keys().copied().collect();
         let name = &self.fleet.pool(seat.pool).config.name;
+        self.measures.started(name);
         let paths: Vec<&str> = apps.iter().map(|app| self.fleet.app(*app).path()).collect();
         let loads = if paths.is_empty() { "no app".to_owned() } else { paths.join(", ") };
         let message = format!("started {process} in pool `{name}`; it loads {loads}");

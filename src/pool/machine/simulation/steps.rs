@@ -1,6 +1,6 @@
 //! What callers, operators and fate do.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use super::{
     plan::{APPS, POOLS, Step},

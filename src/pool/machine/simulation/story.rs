@@ -164,6 +164,7 @@ fn said(report: &Report) -> String {
         Report::Finished(end) => format!("call {} leaves its slot", end.call),
         Report::TimedOut(id, _) => format!("call {id} timed out"),
         Report::CutOff(id, _) => format!("call {id} is cut off"),
+        Report::Abandoned(id) => format!("call {id} is answered and goes on"),
         Report::Metrics(_) => "metrics".to_owned(),
         Report::LateFrame => "a frame for a call that has ended".to_owned(),
         Report::Died(death) => {

@@ -234,6 +234,7 @@ impl<'a> World<'a> {
             caller_deadline: deadline,
             request_id: String::new(),
             metadata: Vec::new(),
+            story: None,
         });
         let (reply, answer) = reply_channel();
         let leaves_first = plan.leaves_after == Some(Duration::ZERO);

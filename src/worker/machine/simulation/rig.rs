@@ -211,6 +211,7 @@ impl Rig {
             caller_deadline,
             request_id: "r".to_owned(),
             metadata: Vec::new(),
+            story: None,
         });
         Call { id: CallId(id), request, timeout: TIMEOUT, reply, deaths: 0 }
     }

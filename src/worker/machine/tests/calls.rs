@@ -93,7 +93,9 @@ fn a_stuck_call_climbs_the_ladder() {
     let answer = rig.answer(1).expect("at its deadline").expect_err("a timeout");
     assert!(matches!(answer.0, CallError::ExecutionTimeout { .. }), "{answer:?}");
     assert_eq!(cancels(&rig), [CancelReason::Deadline, CancelReason::Timeout]);
-    assert!(matches!(&rig.reports[..], [Report::TimedOut(CallId(1), _)]));
+    let [Report::Abandoned(CallId(1)), Report::TimedOut(CallId(1), _)] = &rig.reports[..] else {
+        panic!("{:?}", rig.reports)
+    };
     rig.pass(pool().kill_grace / 2);
     assert_eq!(rig.done, ["stacks: app:App.act did not stop when interrupted"]);
     rig.pass(pool().kill_grace / 2);

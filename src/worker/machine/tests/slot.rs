@@ -33,6 +33,7 @@ fn slot(reply: Reply, caller: Option<Instant>, now: Instant) -> Slot {
         caller_deadline: caller.into(),
         request_id: String::new(),
         metadata: Vec::new(),
+        story: None,
     });
     let call = Call { id: CallId(1), request, timeout: TIMEOUT, reply, deaths: 0 };
     Slot::new(call, Some(1), WINDOW, GRACE, now)

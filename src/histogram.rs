@@ -11,6 +11,16 @@ pub const BOUNDS: [f64; 21] = [
     5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0,
 ];
 
+/// The same in nanoseconds.
+const NANOS: [u64; BOUNDS.len()] = {
+    let (mut nanos, mut at) = ([0; BOUNDS.len()], 0);
+    while at < BOUNDS.len() {
+        nanos[at] = (BOUNDS[at] * 1e9).round() as u64;
+        at += 1;
+    }
+    nanos
+};
+
 /// The schema of the native buckets: 2^3 of them for each doubling.
 pub const SCHEMA: i32 = 3;
 const PER_DOUBLING: i32 = 1 << SCHEMA;
@@ -36,23 +46,24 @@ const STEPS: [f64; 8] = [
 pub struct Histogram {
     classic: [u64; BOUNDS.len() + 1],
     native: Box<[u64; LEN]>,
-    sum: Duration,
+    /// In nanoseconds: enough for five centuries.
+    sum: u64,
     count: u64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { classic: [0; _], native: Box::new([0; LEN]), sum: Duration::ZERO, count: 0 }
+        Self { classic: [0; _], native: Box::new([0; LEN]), sum: 0, count: 0 }
     }
 }
 
 impl Histogram {
     /// Counts a time.
     pub fn observe(&mut self, time: Duration) {
-        let seconds = time.as_secs_f64();
-        self.classic[BOUNDS.partition_point(|bound| *bound < seconds)] += 1;
-        self.native[native_bucket(seconds)] += 1;
-        self.sum += time;
+        let nanos = nanos(time);
+        self.classic[classic_bucket(nanos)] += 1;
+        self.native[native_bucket(nanos as f64 * 1e-9)] += 1;
+        self.sum = self.sum.saturating_add(nanos);
         self.count += 1;
     }
 
@@ -71,7 +82,7 @@ impl Histogram {
 
     /// The sum of all times.
     pub fn sum(&self) -> Duration {
-        self.sum
+        Duration::from_nanos(self.sum)
     }
 
     /// The number of all times.
@@ -103,6 +114,19 @@ impl Histogram {
         })?;
         Some(Duration::from_secs_f64(f64::from(index(at)).div_euclid(8.0).exp2() * step(at)))
     }
+}
+
+/// Which classic bucket a time belongs to.
+pub fn bucket(time: Duration) -> usize {
+    classic_bucket(nanos(time))
+}
+
+fn nanos(time: Duration) -> u64 {
+    time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into())
+}
+
+fn classic_bucket(nanos: u64) -> usize {
+    NANOS.partition_point(|bound| *bound < nanos)
 }
 
 /// The index of a native bucket by Prometheus: bucket `i` ends at 2^(i/8).

@@ -1,0 +1,191 @@
+//! What became of a call so far, as its edge and its worker's task know it.
+
+use std::{
+    sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed},
+    time::{Duration, Instant},
+};
+
+use super::{CallId, Peer, WorkerRef};
+
+/// How a call came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Protocol {
+    /// gRPC over HTTP/2, or its framing over HTTP/1.1.
+    Grpc,
+    /// gRPC-Web.
+    GrpcWeb,
+    /// Connect.
+    Connect,
+    /// Plain HTTP with JSON.
+    Http,
+}
+
+impl Protocol {
+    /// Its name in labels and lines: that of OpenTelemetry's `rpc.system.name` where it has
+    /// one.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Grpc => "grpc",
+            Self::GrpcWeb => "grpc_web",
+            Self::Connect => "connectrpc",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// The names of a call.
+#[derive(Debug, Clone, Default)]
+pub struct CallFacts {
+    /// The app.
+    pub app: String,
+    /// The action.
+    pub action: String,
+    /// The caller's request id; empty if it gave none.
+    pub request_id: String,
+    /// The number of the call, which stands for a request id.
+    pub call: Option<CallId>,
+}
+
+/// One call: who asked for what, and how far it has come. Its edge tells the end of it; its
+/// worker's task, on the way, what the edge cannot see.
+#[derive(Debug)]
+pub struct Story {
+    facts: CallFacts,
+    /// Who calls.
+    pub peer: Peer,
+    /// How it came.
+    pub protocol: Protocol,
+    /// Whether it is an ExecuteStream.
+    pub stream: bool,
+    /// When it arrived.
+    pub arrived: Instant,
+    /// The bytes of its request.
+    pub bytes_in: u64,
+    /// Its number; 0 before it has one.
+    id: AtomicU64,
+    /// Nanoseconds from its arrival, and 1; 0 for not yet.
+    started: AtomicU64,
+    first_chunk: AtomicU64,
+    worker_id: AtomicU64,
+    worker_pid: AtomicI32,
+}
+
+impl Story {
+    /// A call that has just arrived.
+    pub fn new(
+        facts: CallFacts,
+        peer: Peer,
+        (protocol, stream): (Protocol, bool),
+        arrived: Instant,
+        bytes_in: u64,
+    ) -> Self {
+        Self {
+            facts,
+            peer,
+            protocol,
+            stream,
+            arrived,
+            bytes_in,
+            id: AtomicU64::new(0),
+            started: AtomicU64::new(0),
+            first_chunk: AtomicU64::new(0),
+            worker_id: AtomicU64::new(0),
+            worker_pid: AtomicI32::new(0),
+        }
+    }
+
+    /// It has a number now.
+    pub fn numbered(&self, id: CallId) {
+        self.id.store(id.0, Relaxed);
+    }
+
+    /// It got to a worker.
+    pub fn started(&self, worker: WorkerRef, now: Instant) {
+        self.worker_id.store(worker.id, Relaxed);
+        self.worker_pid.store(worker.pid, Relaxed);
+        self.started.store(self.since_arrival(now), Relaxed);
+    }
+
+    /// It did not start there, and waits again.
+    pub fn waits_again(&self) {
+        self.started.store(0, Relaxed);
+    }
+
+    /// Its first chunk came.
+    pub fn begun(&self, now: Instant) {
+        self.first_chunk.store(self.since_arrival(now), Relaxed);
+    }
+
+    fn since_arrival(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.arrived).as_nanos() as u64 + 1
+    }
+
+    fn moment(&self, noted: &AtomicU64) -> Option<Instant> {
+        let nanos = noted.load(Relaxed).checked_sub(1)?;
+        Some(self.arrived + Duration::from_nanos(nanos))
+    }
+
+    /// The app, as the caller named it.
+    pub fn app(&self) -> &str {
+        &self.facts.app
+    }
+
+    /// The action, as the caller named it.
+    pub fn action(&self) -> &str {
+        &self.facts.action
+    }
+
+    /// The caller's own request id; empty if it gave none.
+    pub fn own_request_id(&self) -> &str {
+        &self.facts.request_id
+    }
+
+    /// Its number, once it has one.
+    pub fn id(&self) -> Option<CallId> {
+        Some(self.id.load(Relaxed)).filter(|id| *id > 0).map(CallId)
+    }
+
+    /// When it got to its worker, if it did.
+    pub fn started_at(&self) -> Option<Instant> {
+        self.moment(&self.started)
+    }
+
+    /// When its first chunk came, if one did.
+    pub fn begun_at(&self) -> Option<Instant> {
+        self.moment(&self.first_chunk)
+    }
+
+    /// The worker that has it, or had it last.
+    pub fn worker(&self) -> Option<WorkerRef> {
+        self.started_at()?;
+        Some(WorkerRef { id: self.worker_id.load(Relaxed), pid: self.worker_pid.load(Relaxed) })
+    }
+
+    /// Its names, for an error.
+    pub fn facts(&self) -> CallFacts {
+        CallFacts { call: self.id(), ..self.facts.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_waits_again_has_no_worker() {
+        let arrived = Instant::now();
+        let facts = CallFacts::default();
+        let story = Story::new(facts, Peer::Unknown, (Protocol::Grpc, true), arrived, 7);
+        assert_eq!((story.id(), story.worker(), story.started_at()), (None, None, None));
+        let (worker, later) = (WorkerRef { id: 3, pid: 4 }, arrived + Duration::from_millis(2));
+        story.numbered(CallId(9));
+        story.started(worker, later);
+        assert_eq!((story.id(), story.worker()), (Some(CallId(9)), Some(worker)));
+        assert_eq!(story.started_at(), Some(later));
+        story.waits_again();
+        assert_eq!((story.worker(), story.started_at()), (None, None));
+        story.started(worker, arrived);
+        story.begun(arrived);
+        assert_eq!((story.started_at(), story.begun_at()), (Some(arrived), Some(arrived)));
+    }
+}

@@ -1,0 +1,207 @@
+//! Whoever watches a call from its arrival to what its caller gets, and sees to it that it
+//! is told once, and only once.
+
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Instant, SystemTime},
+};
+
+use tokio::sync::watch;
+
+use super::tally::{Ended, Tally};
+use crate::{
+    call::{Protocol, Story},
+    clock::Deadline,
+    pool::Health,
+};
+
+/// What is known of all calls.
+#[derive(Debug)]
+pub struct Observer {
+    tally: Mutex<Tally>,
+    /// The apps that there are.
+    apps: watch::Receiver<Health>,
+}
+
+/// How a call failed.
+#[derive(Debug, Clone, Copy)]
+pub struct Failed<'a> {
+    /// The name of gRPC's code.
+    pub code: &'static str,
+    /// The reason of ErrorInfo.
+    pub reason: &'static str,
+    /// What the caller is told. It may hold text of the app.
+    pub message: &'a str,
+}
+
+impl Observer {
+    /// One that has seen no call. `apps` are those that there are.
+    pub fn new(apps: watch::Receiver<Health>) -> Arc<Self> {
+        Arc::new(Self { tally: Mutex::default(), apps })
+    }
+
+    /// How calls ended so far.
+    pub fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Watches a call that its caller gives until `deadline`.
+    pub fn watch(self: &Arc<Self>, story: Arc<Story>, deadline: Deadline) -> Watch {
+        let observer = Arc::clone(self);
+        Watch { observer, story, deadline, chunks: 0, bytes_out: 0, over: false }
+    }
+
+    /// A request was refused before there was a call to watch. `names` are its app and its
+    /// action, as far as they are known.
+    pub fn refused(
+        &self,
+        (protocol, stream): (Protocol, bool),
+        (app, action): (&str, &str),
+        failed: Failed<'_>,
+    ) {
+        self.count(&Ended {
+            app,
+            action,
+            protocol,
+            stream,
+            code: failed.code,
+            reason: failed.reason,
+            duration: std::time::Duration::ZERO,
+            queue_wait: std::time::Duration::ZERO,
+            run_time: None,
+            first_chunk: None,
+            chunks: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            exemplar: None,
+        });
+    }
+
+    fn count(&self, ended: &Ended<'_>) {
+        let is_app = |name: &str| self.apps.borrow().iter().any(|(app, _)| app == name);
+        self.tally().count(ended, is_app, SystemTime::now);
+    }
+}
+
+/// One call that is watched. Dropping it before it is over says that its caller has left.
+#[derive(Debug)]
+pub struct Watch {
+    observer: Arc<Observer>,
+    story: Arc<Story>,
+    deadline: Deadline,
+    chunks: u64,
+    bytes_out: u64,
+    over: bool,
+}
+
+impl Watch {
+    /// The call.
+    pub fn story(&self) -> &Arc<Story> {
+        &self.story
+    }
+
+    /// Its caller is sent a chunk of so many bytes.
+    pub fn chunk(&mut self, bytes: usize) {
+        self.chunks += 1;
+        self.bytes_out += bytes as u64;
+    }
+
+    /// Its caller has a result of so many bytes, or the end of its stream.
+    pub fn served(mut self, bytes: usize) {
+        self.bytes_out += bytes as u64;
+        self.end(Failed { code: "OK", reason: "OK", message: "" });
+    }
+
+    /// Its caller has an error.
+    pub fn failed(mut self, failed: Failed<'_>) {
+        self.end(failed);
+    }
+
+    fn end(&mut self, how: Failed<'_>) {
+        self.over = true;
+        let (story, now) = (&self.story, Instant::now());
+        let started = story.started_at();
+        self.observer.count(&Ended {
+            app: story.app(),
+            action: story.action(),
+            protocol: story.protocol,
+            stream: story.stream,
+            code: how.code,
+            reason: how.reason,
+            duration: now.saturating_duration_since(story.arrived),
+            queue_wait: started.unwrap_or(now).saturating_duration_since(story.arrived),
+            run_time: started.map(|started| now.saturating_duration_since(started)),
+            first_chunk: story.begun_at().map(|at| at.saturating_duration_since(story.arrived)),
+            chunks: self.chunks,
+            bytes_in: story.bytes_in,
+            bytes_out: self.bytes_out,
+            exemplar: None,
+        });
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        // A client ends its call when its deadline passes, as the arbiter does: whoever is
+        // first, that is why.
+        let is_late = self.deadline.is_over(Instant::now());
+        let (code, reason) = match (is_late, self.story.started_at()) {
+            (false, _) => ("CANCELLED", "CANCELLED"),
+            (true, None) => ("DEADLINE_EXCEEDED", "QUEUE_TIMEOUT"),
+            (true, Some(_)) => ("DEADLINE_EXCEEDED", "EXECUTION_TIMEOUT"),
+        };
+        self.end(Failed { code, reason, message: "" });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::call::{CallFacts, Peer};
+
+    fn watched(deadline: Deadline) -> (Arc<Observer>, Watch) {
+        let (_, apps) = watch::channel(vec![("a:A".to_owned(), true)]);
+        let observer = Observer::new(apps);
+        let facts = CallFacts { app: "a:A".into(), action: "act".into(), ..CallFacts::default() };
+        let kind = (Protocol::Grpc, false);
+        let story = Arc::new(Story::new(facts, Peer::Unknown, kind, Instant::now(), 5));
+        let watch = observer.watch(story, deadline);
+        (observer, watch)
+    }
+
+    fn reasons(observer: &Observer) -> Vec<(&'static str, u64)> {
+        let tally = observer.tally();
+        let app = tally.apps.get("a:A").expect("it is an app");
+        app.outcomes.iter().flat_map(|(_, row)| row).copied().collect()
+    }
+
+    #[test]
+    fn a_call_is_told_once_whatever_becomes_of_it() {
+        let (observer, watch) = watched(Deadline::Never);
+        watch.served(7);
+        assert_eq!(reasons(&observer), [("OK", 1)]);
+        let (observer, watch) = watched(Deadline::Never);
+        watch.failed(Failed { code: "ABORTED", reason: "WORKER_CRASHED", message: "gone" });
+        assert_eq!(reasons(&observer), [("WORKER_CRASHED", 1)]);
+    }
+
+    #[test]
+    fn a_caller_that_leaves_has_cancelled_unless_its_time_was_over() {
+        let (observer, watch) = watched(Deadline::Never);
+        drop(watch);
+        assert_eq!(reasons(&observer), [("CANCELLED", 1)]);
+        let over = || Deadline::after(Instant::now(), Duration::ZERO);
+        let (observer, watch) = watched(over());
+        drop(watch);
+        assert_eq!(reasons(&observer), [("QUEUE_TIMEOUT", 1)]);
+        let (observer, watch) = watched(over());
+        watch.story().started(crate::call::WorkerRef { id: 1, pid: 2 }, Instant::now());
+        drop(watch);
+        assert_eq!(reasons(&observer), [("EXECUTION_TIMEOUT", 1)]);
+    }
+}
