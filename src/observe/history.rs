@@ -238,7 +238,7 @@ impl History {
     fn track(&mut self, app: &str, is_first: bool, total: &Total) -> Option<&mut Track> {
         match self.apps.iter().position(|(name, _)| **name == *app) {
             Some(at) => Some(&mut self.apps[at].1),
-            None if self.apps.len() < MOST_APPS && app.len() <= LONGEST_NAME => {
+            None if self.apps.len() < MOST_APPS && app.len() <= LONGEST_NAME && app != OTHER => {
                 self.apps.push((app.into(), Track::since(is_first, total)));
                 self.apps.last_mut().map(|(_, track)| track)
             }
@@ -517,7 +517,9 @@ mod tests {
         let long = App::new("x".repeat(LONGEST_NAME + 1));
         history.step(start + STEP * 5, &[long.figures()]);
         assert_eq!(names(&history), [OTHER]);
-        history.step(start + STEP * 6, &[]);
+        history.step(start + STEP * 6, &[App::new(OTHER).figures()]);
+        assert_eq!(names(&history), [OTHER], "there are others before we count");
+        history.step(start + STEP * 7, &[]);
         assert_eq!(names(&history), [""; 0]);
     }
 }
