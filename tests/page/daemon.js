@@ -3,15 +3,17 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 
-const { DIRTYD_BIN = "target/debug/dirtyd", DIRTYD_TEST_PYTHON = "python3" } = process.env;
-const APPS = resolve(import.meta.dirname, "../apps");
+const ROOT = resolve(import.meta.dirname, "../..");
+const { DIRTYD_BIN = join(ROOT, "target/debug/dirtyd"), DIRTYD_TEST_PYTHON = join(ROOT, ".venv/bin/python") } =
+  process.env;
+const APPS = join(ROOT, "tests/apps/lab.py");
 const LIMIT = 60_000;
 
 async function freePort() {
@@ -57,15 +59,11 @@ export class Daemon {
       writeFileSync(join(daemon.#folder, "token"), token, { mode: 0o600 });
       observe += `\ntoken_file = "token"`;
     }
+    copyFileSync(APPS, join(daemon.#folder, "lab.py"));
     const file = join(daemon.#folder, "dirtyd.toml");
-    const lines = [
-      `apps = ${JSON.stringify(apps)}`,
-      `workers = ${workers}`,
-      `chdir = "${APPS}"`,
-      `runtime_dir = "."`,
-      `graceful_timeout = "1s"`,
-    ];
-    writeFileSync(file, `${lines.join("\n")}\n${keys}\n[observe]\nlisten = "127.0.0.1:${port}"\n${observe}\n`);
+    const lines = [`workers = ${workers}`, `chdir = "${APPS}"`, `runtime_dir = "."`, `graceful_timeout = "1s"`];
+    const tables = apps.map((app) => `[[app]]\npath = "${app}"\n`).join("");
+    writeFileSync(file, `${lines.join("\n")}\n${keys}\n${tables}[observe]\nlisten = "127.0.0.1:${port}"\n${observe}\n`);
     await daemon.run();
     return daemon;
   }
@@ -73,7 +71,7 @@ export class Daemon {
   /** Runs it, again if it has ended. */
   async run() {
     const environment = { ...process.env, DIRTYD_PYTHON: DIRTYD_TEST_PYTHON };
-    this.#process = spawn(resolve(DIRTYD_BIN), ["serve", "--config", join(this.#folder, "dirtyd.toml")], {
+    this.#process = spawn(DIRTYD_BIN, ["serve", "--config", join(this.#folder, "dirtyd.toml")], {
       cwd: this.#folder,
       env: environment,
       stdio: ["ignore", "ignore", "pipe"],

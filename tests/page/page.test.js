@@ -10,6 +10,8 @@ import { Daemon, until } from "./daemon.js";
 const PICTURES = resolve(process.env.DIRTYD_PAGE_PICTURES ?? "../../target/page");
 const OPERATOR = { "x-dirtyd-page": "operate" };
 
+const TOKEN = "a-token-of-enough-characters";
+
 let browser;
 before(async () => {
   mkdirSync(PICTURES, { recursive: true });
@@ -170,7 +172,7 @@ check("a page that may not operate has no way to", {}, async ({ daemon, page }) 
 
 check(
   "a page that may operate shows stacks, cancels calls and restarts workers, after a question",
-  { workers: 1, observe: "operate = true", token: "a token of enough characters" },
+  { workers: 1, observe: "operate = true", token: TOKEN },
   async ({ daemon, page }) => {
     const held = daemon.call("patient", ["patient"]);
     await shows(page, "the call", () => document.querySelector("#calls tbody tr")?.textContent.includes("patient"));
@@ -203,24 +205,20 @@ check(
   },
 );
 
-check(
-  "no page of others can operate",
-  { observe: "operate = true", token: "a token of enough characters" },
-  async ({ daemon, page }) => {
-    const [worker] = await workers(page);
-    const path = `operate/workers/${worker}/restart`;
-    for (const [method, headers] of [
-      ["POST", {}],
-      ["GET", OPERATOR],
-      ["POST", { "x-dirtyd-page": "yes" }],
-    ]) {
-      const { status } = await daemon.fetch(path, { method, headers });
-      assert.ok(status === 403 || status === 405, `${method}: ${status}`);
-    }
-    const { headers } = await daemon.fetch(path, { method: "OPTIONS", headers: { origin: "http://a.example" } });
-    assert.equal(headers["access-control-allow-origin"], undefined);
-  },
-);
+check("no page of others can operate", { observe: "operate = true", token: TOKEN }, async ({ daemon, page }) => {
+  const [worker] = await workers(page);
+  const path = `operate/workers/${worker}/restart`;
+  for (const [method, headers] of [
+    ["POST", {}],
+    ["GET", OPERATOR],
+    ["POST", { "x-dirtyd-page": "yes" }],
+  ]) {
+    const { status } = await daemon.fetch(path, { method, headers });
+    assert.ok(status === 403 || status === 405, `${method}: ${status}`);
+  }
+  const { headers } = await daemon.fetch(path, { method: "OPTIONS", headers: { origin: "http://a.example" } });
+  assert.equal(headers["access-control-allow-origin"], undefined);
+});
 
 check("many calls that fail do not make the page forget who it is", {}, async ({ daemon, page }) => {
   for (let call = 0; call < 60; call += 1) await daemon.call("fail", [`${call}`]);

@@ -13,7 +13,7 @@ const FOLDER = resolve(process.argv[2] ?? ".");
 const MOST_BYTES = 200 * 1024;
 /** The number of callers, and the steps of the history that are waited for. */
 const CALLERS = 7;
-const STEPS = 8;
+const STEPS = 15;
 
 /** Calls until it is told to stop: mostly short calls, now and then a longer one, and one that fails. */
 async function caller(daemon, number, signal) {

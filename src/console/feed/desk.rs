@@ -62,16 +62,19 @@ impl PageLine {
     }
 }
 
+/// A page that opens: where it reads, and whether it may operate.
+pub type Opening = (PageLine, bool);
+
 /// The open pages, and what was made for them.
 #[derive(Debug)]
 pub struct Desk {
-    operate: bool,
     pages: Vec<PageLine>,
     events: Ring<Event>,
     /// What pages have been told of.
     told: Told,
-    /// What a page is sent first, as it was last made, and what it told.
-    hello: Option<(Told, Bytes)>,
+    /// What a page is sent first, as it was last made, and what it told: for those that may
+    /// look, and for those that may operate.
+    hellos: [Option<(Told, Bytes)>; 2],
     picture: Option<(Instant, Bytes)>,
 }
 
@@ -85,14 +88,13 @@ struct Told {
 }
 
 impl Desk {
-    /// One without pages. `operate` says whether pages may operate.
-    pub fn new(operate: bool) -> Self {
+    /// One without pages.
+    pub fn new() -> Self {
         Self {
-            operate,
             pages: Vec::new(),
             events: Ring::new(MOST_EVENTS),
             told: Told::default(),
-            hello: None,
+            hellos: [None, None],
             picture: None,
         }
     }
@@ -102,17 +104,17 @@ impl Desk {
         !self.pages.is_empty()
     }
 
-    /// A page opens: it is sent the history and, if it is fresh, the last picture. Returns
-    /// whether a picture has to be made.
-    pub fn open(&mut self, at: Now, page: PageLine, past: Past<'_>) -> bool {
+    /// A page opens, which may `operate`: it is sent the history and, if it is fresh, the last
+    /// picture. Returns whether a picture has to be made.
+    pub fn open(&mut self, at: Now, (page, operate): Opening, past: Past<'_>) -> bool {
         // The others are told first, so that all of them know the same.
         self.tell_news(at, past);
         let told = self.newest(past);
-        let hello = match &self.hello {
+        let hello = match &mut self.hellos[usize::from(operate)] {
             Some((of, hello)) if *of == told => hello.clone(),
-            _ => {
-                let hello = json::hello(at, self.operate, past.history, &self.events, past.recent);
-                self.hello.insert((told, hello)).1.clone()
+            old => {
+                let hello = json::hello(at, operate, past.history, &self.events, past.recent);
+                old.insert((told, hello)).1.clone()
             }
         };
         let fresh = self.picture.clone().filter(|(made, _)| at.instant < *made + SECOND);
@@ -183,7 +185,7 @@ impl Desk {
     fn forget_closed(&mut self) {
         self.pages.retain(|page| !page.is_closed());
         if self.pages.is_empty() {
-            (self.picture, self.hello) = (None, None);
+            (self.picture, self.hellos) = (None, [None, None]);
         }
     }
 }

@@ -9,9 +9,13 @@
 //! | `ended` | calls have ended that were slow or failed, each second | [`EndedCalls`] |
 //!
 //! Moments are milliseconds since 1970, and durations milliseconds. A duration that is not
-//! there is null. Text of others is in one line, with what misleads a reader escaped.
+//! there is null. In text of others, what misleads a reader is escaped; but for messages and
+//! errors it is in one line.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    borrow::Cow,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use dirtyd_client::proto::v1;
@@ -275,7 +279,7 @@ impl From<v1::WatchEventsResponse> for Event {
             pid: event.worker_pid,
             app: line(&event.app, LONGEST_MESSAGE),
             pool: line(&event.pool, LONGEST_MESSAGE),
-            message: line(&event.message, LONGEST_MESSAGE),
+            message: cut(&event.message, LONGEST_MESSAGE, printable::lines),
         }
     }
 }
@@ -287,9 +291,13 @@ pub fn name(name: &str, prefix: &str) -> String {
 
 /// Text of others in one line, and so many characters of it.
 pub fn line(text: &str, most: usize) -> String {
+    cut(text, most, printable::one_line)
+}
+
+fn cut(text: &str, most: usize, escaped: fn(&str) -> Cow<'_, str>) -> String {
     let end = text.char_indices().nth(most).map_or(text.len(), |(end, _)| end);
     let more = if end < text.len() { "…" } else { "" };
-    format!("{}{more}", printable::one_line(&text[..end]))
+    format!("{}{more}", escaped(&text[..end]))
 }
 
 /// A moment in milliseconds since 1970.

@@ -34,7 +34,7 @@ use tokio::{
 };
 
 use self::{
-    desk::{Desk, PageLine, Past, SECOND},
+    desk::{Desk, Opening, PageLine, Past, SECOND},
     json::{Event, Now},
     mailbox::Mailbox,
 };
@@ -60,7 +60,7 @@ pub trait Source: Send + Sync + 'static {
 /// Opens the feed for pages.
 #[derive(Debug, Clone)]
 pub struct Feed {
-    opening: mpsc::Sender<PageLine>,
+    opening: mpsc::Sender<Opening>,
     room: Arc<Semaphore>,
 }
 
@@ -76,27 +76,26 @@ pub enum NoFeed {
 }
 
 /// A feed, and the task that feeds it until `events` end: those of the life cycle, from now
-/// on. `operate` says whether pages may operate.
+/// on.
 pub fn feed<S: Source>(
     source: S,
     events: Receiver<v1::WatchEventsResponse>,
-    operate: bool,
 ) -> (Feed, impl Future<Output = ()> + Send) {
     let (opening, opened) = mpsc::channel(MOST_PAGES);
     let room = Arc::new(Semaphore::new(MOST_PAGES));
-    (Feed { opening, room }, run(source, events, opened, Desk::new(operate)))
+    (Feed { opening, room }, run(source, events, opened, Desk::new()))
 }
 
 impl Feed {
-    /// Opens it for a page. What is returned is the body of the answer, of the type
-    /// `text/event-stream`.
+    /// Opens it for a page, which may `operate` or only look. What is returned is the body of
+    /// the answer, of the type `text/event-stream`.
     ///
     /// # Errors
     /// Too many pages are open, or the task has ended.
-    pub fn open(&self) -> Result<PageFeed, NoFeed> {
+    pub fn open(&self, operate: bool) -> Result<PageFeed, NoFeed> {
         let room = Arc::clone(&self.room).try_acquire_owned().map_err(|_| NoFeed::Full)?;
         let line = PageLine::new(Instant::now());
-        self.opening.try_send(line.clone()).map_err(|error| match error {
+        self.opening.try_send((line.clone(), operate)).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => NoFeed::Full,
             mpsc::error::TrySendError::Closed(_) => NoFeed::Ended,
         })?;
@@ -136,7 +135,7 @@ impl Drop for PageFeed {
 async fn run<S: Source>(
     source: S,
     mut events: Receiver<v1::WatchEventsResponse>,
-    mut opened: mpsc::Receiver<PageLine>,
+    mut opened: mpsc::Receiver<Opening>,
     mut desk: Desk,
 ) {
     let mut seconds = interval(SECOND);

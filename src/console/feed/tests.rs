@@ -47,7 +47,7 @@ impl World {
         let (events, told) = broadcast::channel(16);
         let arbiter =
             Arbiter { made: Arc::clone(&made), answers: watched, past: Arc::clone(&past) };
-        let (feed, task) = feed(arbiter, told, false);
+        let (feed, task) = feed(arbiter, told);
         tokio::spawn(task);
         Self { feed, made, answers, past, events }
     }
@@ -91,7 +91,7 @@ async fn until(page: &mut PageFeed, name: &str) -> Json {
 #[tokio::test(start_paused = true)]
 async fn a_page_is_sent_the_past_first_and_then_the_present_each_second() {
     let world = World::new();
-    let mut page = world.feed.open().expect("room");
+    let mut page = world.feed.open(false).expect("room");
     let (name, hello) = event(&mut page).await;
     assert_eq!(name, "hello");
     assert_eq!((&hello["operate"], &hello["step"]), (&false.into(), &5000.0.into()));
@@ -104,8 +104,9 @@ async fn a_page_is_sent_the_past_first_and_then_the_present_each_second() {
 #[tokio::test(start_paused = true)]
 async fn a_hundred_pages_share_one_picture_and_there_is_room_for_no_more() {
     let world = World::new();
-    let mut pages: Vec<_> = (0..MOST_PAGES).map(|_| world.feed.open().expect("room")).collect();
-    assert_eq!(world.feed.open().expect_err("no room"), NoFeed::Full);
+    let mut pages: Vec<_> =
+        (0..MOST_PAGES).map(|_| world.feed.open(false).expect("room")).collect();
+    assert_eq!(world.feed.open(false).expect_err("no room"), NoFeed::Full);
     let (mut hellos, mut pictures) = (Vec::new(), Vec::new());
     for page in &mut pages {
         hellos.push(next(page).await);
@@ -119,19 +120,28 @@ async fn a_hundred_pages_share_one_picture_and_there_is_room_for_no_more() {
         assert!(frames.iter().all(same), "they share the bytes, too");
     }
     pages.pop();
-    world.feed.open().expect("room again");
+    world.feed.open(false).expect("room again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_is_told_whether_it_may_operate_whatever_others_may() {
+    let world = World::new();
+    let pages = [false, true, false, true].map(|may| (may, world.feed.open(may).expect("room")));
+    for (may, mut page) in pages {
+        assert_eq!(until(&mut page, "hello").await["operate"], may);
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_made_while_no_page_is_open() {
     let world = World::new();
-    let mut page = world.feed.open().expect("room");
+    let mut page = world.feed.open(false).expect("room");
     until(&mut page, "picture").await;
     drop(page);
     tokio::time::sleep(SECOND * 100).await;
     // The one in which it is seen that the page has left.
     assert_eq!(world.made(), 2);
-    let mut page = world.feed.open().expect("room");
+    let mut page = world.feed.open(false).expect("room");
     until(&mut page, "picture").await;
     assert_eq!(world.made(), 3, "at once, and anew");
 }
@@ -141,12 +151,12 @@ async fn events_are_told_at_once_even_while_a_picture_takes_long() {
     let world = World::new();
     world.answers.send_replace(false);
     world.happens("before");
-    let mut page = world.feed.open().expect("room");
+    let mut page = world.feed.open(false).expect("room");
     let hello = until(&mut page, "hello").await;
     assert_eq!(hello["events"][0]["message"], "before");
-    world.happens("meanwhile\nand on");
+    world.happens("meanwhile\nand\u{1b} on");
     let (name, told) = event(&mut page).await;
-    assert_eq!((name.as_str(), &told["message"]), ("event", &"meanwhile\\nand on".into()));
+    assert_eq!((name.as_str(), &told["message"]), ("event", &"meanwhile\nand\\x1b on".into()));
     assert!(next(&mut page).await.starts_with(b":"), "a heartbeat");
     assert_eq!(world.made(), 1, "no second one is asked for");
     world.answers.send_replace(true);
@@ -156,7 +166,7 @@ async fn events_are_told_at_once_even_while_a_picture_takes_long() {
 #[tokio::test(start_paused = true)]
 async fn a_step_of_the_history_is_told_once_and_a_page_that_opens_has_it_already() {
     let world = World::new();
-    let mut first = world.feed.open().expect("room");
+    let mut first = world.feed.open(false).expect("room");
     until(&mut first, "picture").await;
     let step = |number| {
         let mut past = world.past.lock().expect("no panic");
@@ -164,7 +174,7 @@ async fn a_step_of_the_history_is_told_once_and_a_page_that_opens_has_it_already
         assert!(past.0.step(now, &[]));
     };
     step(1);
-    let mut second = world.feed.open().expect("room");
+    let mut second = world.feed.open(false).expect("room");
     let hello = until(&mut second, "hello").await;
     assert_eq!(hello["history"]["moments"].as_array().map(Vec::len), Some(1));
     let steps = until(&mut first, "steps").await;
@@ -183,8 +193,8 @@ async fn a_step_of_the_history_is_told_once_and_a_page_that_opens_has_it_already
 #[tokio::test(start_paused = true)]
 async fn a_reader_that_reads_nothing_is_left_behind_and_the_others_are_served() {
     let world = World::new();
-    let mut slow = world.feed.open().expect("room");
-    let mut quick = world.feed.open().expect("room");
+    let mut slow = world.feed.open(false).expect("room");
+    let mut quick = world.feed.open(false).expect("room");
     until(&mut quick, "picture").await;
     let text = "x".repeat(500);
     for _ in 0..3000 {
@@ -200,9 +210,9 @@ async fn a_reader_that_reads_nothing_is_left_behind_and_the_others_are_served() 
 #[tokio::test(start_paused = true)]
 async fn pages_end_with_the_events_of_the_arbiter() {
     let World { feed, events, .. } = World::new();
-    let mut page = feed.open().expect("room");
+    let mut page = feed.open(false).expect("room");
     until(&mut page, "picture").await;
     drop(events);
     while page.frame().await.is_some() {}
-    assert_eq!(feed.open().expect_err("no task"), NoFeed::Ended);
+    assert_eq!(feed.open(false).expect_err("no task"), NoFeed::Ended);
 }

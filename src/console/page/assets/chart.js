@@ -4,11 +4,12 @@
  */
 
 import { el, setAttribute, setText, svg } from "./dom.js";
-import { clock } from "./format.js";
+import { clock, duration } from "./format.js";
 
 const HEIGHT = 160;
 const PAD = { left: 56, right: 8, top: 8, bottom: 20 };
-const MINUTE = 60_000;
+/** The time that is shown at least, and at most. */
+const SPAN = { least: 60_000, most: 15 * 60_000 };
 
 /** The numbers at the grid of a linear scale: at most four, from 0 on. */
 export function linearTicks(most) {
@@ -109,7 +110,7 @@ export class Chart {
   #scale() {
     const { moments, columns, limit } = this.#data;
     const right = moments.at(-1) ?? Date.now();
-    const left = right - 15 * MINUTE;
+    const left = right - Math.min(SPAN.most, Math.max(SPAN.least, right - (moments[0] ?? right)));
     const names = this.#options.series.flatMap(({ line, band }) => band ?? [line]);
     const values = names.flatMap((name) => columns[name]).filter((value) => value !== null && value !== undefined);
     const most = values.reduce((a, b) => Math.max(a, b), 0);
@@ -149,10 +150,11 @@ export class Chart {
         ),
       );
     }
-    for (const ago of width > 420 ? [15, 10, 5, 0] : [15, 0]) {
-      const anchor = ago === 0 ? "tick end" : ago === 15 ? "tick" : "tick middle";
-      const words = ago ? `${ago} min ago` : "now";
-      marks.push(svg("text", { x: x(right - ago * MINUTE), y: HEIGHT - 4, class: anchor }, words));
+    for (const part of width > 420 ? [1, 2 / 3, 1 / 3, 0] : [1, 0]) {
+      const ago = Math.round(((right - left) * part) / 1000) * 1000;
+      const anchor = part === 0 ? "tick end" : part === 1 ? "tick" : "tick middle";
+      const words = ago ? `${duration(ago)} ago` : "now";
+      marks.push(svg("text", { x: x(right - (right - left) * part), y: HEIGHT - 4, class: anchor }, words));
     }
     for (const { className, line, band } of this.#options.series) {
       const of = (band ?? [line]).map((name) => columns[name]);

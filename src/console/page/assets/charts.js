@@ -38,7 +38,8 @@ export function start(place) {
   place.append(...[CALLS, TIMES, QUEUE, RUNNING].map((chart) => chart.element));
 }
 
-const band = (low, high) => `${duration(low)} – ${duration(high)}`;
+/** Two times, if they are known. */
+const band = (low, high) => (high ? `${duration(low)} – ${duration(high)}` : undefined);
 
 /** Shows the history of an app, or of all. `picture` has what is now. */
 export function show(history, picture, app) {
@@ -46,14 +47,15 @@ export function show(history, picture, app) {
   if (!columns) return;
   const { moments } = history;
   const last = (name) => columns[name].at(-1);
-  const with_others = app && !history.isApart(app) ? " (with other apps)" : "";
+  const withOthers = app && !history.isApart(app) ? " (with other apps)" : "";
   const chosen = (picture?.apps ?? []).filter((one) => !app || one.app === app);
   const sum = (figure) => chosen.reduce((all, one) => all + one[figure], 0);
   const [limit, slots] = [sum("max_queue"), slotsOf(picture, app)];
-  const show = (chart, text, limit) => chart.show({ moments, columns, limit, text: text + with_others });
-  show(CALLS, `${number(last("calls"))} ended, ${number(last("failed"))} of them failed`);
+  const show = (chart, text, limit) => chart.show({ moments, columns, limit, text: text + withOthers });
+  const isEmpty = moments.length === 0;
+  show(CALLS, isEmpty ? "none yet" : `${number(last("calls"))} ended, ${number(last("failed"))} of them failed`);
   const [wait, run] = [band(last("queue_p50"), last("queue_p99")), band(last("run_p50"), last("run_p99"))];
-  show(TIMES, `wait ${wait}, run ${run}`);
+  show(TIMES, wait || run ? `wait ${wait ?? "unknown"}, run ${run ?? "none did"}` : "no call ended just now");
   show(QUEUE, `${whole(sum("queued"))} of ${whole(limit)} that may wait`, limit);
   show(RUNNING, `${whole(sum("running"))} in ${plural(slots, "slot")}`, slots);
 }
