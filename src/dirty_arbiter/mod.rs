@@ -24,7 +24,7 @@ use std::{
 use dirtyd_client::busy_wait;
 use tokio::{
     runtime::Builder,
-    sync::{Notify, mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot, watch},
     task::JoinHandle,
 };
 
@@ -33,6 +33,7 @@ pub use upstream::Upstream;
 
 use crate::{
     config::Config,
+    console,
     hooks::{self, Hooks},
     lifeline::Report,
     listening_socket::ListeningSocket,
@@ -117,10 +118,17 @@ impl DirtyArbiter {
                 async move { held.much_was_freed().await }
             }));
         }
+        let (serving, serves) = watch::channel(false);
+        let serving = Arc::new(serving);
+        console::start(&self.config, edge.insight(), serves)?;
         let (stop, stopped) = oneshot::channel::<()>();
         let link = upstream::start(self.upstream, &pool)?;
-        let (admitted, stopped) =
-            (async { drop(link.admitted.await) }, async { drop(stopped.await) });
+        let begins = Arc::clone(&serving);
+        let admitted = async move {
+            drop(link.admitted.await);
+            begins.send_replace(true);
+        };
+        let stopped = async { drop(stopped.await) };
         let listeners = place::listeners(link.listeners, self.file);
         let edge_task = tokio::spawn(edge.serve(admitted, stopped, listeners));
         let reloads = reload_when_asked(pool.clone(), read, link.reports);
@@ -150,6 +158,8 @@ impl DirtyArbiter {
         let why = match why {
             Why::Told(why) => why,
             Why::GivesWay => {
+                // The successor takes over what operators watch, too.
+                serving.send_replace(false);
                 pool.give_way().await;
                 drop(stop.take());
                 match first_of(&mut end, &mut asks, &mut lost).await {

@@ -9,7 +9,8 @@ use prometheus_client::{
     collector::Collector,
     encoding::{
         DescriptorEncoder, EncodeMetric as _, MetricEncoder, NativeHistogram,
-        NativeHistogramBuckets, prometheus_protobuf::{self, prometheus_data_model as model},
+        NativeHistogramBuckets,
+        prometheus_protobuf::{self, prometheus_data_model as model},
         prometheus_text, text,
     },
     metrics::{MetricType, exemplar::Exemplar as NoExemplar, info::Info},
@@ -208,7 +209,8 @@ fn with_exemplars(text: &str, families: &[Family]) -> String {
             let buckets = examples.iter().find(|((known, _), _)| known == name);
             let length = buckets.map_or(1, |(_, buckets)| buckets.counts.len());
             let buckets = examples.get(&(name.to_owned(), lines / length));
-            let example = buckets.and_then(|buckets| buckets.exemplars.get(lines % length)?.as_ref());
+            let example =
+                buckets.and_then(|buckets| buckets.exemplars.get(lines % length)?.as_ref());
             if let Some(Exemplar { trace_id, value, at }) = example {
                 let at = at.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
                 whole += &format!(" # {{trace_id=\"{}\"}} {value} {at:.3}", hex(trace_id));

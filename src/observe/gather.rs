@@ -9,7 +9,10 @@ use super::{
 };
 use crate::{
     histogram::{BOUNDS, Histogram},
-    pool::{AppSnapshot, Cause, Snapshot, WorkerSnapshot, WorkerState},
+    pool::{
+        AppMetric, AppMetricKind, AppMetrics, AppSnapshot, AppValue, Cause, Snapshot,
+        WorkerSnapshot, WorkerState,
+    },
 };
 
 /// What the edge and the kernel know of the arbiter.
@@ -85,15 +88,25 @@ fn of_calls(tally: &Tally) -> Vec<Family> {
             "How long callers waited in all, from the arrival of the request to what they got",
             methods,
         ),
-        family(Kind::Counter, "dirtyd_calls", "", "Calls that ended, by what callers got", outcomes),
+        family(
+            Kind::Counter,
+            "dirtyd_calls",
+            "",
+            "Calls that ended, by what callers got",
+            outcomes,
+        ),
         times("dirtyd_queue_wait", "How long calls waited for a worker", |app| &app.queue_wait),
         times("dirtyd_run", "How long calls ran until their callers had an answer", |app| {
             &app.run_time
         }),
-        times("dirtyd_first_chunk", "How long callers of streams waited for the first chunk", |app| {
-            &app.first_chunk
+        times(
+            "dirtyd_first_chunk",
+            "How long callers of streams waited for the first chunk",
+            |app| &app.first_chunk,
+        ),
+        counted("dirtyd_chunks", "", "Chunks that were sent to callers of streams", |app| {
+            app.chunks
         }),
-        counted("dirtyd_chunks", "", "Chunks that were sent to callers of streams", |app| app.chunks),
         counted("dirtyd_request", "bytes", "The size of all requests", |app| app.bytes_in),
         counted("dirtyd_response", "bytes", "The size of all results and chunks", |app| {
             app.bytes_out
@@ -117,12 +130,18 @@ fn of_apps(apps: &[AppSnapshot]) -> Vec<Family> {
         gauge("dirtyd_queue_size", "bytes", "The size of the requests that wait", |app| {
             Some(Value::Whole(app.queued_bytes))
         }),
-        gauge("dirtyd_queue_size_limit", "bytes", "The size that may wait (max_queue_bytes)", |app| {
-            app.limits.bytes.map(Value::Whole)
-        }),
-        gauge("dirtyd_queue_oldest", "seconds", "How long the oldest queued call has waited", |app| {
-            Some(seconds(app.oldest_wait.unwrap_or_default()))
-        }),
+        gauge(
+            "dirtyd_queue_size_limit",
+            "bytes",
+            "The size that may wait (max_queue_bytes)",
+            |app| app.limits.bytes.map(Value::Whole),
+        ),
+        gauge(
+            "dirtyd_queue_oldest",
+            "seconds",
+            "How long the oldest queued call has waited",
+            |app| Some(seconds(app.oldest_wait.unwrap_or_default())),
+        ),
         gauge("dirtyd_running_calls", "", "Calls that occupy a slot", |app| {
             Some(Value::Whole(app.running.into()))
         }),
@@ -143,9 +162,10 @@ fn of_pools(snapshot: &Snapshot, figures: &Figures) -> Vec<Family> {
         snapshot.workers.iter().filter(|worker| worker.pool == pool).map(value).sum()
     };
     let slots = |name, help, value: &dyn Fn(&WorkerSnapshot) -> u64| {
-        let rows = snapshot.pools.iter().map(|(pool, _)| {
-            series([label("pool", pool)], Value::Whole(of_pool(pool, value)))
-        });
+        let rows = snapshot
+            .pools
+            .iter()
+            .map(|(pool, _)| series([label("pool", pool)], Value::Whole(of_pool(pool, value))));
         family(Kind::Gauge, name, "", help, rows)
     };
     let ready = |worker: &WorkerSnapshot| worker.state == WorkerState::Ready;
@@ -161,13 +181,11 @@ fn of_pools(snapshot: &Snapshot, figures: &Figures) -> Vec<Family> {
         })
     });
     let wanted = snapshot.pools.iter();
-    let wanted = wanted.map(|(pool, seats)| {
-        series([label("pool", pool)], Value::Whole(*seats as u64))
-    });
+    let wanted =
+        wanted.map(|(pool, seats)| series([label("pool", pool)], Value::Whole(*seats as u64)));
     let measures = || snapshot.measures.iter();
-    let starts = measures().map(|(pool, of)| {
-        series([label("pool", pool)], Value::Whole(of.starts))
-    });
+    let starts =
+        measures().map(|(pool, of)| series([label("pool", pool)], Value::Whole(of.starts)));
     let deaths = measures().flat_map(|(pool, of)| {
         Cause::ALL.map(|cause| {
             let count = of.deaths.get(&cause).copied().unwrap_or(0);
@@ -183,9 +201,8 @@ fn of_pools(snapshot: &Snapshot, figures: &Figures) -> Vec<Family> {
     for worker in &snapshot.workers {
         *memory.entry((&worker.pool, worker.seat)).or_default() += worker.memory;
     }
-    let memory = memory.into_iter().map(|((pool, at), bytes)| {
-        series(seat(pool, at), Value::Whole(bytes))
-    });
+    let memory =
+        memory.into_iter().map(|((pool, at), bytes)| series(seat(pool, at), Value::Whole(bytes)));
     let cpu = figures.cpu_by_seat.iter();
     let cpu = cpu.map(|(pool, at, time)| series(seat(pool, *at), seconds(*time)));
     vec![
@@ -198,8 +215,20 @@ fn of_pools(snapshot: &Snapshot, figures: &Figures) -> Vec<Family> {
         }),
         family(Kind::Gauge, "dirtyd_workers", "", "Worker processes, by state", workers),
         family(Kind::Gauge, "dirtyd_workers_wanted", "", "Workers that should run", wanted),
-        family(Kind::Counter, "dirtyd_worker_starts", "", "Worker processes that were started", starts),
-        family(Kind::Counter, "dirtyd_worker_deaths", "", "Worker processes that ended, by cause", deaths),
+        family(
+            Kind::Counter,
+            "dirtyd_worker_starts",
+            "",
+            "Worker processes that were started",
+            starts,
+        ),
+        family(
+            Kind::Counter,
+            "dirtyd_worker_deaths",
+            "",
+            "Worker processes that ended, by cause",
+            deaths,
+        ),
         family(
             Kind::Histogram,
             "dirtyd_worker_boot",
@@ -234,7 +263,13 @@ fn of_arbiter(snapshot: &Snapshot, figures: &Figures) -> Vec<Family> {
     let build = series([label("version", figures.version)], Value::Whole(1));
     let (connections, held) = (figures.connections, figures.held);
     vec![
-        one(counter, "dirtyd_reloads", "", "Reloads since the start", Value::Whole(snapshot.reloads)),
+        one(
+            counter,
+            "dirtyd_reloads",
+            "",
+            "Reloads since the start",
+            Value::Whole(snapshot.reloads),
+        ),
         one(
             counter,
             "dirtyd_late_frames",
@@ -280,7 +315,13 @@ fn of_arbiter(snapshot: &Snapshot, figures: &Figures) -> Vec<Family> {
             dropped,
         ),
         family(Kind::Info, "dirtyd_build", "", "The version of the binary", std::iter::once(build)),
-        one(counter, "process_cpu", "seconds", "The processor time of the arbiter", seconds(figures.cpu_time)),
+        one(
+            counter,
+            "process_cpu",
+            "seconds",
+            "The processor time of the arbiter",
+            seconds(figures.cpu_time),
+        ),
         one(
             gauge,
             "process_resident_memory",
@@ -304,6 +345,41 @@ fn of_arbiter(snapshot: &Snapshot, figures: &Figures) -> Vec<Family> {
             Value::Whole(figures.descriptors.1),
         ),
     ]
+}
+
+/// The families of apps.
+pub fn of_app_metrics(metrics: &AppMetrics) -> Vec<Family> {
+    let family = |(name, metric): (&str, &AppMetric)| {
+        let rows = metric.series().map(|(labels, value)| {
+            let labels = labels.iter().map(|(name, value)| (name.clone().into(), value.clone()));
+            let value = match value {
+                AppValue::Number(value) => Value::Number(value),
+                AppValue::Buckets(counts, sum) => Value::Buckets(Buckets {
+                    bounds: match &metric.kind {
+                        AppMetricKind::Histogram(bounds) => bounds.clone().into(),
+                        _ => Cow::Borrowed(&[]),
+                    },
+                    counts,
+                    native: Vec::new(),
+                    sum,
+                    exemplars: Vec::new(),
+                }),
+            };
+            Series { labels: labels.collect(), value }
+        });
+        Family {
+            name: name.to_owned().into(),
+            help: metric.help.clone().into(),
+            unit: metric.unit.clone().into(),
+            series: rows.collect(),
+            kind: match metric.kind {
+                AppMetricKind::Counter => Kind::Counter,
+                AppMetricKind::Gauge(_) => Kind::Gauge,
+                AppMetricKind::Histogram(_) => Kind::Histogram,
+            },
+        }
+    };
+    metrics.iter().map(family).collect()
 }
 
 // ---- building blocks

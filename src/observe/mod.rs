@@ -8,6 +8,7 @@ pub mod history;
 mod minute;
 pub mod recent;
 mod record;
+pub mod seats;
 pub mod tally;
 pub mod trace;
 mod watch;

@@ -45,6 +45,11 @@ impl Observer {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What could not be kept, by what it is of.
+    pub fn dropped(&self) -> Vec<(&'static str, u64)> {
+        Vec::new()
+    }
+
     /// Watches a call that its caller gives until `deadline`.
     pub fn watch(self: &Arc<Self>, story: Arc<Story>, deadline: Deadline) -> Watch {
         let observer = Arc::clone(self);

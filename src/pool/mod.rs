@@ -12,6 +12,7 @@
 //!
 //! It knows no gRPC.
 
+mod app_metrics;
 mod error;
 mod journal;
 pub(crate) mod machine;
@@ -29,6 +30,7 @@ use std::{
 use dirtyd_client::proto::v1::Stack;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+pub use app_metrics::{AppMetric, AppMetricKind, AppMetrics, AppValue};
 pub use error::{ReloadError, RestartError, ScaleError};
 pub use journal::Entry;
 pub use machine::EntryKind;
@@ -56,6 +58,7 @@ const CREDITS: usize = 1024;
 enum Ask {
     Submit(CallId, Box<CallRequest>, Reply),
     Status(oneshot::Sender<Snapshot>),
+    AppMetrics(oneshot::Sender<AppMetrics>),
     Scale {
         pool: String,
         change: ScaleTo,
@@ -177,6 +180,13 @@ impl PoolHandle {
     pub async fn status(&self) -> Option<Snapshot> {
         let (reply, answer) = oneshot::channel();
         self.asks.send(Ask::Status(reply)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// The metrics of apps; `None` once the pool has ended.
+    pub async fn app_metrics(&self) -> Option<AppMetrics> {
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(Ask::AppMetrics(reply)).await.ok()?;
         answer.await.ok()
     }
 

@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{
     Ask, Health, ReloadError, RestartError, ScaleError, Snapshot,
+    app_metrics::AppMetrics,
     journal::{self, Journal},
     machine::{Action, Event, Machine, Shared, ids::WorkerId},
 };
@@ -48,6 +49,7 @@ pub struct Task {
     /// comes meanwhile waits for one at most.
     starts: BTreeMap<WorkerId, Start>,
     actions: Vec<Action>,
+    app_metrics: AppMetrics,
 }
 
 /// A process to be started.
@@ -90,6 +92,7 @@ impl Task {
             feedback: VecDeque::new(),
             starts: BTreeMap::new(),
             actions: Vec::new(),
+            app_metrics: AppMetrics::default(),
         }
     }
 
@@ -124,6 +127,12 @@ impl Task {
                 Wake::Event(Event::Worker(id, report @ Report::Died(_))) => {
                     self.on(Event::Worker(id, report));
                     self.workers.remove(&id);
+                    self.app_metrics.forget(id);
+                }
+                Wake::Event(Event::Worker(id, Report::Metrics(metrics))) => {
+                    if let Some(dropped) = self.app_metrics.add(id, *metrics) {
+                        tracing::warn!(worker = id, "{dropped}");
+                    }
                 }
                 Wake::Event(event) => self.on(event),
                 Wake::Ask(ask) => self.answer(ask),
@@ -143,6 +152,7 @@ impl Task {
     fn answer(&mut self, ask: Ask) {
         match ask {
             Ask::Submit(id, request, reply) => self.on(Event::Submit(id, request, reply)),
+            Ask::AppMetrics(reply) => drop(reply.send(self.app_metrics.clone())),
             Ask::Status(reply) => drop(reply.send(self.snapshot())),
             Ask::Scale { pool, change, reply } => {
                 self.scaling = Some(reply);

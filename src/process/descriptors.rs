@@ -42,6 +42,17 @@ pub fn inherited(fd: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
+/// The number of descriptors that this process has open.
+pub fn open() -> u64 {
+    // One of them reads the folder.
+    std::fs::read_dir("/proc/self/fd").map_or(0, |all| all.count().saturating_sub(1) as u64)
+}
+
+/// The number that it may open.
+pub fn limit() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft)
+}
+
 /// A listening Unix socket among what was inherited.
 ///
 /// # Errors

@@ -35,7 +35,8 @@ pub struct Caller {
 pub struct Rights {
     /// The apps that it may call; `None` for all.
     apps: Option<Arc<[String]>>,
-    admin: AdminRight,
+    /// What it may see and do.
+    pub admin: AdminRight,
     /// How much of the pool is its own.
     pub quota: Quota,
     /// Its connections, if an entry says so.

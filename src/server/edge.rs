@@ -7,6 +7,7 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use super::{
+    access::Access,
     admin::{AdminService, Counts},
     admission::Admission,
     calm::Accounts,
@@ -18,11 +19,13 @@ use super::{
     origins::Origins,
     reload::ReloadConfig,
     router::Router,
+    scrape::Scrape,
     services::{Further, Services},
     unread,
 };
 use crate::{
-    config::Config,
+    call::Peer,
+    config::{AdminRight, Config},
     observe::Observer,
     patience::{CONNECTIONS_CLOSE, READERS_STALL},
     pool::PoolHandle,
@@ -37,6 +40,25 @@ pub struct Edge<L = UnixSocket> {
     shared: Arc<Shared>,
     draining: watch::Sender<bool>,
     held: Held,
+    insight: Insight,
+}
+
+/// What operators can know of an arbiter, for who shows it elsewhere.
+#[derive(Clone)]
+pub struct Insight {
+    /// Its metrics and its health.
+    pub scrape: Arc<Scrape>,
+    /// What the service Admin knows and does.
+    pub admin: AdminService,
+    access: Arc<Access>,
+}
+
+impl Insight {
+    /// What a user whose process is in `groups` may see and do; `None` if it may not
+    /// connect.
+    pub fn right(&self, peer: &Peer, groups: &[u32]) -> Option<AdminRight> {
+        self.access.rights(peer, groups).map(|rights| rights.admin)
+    }
 }
 
 impl Edge {
@@ -76,9 +98,12 @@ impl<L: Listener> Edge<L> {
             users: admission.users().clone(),
             held: held.clone(),
         };
-        let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
         let observer = Observer::new(pool.health());
-        let services = Services::new(admin, health_service, further)?;
+        let max_connections = config.limits.max_connections;
+        let scrape =
+            Scrape::new(pool.clone(), counts.clone(), max_connections, Arc::clone(&observer));
+        let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
+        let services = Services::new(admin.clone(), health_service, further)?;
         let arbiter = ArbiterService::new(
             pool.clone(),
             config.window,
@@ -86,8 +111,9 @@ impl<L: Listener> Edge<L> {
             held.clone(),
             Arc::clone(&observer),
         );
-        let router =
-            Arc::new(Router::new(arbiter, services, Origins::new(&config.cors_origins), drains));
+        let origins = Origins::new(&config.cors_origins);
+        let router = Router::new(arbiter, services, Arc::clone(&scrape), origins, drains);
+        let router = Arc::new(router);
         let response_timeout = config.limits.response_timeout;
         if !response_timeout.is_zero() {
             tokio::spawn(unread::watch(Arc::downgrade(router.unread()), response_timeout));
@@ -99,7 +125,13 @@ impl<L: Listener> Edge<L> {
             limits: config.limits,
             warnings: Warnings::default(),
         });
-        Ok(Self { listener, shared, draining, held })
+        let insight = Insight { scrape, admin, access: Arc::new(Access::new(config)) };
+        Ok(Self { listener, shared, draining, held, insight })
+    }
+
+    /// What operators can know of it.
+    pub fn insight(&self) -> Insight {
+        self.insight.clone()
     }
 
     /// What it holds for callers.

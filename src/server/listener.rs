@@ -75,16 +75,26 @@ impl Arrival for UnixStream {
     type Stream = Socket;
 
     async fn identify(self) -> io::Result<(Socket, Peer)> {
-        let peer = self.peer_cred().map_or(Peer::Unknown, |peer| Peer::Process {
-            uid: peer.uid(),
-            gid: peer.gid(),
-            pid: peer.pid(),
-        });
+        let peer = peer_of(&self);
         Ok((Socket::new(self.into_std()?)?, peer))
     }
 
     fn groups(&self) -> Vec<u32> {
-        // A kernel that does not tell them knows the one group of SO_PEERCRED.
-        peer_groups(self.as_fd()).unwrap_or_default()
+        groups_of(self)
     }
+}
+
+/// The process at the other end of a Unix socket.
+pub fn peer_of(stream: &UnixStream) -> Peer {
+    stream.peer_cred().map_or(Peer::Unknown, |peer| Peer::Process {
+        uid: peer.uid(),
+        gid: peer.gid(),
+        pid: peer.pid(),
+    })
+}
+
+/// The groups that it is in, beside its own one.
+pub fn groups_of(stream: &UnixStream) -> Vec<u32> {
+    // A kernel that does not tell them knows the one group of SO_PEERCRED.
+    peer_groups(stream.as_fd()).unwrap_or_default()
 }

@@ -45,15 +45,18 @@ mod preface;
 mod reload;
 mod requests;
 mod router;
+mod scrape;
 mod seldom;
 mod services;
 mod status;
 mod unread;
 mod until_drain;
 
-pub use edge::Edge;
-pub use listener::UnixSocket;
+pub use admin::AdminService;
+pub use edge::{Edge, Insight};
+pub use listener::{UnixSocket, groups_of, peer_of};
 pub use reload::ReloadConfig;
+pub use scrape::Scrape;
 #[cfg(feature = "internals")]
 pub use {
     listener::{Arrival, Listener},

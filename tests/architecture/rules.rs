@@ -105,6 +105,8 @@ pub const PURE: &[&str] = &[
     "observe::minute",
     "observe::recent",
     "observe::record",
+    "observe::seats",
+    "pool::app_metrics",
     "observe::tally",
     "patience",
     "printable",
@@ -145,4 +147,4 @@ pub const CODES: &str = "server::status";
 /// The one room that binds the listening socket.
 pub const BINDS: &str = "listening_socket";
 /// The rooms that accept connections: the seam, and who takes what comes.
-pub const ACCEPTS: &[&str] = &["server::listener", "server::edge"];
+pub const ACCEPTS: &[&str] = &["server::listener", "server::edge", "console"];

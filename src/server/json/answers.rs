@@ -64,6 +64,8 @@ pub fn index() -> Response<Bytes> {
             "name": "dirtyd",
             "version": env!("CARGO_PKG_VERSION"),
             "apps": "/v1",
+            "metrics": "/metrics",
+            "health": "/healthz and /readyz",
             "call": "POST /v1/{app}/{action}, with {\"args\": [...], \"kwargs\": {...}}",
             "services": "dirty.v1.Arbiter and others, by gRPC with reflection, Connect and gRPC-Web",
             "pages": "docs/clients.md and docs/errors.md, in the sources",

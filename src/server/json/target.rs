@@ -9,6 +9,12 @@ pub enum Target {
     Index,
     /// `/v1`: the apps.
     Apps,
+    /// `/metrics`: all metrics.
+    Metrics,
+    /// `/healthz`: whether the arbiter lives.
+    Lives,
+    /// `/readyz`: whether it takes calls.
+    Ready,
     /// `/v1/{app}/{action}`: a call.
     Call {
         /// The app.
@@ -48,7 +54,7 @@ impl Target {
     pub fn of(method: &Method, path: &str) -> Result<Self, NoTarget> {
         let target = Self::at(path)?;
         let allowed = match target {
-            Self::Index | Self::Apps => "GET",
+            Self::Index | Self::Apps | Self::Metrics | Self::Lives | Self::Ready => "GET",
             // A call without arguments is one line of curl.
             Self::Call { .. } => "POST, GET",
         };
@@ -60,7 +66,13 @@ impl Target {
 
     fn at(path: &str) -> Result<Self, NoTarget> {
         let Some(rest) = path.strip_prefix("/v1") else {
-            return if path == "/" { Ok(Self::Index) } else { Err(NoTarget::Path) };
+            return match path {
+                "/" => Ok(Self::Index),
+                "/metrics" => Ok(Self::Metrics),
+                "/healthz" => Ok(Self::Lives),
+                "/readyz" => Ok(Self::Ready),
+                _ => Err(NoTarget::Path),
+            };
         };
         if rest.is_empty() || rest == "/" {
             return Ok(Self::Apps);
@@ -105,6 +117,9 @@ mod tests {
             |app: &str, action: &str| Target::Call { app: app.into(), action: action.into() };
         for (path, target) in [
             ("/", Ok(Target::Index)),
+            ("/metrics", Ok(Target::Metrics)),
+            ("/healthz", Ok(Target::Lives)),
+            ("/readyz", Ok(Target::Ready)),
             ("/v1", Ok(Target::Apps)),
             ("/v1/", Ok(Target::Apps)),
             ("/v1/story:Story/tell", Ok(call("story:Story", "tell"))),

@@ -21,6 +21,7 @@ use super::{
     lifetime::Served,
     origins::Origins,
     outstanding::{Outstanding, OutstandingAnswer},
+    scrape::Scrape,
     services::Services,
     status,
     unread::Unread,
@@ -41,6 +42,7 @@ const LOOKS: u32 = 10;
 pub struct Router {
     arbiter: ArbiterService,
     services: Services,
+    scrape: Arc<Scrape>,
     origins: Origins,
     cors: Cors,
     outstanding: Outstanding,
@@ -49,17 +51,19 @@ pub struct Router {
 }
 
 impl Router {
-    /// A router to the arbiter and to the other `services`, also for pages of `origins`. Once `draining` is true,
-    /// answers of the others that have no end are ended.
+    /// A router to the arbiter, to the other `services` and to what `scrape` knows, also for
+    /// pages of `origins`. Once `draining` is true, answers of the others that have no end are
+    /// ended.
     pub fn new(
         arbiter: ArbiterService,
         services: Services,
+        scrape: Arc<Scrape>,
         origins: Origins,
         draining: watch::Receiver<bool>,
     ) -> Self {
         let (outstanding, unread) = (Outstanding::default(), Arc::default());
         let cors = Cors::new(&origins);
-        Self { arbiter, services, origins, cors, outstanding, unread, draining }
+        Self { arbiter, services, scrape, origins, cors, outstanding, unread, draining }
     }
 
     /// The answers of the arbiter that have not left. Answers of the others do

@@ -14,6 +14,8 @@ use super::{
         grpc::UnaryBody,
         json::{self, Form, Lines, Target},
         lifetime::Served,
+        scrape::Scrape,
+        status,
     },
     Router,
 };
@@ -35,6 +37,14 @@ impl Router {
                 let apps = snapshot.map(|all| json::apps(&all, |app| caller.may_call(app).is_ok()));
                 return text(apps.unwrap_or_else(|error| json::error(&error)));
             }
+            Ok(Target::Metrics) => {
+                if let Err(denied) = caller.may_use("/dirty.v1.Admin/Status") {
+                    return text(json::error(&status::of_denied(&denied)));
+                }
+                return text(self.scrape.metrics(request.headers()).await);
+            }
+            Ok(Target::Lives) => return text(Scrape::healthz()),
+            Ok(Target::Ready) => return text(self.scrape.readyz().await),
             Err(nothing) => return text(json::nothing(&nothing)),
         };
         let form = Form::of(request.headers());
