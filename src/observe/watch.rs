@@ -3,12 +3,16 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::watch;
 
-use super::tally::{Ended, Tally};
+use super::{
+    CallRecord, Outcome,
+    recent::RecentCalls,
+    tally::{Ended, Tally},
+};
 use crate::{
     call::{Protocol, Story},
     clock::Deadline,
@@ -19,6 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Observer {
     tally: Mutex<Tally>,
+    recent: Mutex<RecentCalls>,
     /// The apps that there are.
     apps: watch::Receiver<Health>,
 }
@@ -35,14 +40,20 @@ pub struct Failed<'a> {
 }
 
 impl Observer {
-    /// One that has seen no call. `apps` are those that there are.
-    pub fn new(apps: watch::Receiver<Health>) -> Arc<Self> {
-        Arc::new(Self { tally: Mutex::default(), apps })
+    /// One that has seen no call. `apps` are those that there are, and a call is slow that
+    /// takes as long as `slow`.
+    pub fn new(apps: watch::Receiver<Health>, slow: Duration) -> Arc<Self> {
+        Arc::new(Self { tally: Mutex::default(), recent: Mutex::new(RecentCalls::new(slow)), apps })
     }
 
     /// How calls ended so far.
     pub fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The calls that were slow or failed.
+    pub fn recent(&self) -> MutexGuard<'_, RecentCalls> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What could not be kept, by what it is of.
@@ -71,8 +82,8 @@ impl Observer {
             stream,
             code: failed.code,
             reason: failed.reason,
-            duration: std::time::Duration::ZERO,
-            queue_wait: std::time::Duration::ZERO,
+            duration: Duration::ZERO,
+            queue_wait: Duration::ZERO,
             run_time: None,
             first_chunk: None,
             chunks: 0,
@@ -126,6 +137,10 @@ impl Watch {
         self.over = true;
         let (story, now) = (&self.story, Instant::now());
         let started = story.started_at();
+        let duration = now.saturating_duration_since(story.arrived);
+        if self.observer.recent().wants(duration, how.reason) {
+            self.remember(how, now);
+        }
         self.observer.count(&Ended {
             app: story.app(),
             action: story.action(),
@@ -133,7 +148,7 @@ impl Watch {
             stream: story.stream,
             code: how.code,
             reason: how.reason,
-            duration: now.saturating_duration_since(story.arrived),
+            duration,
             queue_wait: started.unwrap_or(now).saturating_duration_since(story.arrived),
             run_time: started.map(|started| now.saturating_duration_since(started)),
             first_chunk: story.begun_at().map(|at| at.saturating_duration_since(story.arrived)),
@@ -141,6 +156,34 @@ impl Watch {
             bytes_in: story.bytes_in,
             bytes_out: self.bytes_out,
             exemplar: None,
+        });
+    }
+
+    /// Keeps a copy of it among the slow and the failed calls.
+    fn remember(&self, how: Failed<'_>, now: Instant) {
+        let story = &self.story;
+        let arrived_at = SystemTime::now() - now.saturating_duration_since(story.arrived);
+        let number = story.id().map(|id| id.to_string()).unwrap_or_default();
+        let own = story.own_request_id();
+        self.observer.recent().ended(&CallRecord {
+            id: story.id(),
+            app: story.app(),
+            action: story.action(),
+            request_id: if own.is_empty() { &number } else { own },
+            peer: &story.peer,
+            protocol: story.protocol,
+            stream: story.stream,
+            arrived: story.arrived,
+            arrived_at,
+            started: story.started_at(),
+            first_chunk: story.begun_at(),
+            ended: now,
+            worker: story.worker(),
+            outcome: Outcome { code: how.code, reason: how.reason, message: how.message },
+            chunks: self.chunks,
+            bytes_in: story.bytes_in,
+            bytes_out: self.bytes_out,
+            span: None,
         });
     }
 }
@@ -164,14 +207,12 @@ impl Drop for Watch {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::call::{CallFacts, Peer};
 
     fn watched(deadline: Deadline) -> (Arc<Observer>, Watch) {
         let (_, apps) = watch::channel(vec![("a:A".to_owned(), true)]);
-        let observer = Observer::new(apps);
+        let observer = Observer::new(apps, Duration::from_secs(1));
         let facts = CallFacts { app: "a:A".into(), action: "act".into(), ..CallFacts::default() };
         let kind = (Protocol::Grpc, false);
         let story = Arc::new(Story::new(facts, Peer::Unknown, kind, Instant::now(), 5));
@@ -193,6 +234,10 @@ mod tests {
         let (observer, watch) = watched(Deadline::Never);
         watch.failed(Failed { code: "ABORTED", reason: "WORKER_CRASHED", message: "gone" });
         assert_eq!(reasons(&observer), [("WORKER_CRASHED", 1)]);
+        let recent = observer.recent();
+        let failed: Vec<_> = recent.failed().after(0).map(|call| call.reason.clone()).collect();
+        assert_eq!(failed, ["WORKER_CRASHED"]);
+        assert_eq!(recent.slow().last(), 0);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::{
     held::Held,
     listener::{Listener, UnixSocket},
     origins::Origins,
+    past::Past,
     reload::ReloadConfig,
     router::Router,
     scrape::Scrape,
@@ -26,7 +27,7 @@ use super::{
 use crate::{
     call::Peer,
     config::{AdminRight, Config},
-    observe::Observer,
+    observe::{Observer, recent::SLOW},
     patience::{CONNECTIONS_CLOSE, READERS_STALL},
     pool::PoolHandle,
 };
@@ -50,6 +51,8 @@ pub struct Insight {
     pub scrape: Arc<Scrape>,
     /// What the service Admin knows and does.
     pub admin: AdminService,
+    /// The past of its calls.
+    pub past: Arc<Past>,
     access: Arc<Access>,
 }
 
@@ -98,11 +101,15 @@ impl<L: Listener> Edge<L> {
             users: admission.users().clone(),
             held: held.clone(),
         };
-        let observer = Observer::new(pool.health());
+        let slow = config.observe.access_log.slow.unwrap_or(SLOW);
+        let observer = Observer::new(pool.health(), slow);
         let max_connections = config.limits.max_connections;
         let scrape =
             Scrape::new(pool.clone(), counts.clone(), max_connections, Arc::clone(&observer));
-        let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
+        let past = Past::new(pool.clone(), Arc::clone(&observer));
+        tokio::spawn(Arc::clone(&past).keep());
+        let admin =
+            AdminService::new(pool.clone(), counts, Arc::clone(&past), reload, config.clone());
         let services = Services::new(admin.clone(), health_service, further)?;
         let arbiter = ArbiterService::new(
             pool.clone(),
@@ -125,7 +132,7 @@ impl<L: Listener> Edge<L> {
             limits: config.limits,
             warnings: Warnings::default(),
         });
-        let insight = Insight { scrape, admin, access: Arc::new(Access::new(config)) };
+        let insight = Insight { scrape, admin, past, access: Arc::new(Access::new(config)) };
         Ok(Self { listener, shared, draining, held, insight })
     }
 

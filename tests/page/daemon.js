@@ -25,12 +25,12 @@ async function freePort() {
   return port;
 }
 
-/** Asks again until the answer is something. */
+/** Asks again until the answer is something. `what` says what is waited for, or returns it. */
 export async function until(what, ask) {
   for (const end = Date.now() + LIMIT; ; await pause(20)) {
     const answer = await ask();
     if (answer) return answer;
-    assert.ok(Date.now() < end, `not within ${LIMIT} ms: ${what}`);
+    assert.ok(Date.now() < end, `not within ${LIMIT} ms: ${what.call ? what() : what}`);
   }
 }
 
@@ -78,8 +78,9 @@ export class Daemon {
     });
     this.log = "";
     this.#process.stderr.setEncoding("utf8").on("data", (text) => (this.log += text));
-    await until("the daemon is ready", async () => {
-      assert.equal(this.#process.exitCode, null, this.log);
+    const log = () => `the daemon is ready; its log:\n${this.log}`;
+    await until(log, async () => {
+      assert.equal(this.#process.exitCode, null, log());
       return await this.fetch("readyz").then(
         ({ status }) => status === 200,
         () => false,

@@ -23,19 +23,16 @@ use std::{
 
 use bytes::Bytes;
 use dirtyd_client::proto::v1;
+use futures_util::{Stream, StreamExt as _};
 use http_body::{Body, Frame};
 use tokio::{
-    sync::{
-        OwnedSemaphorePermit, Semaphore,
-        broadcast::{Receiver, error::RecvError},
-        mpsc,
-    },
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
     time::{MissedTickBehavior, interval},
 };
 
 use self::{
     desk::{Desk, Opening, PageLine, Past, SECOND},
-    json::{Event, Now},
+    json::Now,
     mailbox::Mailbox,
 };
 use crate::observe::{history::History, recent::RecentCalls};
@@ -79,7 +76,7 @@ pub enum NoFeed {
 /// on.
 pub fn feed<S: Source>(
     source: S,
-    events: Receiver<v1::WatchEventsResponse>,
+    events: impl Stream<Item = v1::WatchEventsResponse> + Send + Unpin,
 ) -> (Feed, impl Future<Output = ()> + Send) {
     let (opening, opened) = mpsc::channel(MOST_PAGES);
     let room = Arc::new(Semaphore::new(MOST_PAGES));
@@ -134,7 +131,7 @@ impl Drop for PageFeed {
 
 async fn run<S: Source>(
     source: S,
-    mut events: Receiver<v1::WatchEventsResponse>,
+    mut events: impl Stream<Item = v1::WatchEventsResponse> + Unpin,
     mut opened: mpsc::Receiver<Opening>,
     mut desk: Desk,
 ) {
@@ -146,11 +143,10 @@ async fn run<S: Source>(
         tokio::select! {
             // A page that opens behind an event is sent it with the past.
             biased;
-            event = events.recv() => match event {
-                Ok(event) => desk.event(Instant::now(), event.into()),
-                Err(RecvError::Lagged(missed)) => desk.event(Instant::now(), lost(missed)),
-                Err(RecvError::Closed) => return,
-            },
+            event = events.next() => {
+                let Some(event) = event else { return };
+                desk.event(Instant::now(), event.into());
+            }
             page = opened.recv() => {
                 let Some(page) = page else { return };
                 let at = now();
@@ -179,14 +175,4 @@ async fn run<S: Source>(
 
 fn now() -> Now {
     Now { instant: Instant::now(), wall: SystemTime::now() }
-}
-
-fn lost(missed: u64) -> Event {
-    v1::WatchEventsResponse {
-        time: Some(SystemTime::now().into()),
-        kind: v1::EventKind::EventsLost.into(),
-        message: format!("the page's feed was too slow: {missed} events were dropped"),
-        ..v1::WatchEventsResponse::default()
-    }
-    .into()
 }

@@ -5,7 +5,8 @@ use std::sync::{
 
 use http_body_util::BodyExt as _;
 use serde_json::Value as Json;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::*;
 use crate::observe::{history::STEP, recent::SLOW};
@@ -22,7 +23,7 @@ struct World {
     made: Arc<AtomicUsize>,
     answers: watch::Sender<bool>,
     past: Arc<Mutex<(History, RecentCalls)>>,
-    events: broadcast::Sender<v1::WatchEventsResponse>,
+    events: mpsc::UnboundedSender<v1::WatchEventsResponse>,
 }
 
 impl Source for Arbiter {
@@ -44,10 +45,10 @@ impl World {
         let past = (History::new(Instant::now()), RecentCalls::new(SLOW));
         let past = Arc::new(Mutex::new(past));
         let (answers, watched) = watch::channel(true);
-        let (events, told) = broadcast::channel(16);
+        let (events, told) = mpsc::unbounded_channel();
         let arbiter =
             Arbiter { made: Arc::clone(&made), answers: watched, past: Arc::clone(&past) };
-        let (feed, task) = feed(arbiter, told);
+        let (feed, task) = feed(arbiter, UnboundedReceiverStream::new(told));
         tokio::spawn(task);
         Self { feed, made, answers, past, events }
     }
