@@ -48,8 +48,8 @@ check: $(VENV) ## before each commit: formats, warnings, unit tests, types, in u
 # Where each client writes the outcomes of the conformance cases.
 export DIRTYD_CONFORMANCE_REPORT := $(CURDIR)/target/conformance
 
-.PHONY: test test-rust test-workers test-python test-web test-go test-node test-page test-java test-examples
-test: announce-test no-reports test-rust test-sim test-workers test-python test-web test-go test-node test-page test-java test-examples test-stubs test-judges test-docs conformance-table ## every test of the daemon, the clients and the examples
+.PHONY: test test-rust test-workers test-python test-web test-observe test-go test-node test-page test-java test-examples
+test: announce-test no-reports test-rust test-sim test-workers test-python test-web test-observe test-go test-node test-page test-java test-examples test-stubs test-judges test-docs conformance-table ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked --workspace
@@ -84,6 +84,9 @@ test-python: debug $(VENV)
 
 test-web: debug $(WEB_READY) ## the Python client in gunicorn, uvicorn, granian, Django, Flask, Celery and others (FULL=1 for the longer form)
 	cd tests/web && DIRTYD_BIN=$(DEBUG) FULL=$(FULL) $(CURDIR)/.venv-web/bin/pytest
+
+test-observe: debug $(VENV) $(PROMETHEUS) ## a real Prometheus scrapes the daemon and fires alerts
+	DIRTYD_BIN=$(DEBUG) pytest --quiet tests/observe
 
 test-go: debug $(VENV) $(NPM_TOOLS) $(GO_GENERATORS)
 	cd clients/go && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python go test -count=1 ./...

@@ -30,6 +30,7 @@ PAGE_READY := tests/page/node_modules/ready
 # A program that is elsewhere can be named, for example `make test CHROMIUM=/opt/chromium/chrome`.
 CHROMIUM ?= /usr/bin/chromium
 NGINX ?= /usr/sbin/nginx
+PROMETHEUS ?= /usr/bin/prometheus
 SYSTEMD := /lib/systemd/systemd
 VALGRIND ?= /usr/bin/valgrind
 WRK ?= /usr/bin/wrk
@@ -43,6 +44,7 @@ DEBIAN_STUBS := $(GRPC_CPP) $(GRPC_CPP_PLUGIN) $(GRPC_RUBY)
 define DEBIAN_PACKAGES
 test               | $(CHROMIUM)        | chromium                       | a page in a browser calls through the Node client, and the daemon's own page
 test               | $(NGINX)           | nginx                          | a page in a browser calls through it, and docs/clients.md does
+test               | $(PROMETHEUS)      | prometheus                     | scrapes the daemon, and checks the alerts of docs/observability
 test               | $(NLOHMANN_JSON)   | nlohmann-json3-dev             | the C++ stub reads the conformance cases
 test               | $(GRPC_CPP)        | libgrpc++-dev libprotobuf-dev  | the C++ stub, and the C++ of docs/clients.md
 test               | $(GRPC_CPP_PLUGIN) | protobuf-compiler-grpc         | generates the code of both
@@ -57,7 +59,7 @@ export DEBIAN_PACKAGES
 announce-test: # says what `make test` is going to install, before anything else
 	@tools/apt missing test
 
-$(CHROMIUM) $(NGINX) $(SYSTEMD) $(VALGRIND) $(WRK) $(NLOHMANN_JSON) $(DEBIAN_STUBS):
+$(CHROMIUM) $(NGINX) $(PROMETHEUS) $(SYSTEMD) $(VALGRIND) $(WRK) $(NLOHMANN_JSON) $(DEBIAN_STUBS):
 	@tools/apt install $@
 
 ## Python

@@ -29,6 +29,7 @@ mod idle;
 mod ladder;
 mod memory;
 mod messages;
+mod metrics;
 mod misbehave;
 mod operate;
 mod output;

@@ -5,6 +5,7 @@ mod call;
 mod daemon;
 pub mod family;
 pub mod innocent;
+pub mod metrics;
 mod paths;
 pub mod process;
 mod status;

@@ -17,8 +17,9 @@ use dirtyd_client::{
     proto::{
         v1::{ExecuteRequest, ExecuteResponse},
         worker::{
-            ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, Hello, InitApp, Metadata,
-            PayloadKind, Ping, Request, Welcome, WorkerFrame, arbiter_frame, worker_frame::Kind,
+            ArbiterFrame, Cancel, CancelReason, Credit, Error, ErrorKind, GetStacks, Hello,
+            InitApp, Metadata, PayloadKind, Ping, Request, Stacks, Welcome, WorkerFrame,
+            arbiter_frame, worker_frame::Kind,
         },
     },
 };
@@ -90,10 +91,16 @@ impl Arbiter {
 
     /// A worker whose app is ready, and with which JSON was agreed on.
     pub fn ready_for_json(runtime: &Runtime) -> Self {
+        Self::ready_with(runtime, "json", |_| {})
+    }
+
+    /// A worker whose app is ready, and with which a capability was agreed on; `change` changes
+    /// what it is told.
+    pub fn ready_with(runtime: &Runtime, name: &str, change: impl FnOnce(&mut Welcome)) -> Self {
         let mut arbiter = Self::start(runtime);
         arbiter.hello();
-        let capabilities = vec!["json".to_owned()];
-        let welcome = Welcome { capabilities, ..arbiter.welcome(1) };
+        let mut welcome = Welcome { capabilities: vec![name.to_owned()], ..arbiter.welcome(1) };
+        change(&mut welcome);
         arbiter.send(arbiter_frame::Kind::Welcome(welcome));
         let answer = arbiter.init(APP);
         assert!(matches!(answer, Kind::AppReady(_)), "expected AppReady, got {answer:?}");
@@ -242,6 +249,20 @@ impl Arbiter {
     /// The next frame.
     pub fn next(&mut self) -> Kind {
         self.try_next().unwrap_or_else(|| panic!("the worker closed its socket"))
+    }
+
+    /// All frames until the worker closes its socket.
+    pub fn rest(&mut self) -> Vec<Kind> {
+        std::iter::from_fn(|| self.try_next()).collect()
+    }
+
+    /// Asks for the stacks; nothing else may come before them.
+    pub fn stacks(&mut self, nonce: u64) -> Stacks {
+        self.send(arbiter_frame::Kind::GetStacks(GetStacks { nonce }));
+        match self.next() {
+            Kind::Stacks(stacks) if stacks.nonce == nonce => stacks,
+            other => panic!("expected Stacks {nonce}, got {other:?}"),
+        }
     }
 
     fn try_next(&mut self) -> Option<Kind> {

@@ -6,7 +6,7 @@ use std::{env, fmt::Write as _, fs};
 use dirtyd_client::{
     Args,
     proto::worker::{
-        ArbiterFrame, Cancel, CancelReason, Credit, InitApp, Ping, Request, Shutdown,
+        ArbiterFrame, Cancel, CancelReason, Credit, InitApp, Ping, Request, Shutdown, Welcome,
         arbiter_frame::Kind,
     },
 };
@@ -43,7 +43,8 @@ fn play() -> String {
     let rust = runtime::rust(VERSION);
     let mut session = Session { arbiter: Arbiter::start(&rust), text: String::new() };
     session.hear(1);
-    session.say(Kind::Welcome(session.arbiter.welcome(2)));
+    let capabilities = vec!["metrics".to_owned()];
+    session.say(Kind::Welcome(Welcome { capabilities, ..session.arbiter.welcome(2) }));
     session.say(Kind::InitApp(InitApp { app: APP.to_owned() }));
     session.hear(1);
     session.say(call(1, "echo", Args::from(["hi".into()]), None));
@@ -59,7 +60,10 @@ fn play() -> String {
     session.hear(1);
     session.say(Kind::Ping(Ping { nonce: 42 }));
     session.hear(1);
+    session.say(call(5, "measure", Args::from([3.0.into(), "a".into()]), None));
+    session.hear(2);
     session.say(Kind::Shutdown(Shutdown {}));
+    session.hear(1);
     let Session { arbiter, mut text } = session;
     let _ = writeln!(text, "worker   closes its apps and exits with {}", arbiter.exit());
     text

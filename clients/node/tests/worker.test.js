@@ -38,7 +38,7 @@ describe("boot", LIMIT, () => {
     arbiter = new Arbiter(NODE_APPS);
     const hello = await arbiter.expect("hello");
     assert.deepEqual([hello.protocolVersion, hello.latestProtocolVersion, hello.stackDumpSignal], [1, 2, 0]);
-    assert.deepEqual(hello.capabilities, ["json"]);
+    assert.deepEqual(hello.capabilities, ["json", "metrics", "stacks"]);
     assert.match(hello.runtime, /^node \d+\.\d+\.\d+ dirtyd 0\.1\.0$/);
     arbiter.welcome({});
     arbiter.send("ping", { nonce: 5n });

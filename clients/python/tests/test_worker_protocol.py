@@ -40,7 +40,7 @@ def answer(arbiter: FakeArbiter, request: pb.Request) -> object:
 def test_hello_says_the_range(worker) -> None:
     hello = worker(APP, boot=False).welcome()
     assert (hello.protocol_version, hello.latest_protocol_version) == (1, 2)
-    assert hello.capabilities == ["json"]
+    assert hello.capabilities == ["json", "metrics", "stacks"]
 
 
 @pytest.mark.parametrize("version", [0, 3])

@@ -3,9 +3,13 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { AppError, currentCall } from "../../../clients/node/dist/index.js";
+import { AppError, currentCall, metrics } from "../../../clients/node/dist/index.js";
 
 const directory = process.env.CONFORMANT_DIR;
+
+const counted = metrics.counter("counted", "What the suite counts", { unit: "things" });
+const level = metrics.gauge("level", "A gauge", { merge: "max" });
+const step = metrics.histogram("step", "A histogram", { unit: "seconds", bounds: [1, 2] });
 
 class ValueError extends Error {}
 
@@ -13,6 +17,7 @@ export class App {
   static workers = 2;
 
   close() {
+    counted.inc(1, { kind: "close" });
     writeFileSync(join(directory, "closed"), "");
   }
 
@@ -83,6 +88,24 @@ export class App {
   // JavaScript has one thread and nothing interrupts it: what is busy is busy asynchronously.
   async busy(seconds) {
     await this.nap(seconds);
+  }
+
+  measure(amount, kind) {
+    counted.inc(Number(amount), { kind });
+  }
+
+  measure_all(value) {
+    level.set(Number(value));
+    step.observe(Number(value));
+  }
+
+  async measure_and_be_busy(amount, seconds) {
+    this.measure(amount, "busy");
+    await this.busy(seconds);
+  }
+
+  traceparent() {
+    return currentCall().metadata.traceparent ?? null;
   }
 }
 

@@ -9,6 +9,10 @@ import dirtyd
 
 from conformance import Conformance
 
+COUNTED = dirtyd.metrics.counter("counted", "What the suite counts", unit="things")
+LEVEL = dirtyd.metrics.gauge("level", "A gauge", merge="max")
+STEP = dirtyd.metrics.histogram("step", "A histogram", unit="seconds", bounds=(1, 2))
+
 DIRECTORY = Path(os.environ["CONFORMANT_DIR"])
 
 
@@ -16,6 +20,7 @@ class App(dirtyd.DirtyApp, Conformance):
     workers = 2
 
     def close(self):
+        COUNTED.inc(1, kind="close")
         (DIRECTORY / "closed").touch()
 
     def context(self):
@@ -38,6 +43,20 @@ class App(dirtyd.DirtyApp, Conformance):
 
     def busy(self, seconds):
         time.sleep(seconds)
+
+    def measure(self, amount, kind):
+        COUNTED.inc(amount, kind=kind)
+
+    def measure_all(self, value):
+        LEVEL.set(value)
+        STEP.observe(value)
+
+    def measure_and_be_busy(self, amount, seconds):
+        COUNTED.inc(amount, kind="busy")
+        self.busy(seconds)
+
+    def traceparent(self):
+        return dirtyd.current_call().metadata.get("traceparent")
 
 
 class Flaky(dirtyd.DirtyApp):

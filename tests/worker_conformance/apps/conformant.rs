@@ -5,13 +5,20 @@ use std::{
     path::{Path, PathBuf},
     process::ExitCode,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use dirtyd_client::{
     Args, Value,
-    worker::{self, AppError, Apps, Code, DirtyApp, Output, current_call},
+    worker::{
+        self, AppError, Apps, Code, DirtyApp, Output, current_call,
+        metrics::{Counter, Gauge, Histogram, Merge},
+    },
 };
+
+static COUNTED: Counter = Counter::new("counted", "What the suite counts").unit("things");
+static LEVEL: Gauge = Gauge::new("level", "A gauge").merge(Merge::Max);
+static STEP: Histogram = Histogram::new("step", "A histogram", &[1.0, 2.0]).unit("seconds");
 
 /// Serves the apps of the contract.
 pub fn serve() -> ExitCode {
@@ -77,26 +84,45 @@ impl DirtyApp for App {
                 tokio::time::sleep(seconds(&mut args)?).await;
                 ().into()
             }
-            "busy" => {
-                let until = std::time::Instant::now() + seconds(&mut args)?;
-                while std::time::Instant::now() < until {
-                    current_call().check()?;
-                    thread::sleep(Duration::from_millis(5)); // the work
-                }
+            "busy" => busy(seconds(&mut args)?)?.into(),
+            "measure" => {
+                let (amount, kind) = (args.take(0, "amount")?, args.take::<String>(1, "kind")?);
+                COUNTED.add(amount, &[("kind", kind.as_str())]);
                 ().into()
             }
+            "measure_all" => {
+                let value = args.take(0, "value")?;
+                LEVEL.set(value, &[]);
+                STEP.observe(value, &[]);
+                ().into()
+            }
+            "measure_and_be_busy" => {
+                COUNTED.add(args.take(0, "amount")?, &[("kind", "busy")]);
+                busy(Duration::try_from_secs_f64(args.take(1, "seconds")?)?)?.into()
+            }
+            "traceparent" => current_call().traceparent().map_or(Value::Null, Value::from).into(),
             "worst" => panic!("on purpose"),
             _ => return Err(AppError::unknown_action(action)),
         })
     }
 
     async fn close(&self) {
+        COUNTED.inc(&[("kind", "close")]);
         fs::write(directory().join("closed"), "").expect("write");
     }
 }
 
 fn seconds(args: &mut Args) -> Result<Duration, AppError> {
     Ok(Duration::try_from_secs_f64(args.take(0, "seconds")?)?)
+}
+
+fn busy(time: Duration) -> Result<(), AppError> {
+    let until = Instant::now() + time;
+    while Instant::now() < until {
+        current_call().check()?;
+        thread::sleep(Duration::from_millis(5)); // the work
+    }
+    Ok(())
 }
 
 fn context() -> Result<Value, AppError> {

@@ -2,7 +2,7 @@ use dirtyd_client::{
     Args, Tensor, Value,
     proto::{
         v1,
-        worker::{CancelReason, ErrorKind, Request},
+        worker::{CancelReason, ErrorKind, Metadata, Request},
     },
 };
 
@@ -61,6 +61,20 @@ pub fn the_action_knows_its_call(runtime: &Runtime) {
     assert_eq!(context.get("cancelled"), Some(&Value::from(false)));
     let left = context.get("time_left").and_then(Value::as_f64).expect("a number");
     assert!((1.0..=60.0).contains(&left), "{left} seconds are left of 60");
+}
+
+pub fn the_action_knows_its_trace(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    for value in [Some(traceparent), None] {
+        let mut frame = arbiter.frame(&request("traceparent", Args::none()), None);
+        frame.metadata.extend(value.map(|value| Metadata {
+            key: "traceparent".to_owned(),
+            value: value.to_owned().into(),
+        }));
+        let id = arbiter.start_call(frame);
+        assert_eq!(arbiter.result(id), value.map_or(Value::Null, Value::from));
+    }
 }
 
 pub fn an_exception_has_type_message_and_traceback(runtime: &Runtime) {

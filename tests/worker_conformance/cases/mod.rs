@@ -5,6 +5,8 @@ mod calls;
 mod cancel;
 mod ending;
 mod json;
+mod metrics;
+mod stacks;
 mod streams;
 mod versions;
 
@@ -34,7 +36,7 @@ cases! {
     boot []: hello_comes_first, import_tells_workers, import_of_a_missing_app_fails, apps_load,
         failed_init_is_told_and_can_be_retried, ping_is_answered;
     calls []: every_kind_of_value_goes_there_and_back, arguments_by_place_and_name,
-        the_action_knows_its_call, an_exception_has_type_message_and_traceback,
+        the_action_knows_its_call, the_action_knows_its_trace, an_exception_has_type_message_and_traceback,
         an_app_chooses_code_and_metadata, the_worst_that_an_action_can_throw, a_missing_action, a_private_action,
         what_belongs_to_the_life_of_an_app_is_no_action, arguments_beyond_the_limits,
         a_result_without_a_form, a_result_that_is_too_large, execute_of_a_streaming_action,
@@ -57,7 +59,12 @@ cases! {
         chunks_then_end, credit_counts_the_text, a_chunk_that_is_too_large,
         a_plain_result_of_a_stream, an_exception_after_chunks, failures_are_those_of_any_call,
         cancel_ends_an_async_action, each_call_has_its_own_kind;
+    metrics ["metrics"]: what_a_call_counts_arrives_once_with_its_labels,
+        each_kind_has_its_definition, a_busy_call_holds_nothing_back,
+        what_is_unsent_comes_before_the_exit;
+    stacks ["stacks"]: they_come_while_an_action_is_busy, an_idle_worker_runs_no_call,
+        an_answer_is_no_larger_than_a_message;
     versions []: hello_says_which_are_spoken, an_older_version_ends_it, a_newer_version_ends_it,
         unknown_capabilities_are_ignored, one_of_frame_and_payload_names_the_action,
-        payload_kinds_that_nobody_agreed_on;
+        payload_kinds_that_nobody_agreed_on, what_nobody_agreed_on_is_not_sent;
 }

@@ -1,6 +1,8 @@
 use dirtyd_client::{
     Args,
-    proto::worker::{ErrorKind, Request, Welcome, arbiter_frame::Kind, worker_frame},
+    proto::worker::{
+        ErrorKind, GetStacks, Request, Shutdown, Welcome, arbiter_frame::Kind, worker_frame,
+    },
 };
 
 use crate::{
@@ -80,4 +82,15 @@ pub fn payload_kinds_that_nobody_agreed_on(runtime: &Runtime) {
     }
     let id = arbiter.call("echo", ["on".into()]);
     assert_eq!(arbiter.result(id), "on".into());
+}
+
+/// No Metrics and no Stacks without their capabilities.
+pub fn what_nobody_agreed_on_is_not_sent(runtime: &Runtime) {
+    let mut arbiter = Arbiter::ready(runtime, 1);
+    let id = arbiter.call("measure", [1.into(), "a".into()]);
+    arbiter.result(id);
+    arbiter.send(Kind::GetStacks(GetStacks { nonce: 1 }));
+    arbiter.ping(2);
+    arbiter.send(Kind::Shutdown(Shutdown {}));
+    assert_eq!(arbiter.rest(), []);
 }

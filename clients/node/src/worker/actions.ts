@@ -16,6 +16,7 @@ import type { Apps } from "./loader.js";
 import { type Form, formOf, open, seal } from "./payloads.js";
 import { invalid, Refusal } from "./refusal.js";
 import type { Running } from "./running.js";
+import { inTrace } from "./tracing.js";
 
 type Chunks = Iterator<unknown> | AsyncIterator<unknown>;
 
@@ -25,9 +26,10 @@ export async function perform(call: Running, apps: Apps, limit: number): Promise
     if (call.cancelled) return call.endCancelled();
     const form = formOf(call);
     Object.assign(call.public, open(call, form, apps));
-    const result: unknown = await CURRENT.run(call.public, () => invoke(call, apps));
+    const inCall = <T>(run: () => T): T => inTrace(call.public.metadata, () => CURRENT.run(call.public, run));
+    const result: unknown = await inCall(() => invoke(call, apps));
     const chunks = chunksOf(result);
-    if (chunks) await CURRENT.run(call.public, () => stream(call, chunks, form, limit));
+    if (chunks) await inCall(() => stream(call, chunks, form, limit));
     else call.respond(seal(form, result, "result", limit));
   } catch (error) {
     report(call, error);

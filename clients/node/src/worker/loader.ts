@@ -5,6 +5,7 @@ import { createRequire, register } from "node:module";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { ActionNotFound } from "../app.js";
+import { REGISTRY } from "../metrics/registry.js";
 import type { Doubles } from "../values.js";
 import { FRESH } from "./fresh.js";
 
@@ -91,9 +92,11 @@ export class Apps {
   }
 
   async #afreshAfterFailure<T>(load: () => Promise<T>): Promise<T> {
+    const metrics = REGISTRY.names();
     try {
       return await load();
     } catch (error) {
+      REGISTRY.forgetAllBut(metrics);
       if (this.#failures++ === 0) register("./fresh.js", import.meta.url);
       forgetCommonJs();
       throw error;

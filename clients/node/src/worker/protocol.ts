@@ -14,8 +14,12 @@ const LATEST = 2;
 const NAMES_IN_FRAME = 2;
 /** The capability to read and write payloads of JSON. */
 const JSON_PAYLOADS = "json";
+/** The capability to send Metrics. */
+const METRICS = "metrics";
+/** The capability to answer GetStacks. */
+const STACKS = "stacks";
 /** What this worker can do beyond its versions, by name. */
-const CAPABILITIES: ReadonlySet<string> = new Set([JSON_PAYLOADS]);
+const CAPABILITIES: ReadonlySet<string> = new Set([JSON_PAYLOADS, METRICS, STACKS]);
 
 /** What both sides speak from Welcome on. */
 export class Agreement {
@@ -50,6 +54,16 @@ export class Agreement {
   /** Whether a payload may be JSON. */
   get hasJson(): boolean {
     return this.#capabilities.has(JSON_PAYLOADS);
+  }
+
+  /** Whether the arbiter takes Metrics. */
+  get hasMetrics(): boolean {
+    return this.#capabilities.has(METRICS);
+  }
+
+  /** Whether the arbiter may ask for stacks. */
+  get hasStacks(): boolean {
+    return this.#capabilities.has(STACKS);
   }
 }
 

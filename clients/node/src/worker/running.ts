@@ -25,6 +25,8 @@ export class Running {
   /** Set for ExecuteStream. */
   readonly credit: Credit | undefined;
   readonly public: Call;
+  /** When it came, on the clock of `performance.now()`. */
+  readonly since = performance.now();
   readonly #abort = new AbortController();
   readonly #link: Link;
   #ended = false;
@@ -36,7 +38,7 @@ export class Running {
     this.hasJson = hasJson;
     this.credit = request.stream ? new Credit(request.credit?.chunks ?? 0, request.credit?.bytes ?? 0n) : undefined;
     this.#link = link;
-    const deadline = performance.now() + Number(request.timeoutMicros) / 1000;
+    const deadline = this.since + Number(request.timeoutMicros) / 1000;
     const entries = request.metadata.map(({ key, value }) => {
       return [key, key.endsWith("-bin") ? value : Buffer.from(value).toString()] as const;
     });

@@ -3,6 +3,7 @@
 import type { Socket } from "node:net";
 import {
   CancelReason,
+  type GetStacks,
   type ImportApp,
   type InitApp,
   type Request,
@@ -14,7 +15,9 @@ import { describe } from "./failures.js";
 import { ENVELOPE, type Incoming, Link, ProtocolError } from "./link.js";
 import { Apps, importPath } from "./loader.js";
 import { Agreement, hello } from "./protocol.js";
+import { Reporter } from "./reporting.js";
 import { Running } from "./running.js";
+import { stacksOf } from "./stacks.js";
 
 /** The milliseconds that a worker has to clean up without an arbiter, and to exit once its apps are closed. */
 const LINGER = 2000;
@@ -25,6 +28,7 @@ export class Runtime {
   readonly #apps = new Apps();
   readonly #calls = new Map<bigint, Running>();
   #agreed = Agreement.lowest;
+  #reporter: Reporter | undefined;
   #limit = 2 ** 31 - 1;
   /** Runs imports and init() calls one after another, in the order of their frames. */
   #loading = Promise.resolve();
@@ -68,6 +72,8 @@ export class Runtime {
         return this.#calls.get(frame.value.callId)?.credit?.add(frame.value.chunks, frame.value.bytes);
       case "ping":
         return this.#link.send({ $case: "pong", value: frame.value });
+      case "getStacks":
+        return this.#onGetStacks(frame.value);
       case "shutdown":
         return this.stop();
     }
@@ -78,11 +84,20 @@ export class Runtime {
     this.#agreed = Agreement.of(welcome);
     if (maxMessageSize) this.#limit = Number(maxMessageSize);
     this.#link.limit = this.#limit + ENVELOPE;
+    if (this.#agreed.hasMetrics) {
+      this.#reporter = new Reporter(this.#link);
+      this.#reporter.start();
+    }
     if (!workerInitHook) return;
     this.#afterLoading(async () => {
       const hook = (await importPath(workerInitHook)) as (worker: object) => unknown;
       await hook({ id: Number(workerId), pid: process.pid, pool, threads });
     });
+  }
+
+  #onGetStacks({ nonce }: GetStacks): void {
+    if (!this.#agreed.hasStacks) return;
+    this.#link.send({ $case: "stacks", value: stacksOf(nonce, this.#calls.values(), this.#limit) });
   }
 
   #afterLoading(job: () => Promise<void>): void {
@@ -135,6 +150,7 @@ export class Runtime {
     this.#ending = true;
     await this.#apps.close((path, error) => console.error(`close() of the app ${path} failed:`, error));
     exitWithin(LINGER, this.#status);
+    this.#reporter?.flush();
     await this.#link.flushed();
     process.exit(this.#status);
   }

@@ -5,7 +5,7 @@ The client is imported at its first use, so that workers never load it.
 
 from typing import TYPE_CHECKING, Any
 
-from dirtyd import errors
+from dirtyd import errors, metrics
 from dirtyd.app import DirtyApp
 from dirtyd.call import Call, current_call
 from dirtyd.errors import ActionNotFound, AppError, CallTimeout, DirtyError
@@ -37,6 +37,7 @@ __all__ = [
     "errors",
     "get_dirty_client",
     "get_dirty_client_async",
+    "metrics",
 ]
 
 

@@ -103,6 +103,13 @@ impl Call {
         self.0.metadata.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
     }
 
+    /// The W3C `traceparent` of the caller, if there is one; `tracestate` and `baggage` are in
+    /// [`Call::metadata`], too. The documentation of [`worker`](crate::worker) says how it becomes
+    /// the context of OpenTelemetry.
+    pub fn traceparent(&self) -> Option<&str> {
+        std::str::from_utf8(self.metadata("traceparent")?).ok()
+    }
+
     /// Why the call is to end early, if it is.
     pub fn cancel_reason(&self) -> Option<CancelReason> {
         *self.0.cancel.borrow()

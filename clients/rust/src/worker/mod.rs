@@ -57,6 +57,20 @@
 //! action that overruns its timeout and never asks costs its worker: the arbiter
 //! kills it after `kill_grace`.
 //!
+//! # Metrics and traces
+//!
+//! [`metrics`] has counters, gauges and histograms, which dirtyd adds up over all
+//! workers.
+//!
+//! The trace of the caller is in its metadata; [`Call::traceparent`] has its first
+//! part. This SDK knows no tracing library. With the crate `opentelemetry`:
+//!
+//! ```ignore
+//! let call = current_call();
+//! let carrier = HashMap::from([("traceparent".to_owned(), call.traceparent().unwrap_or_default().to_owned())]);
+//! let _guard = global::get_text_map_propagator(|propagator| propagator.extract(&carrier)).attach();
+//! ```
+//!
 //! # Failing
 //!
 //! `?` turns any [`std::error::Error`] into an [`AppError`] with its type, its
@@ -68,11 +82,14 @@ mod app;
 mod call;
 mod credit;
 mod error;
+pub mod metrics;
 mod panics;
 mod payload;
 mod protocol;
 mod registry;
+mod report;
 mod said;
+mod stacks;
 mod task;
 
 use std::process::ExitCode;
@@ -94,7 +111,7 @@ const MAX_THREADS: usize = 4096;
 pub fn serve(apps: Apps) -> ExitCode {
     panics::record_places();
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().thread_name("dirtyd-call").max_blocking_threads(MAX_THREADS);
+    builder.enable_all().thread_name(stacks::THREAD).max_blocking_threads(MAX_THREADS);
     let ended = busy_wait::runtime(&mut builder).and_then(|(runtime, busy_wait)| {
         let served =
             runtime.block_on(async { task::run(apps, take_worker_socket()?, busy_wait).await });

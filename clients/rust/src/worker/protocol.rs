@@ -10,8 +10,12 @@ const VERSIONS: RangeInclusive<u32> = 1..=2;
 const NAMES_IN_FRAME: u32 = 2;
 /// The capability to read and write payloads of JSON.
 const JSON: &str = "json";
+/// The capability to send Metrics.
+const METRICS: &str = "metrics";
+/// The capability to answer GetStacks.
+const STACKS: &str = "stacks";
 /// What this runtime can do beyond its versions, by name.
-const CAPABILITIES: [&str; 1] = [JSON];
+const CAPABILITIES: [&str; 3] = [JSON, METRICS, STACKS];
 
 /// What both sides speak from Welcome on.
 #[derive(Debug)]
@@ -52,6 +56,16 @@ impl Agreement {
     /// Whether a payload may be JSON.
     pub fn has_json(&self) -> bool {
         self.capabilities.contains(&JSON)
+    }
+
+    /// Whether the arbiter takes Metrics.
+    pub fn has_metrics(&self) -> bool {
+        self.capabilities.contains(&METRICS)
+    }
+
+    /// Whether the arbiter may ask for stacks.
+    pub fn has_stacks(&self) -> bool {
+        self.capabilities.contains(&STACKS)
     }
 }
 
@@ -95,11 +109,18 @@ mod tests {
     }
 
     #[test]
-    fn json_is_agreed_on_if_welcome_has_it() {
-        assert_eq!(hello().capabilities, [JSON]);
-        assert!(!Agreement::of(&welcome(2)).expect("a version of the range").has_json());
-        let capabilities = vec!["from the future".to_owned(), JSON.to_owned()];
-        let welcome = Welcome { capabilities, ..welcome(2) };
-        assert!(Agreement::of(&welcome).expect("a version of the range").has_json());
+    fn a_capability_is_agreed_on_if_welcome_has_it() {
+        type Asked = fn(&Agreement) -> bool;
+        let asked: [Asked; 3] =
+            [Agreement::has_json, Agreement::has_metrics, Agreement::has_stacks];
+        assert_eq!(hello().capabilities, CAPABILITIES);
+        for (name, has) in CAPABILITIES.into_iter().zip(asked) {
+            assert!(!has(&Agreement::of(&welcome(2)).expect("a version of the range")));
+            let capabilities = vec!["from the future".to_owned(), name.to_owned()];
+            let welcome = Welcome { capabilities, ..welcome(2) };
+            let agreed = Agreement::of(&welcome).expect("a version of the range");
+            assert_eq!(asked.map(|has| has(&agreed)).iter().filter(|has| **has).count(), 1);
+            assert!(has(&agreed));
+        }
     }
 }

@@ -30,9 +30,11 @@ use super::{
     AppError, Apps, CancelReason, Worker,
     action::Run,
     credit::Credit,
-    panics,
+    metrics, panics,
     protocol::{Agreement, hello},
+    report::Reporter,
     said::{Outcome, Said},
+    stacks,
 };
 use crate::{
     busy_wait::BusyWait,
@@ -63,6 +65,8 @@ pub async fn run(apps: Apps, socket: UnixStream, busy_wait: BusyWait) -> io::Res
     match task.serve().await {
         Ok(()) => {
             task.close().await;
+            // An arbiter that is gone by now misses nothing.
+            drop(task.flush().await);
             Ok(())
         }
         Err(fault) => {
@@ -99,6 +103,7 @@ impl From<FrameError> for Fault {
 
 /// A call that runs.
 struct Running {
+    since: Instant,
     cancel: watch::Sender<Option<CancelReason>>,
     credit: Option<Arc<Credit>>,
 }
@@ -110,6 +115,7 @@ struct Task {
     busy_wait: BusyWait,
     agreed: Arc<Agreement>,
     calls: HashMap<u64, Running>,
+    reporter: Reporter,
     max_message_size: usize,
     stopping: bool,
     said: mpsc::Receiver<Said>,
@@ -127,6 +133,7 @@ impl Task {
             busy_wait,
             agreed: Arc::new(Agreement::lowest()),
             calls: HashMap::new(),
+            reporter: Reporter::default(),
             max_message_size: FIRST_LIMIT,
             stopping: false,
             said,
@@ -154,6 +161,7 @@ impl Task {
                 _ = terminate.recv() => self.stopping = true,
                 done = self.writer.flush(), if self.writer.is_pending() => done?,
                 Some(said) = self.said.recv() => self.on_said(said),
+                () = self.reporter.due() => drop(self.report()),
             }
         }
     }
@@ -176,6 +184,40 @@ impl Task {
         let closing = spawn_blocking(move || panics::caught(|| handle.block_on(apps.close())));
         // A panic was printed where it happened; the exit goes on.
         drop(closing.await);
+    }
+
+    /// Sends what the metrics have gained; returns false if there is nothing.
+    fn report(&mut self) -> bool {
+        let gained = self.reporter.take();
+        let has_gained = gained.is_some();
+        if let Some(metrics) = gained {
+            self.push(worker_frame::Kind::Metrics(metrics));
+        }
+        has_gained
+    }
+
+    /// Sends all that the metrics have gained, before the exit.
+    async fn flush(&mut self) -> io::Result<()> {
+        // Each frame has at least one series. What other threads count meanwhile must not keep the
+        // worker.
+        for _ in 0..metrics::MAX_SERIES {
+            if !self.report() {
+                break;
+            }
+            while self.writer.is_pending() {
+                self.writer.flush().await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_stacks(&mut self, nonce: u64) {
+        if self.agreed.has_stacks() {
+            let now = Instant::now();
+            let calls = self.calls.iter().map(|(id, call)| (*id, now - call.since));
+            let answer = stacks::answer(nonce, calls, self.max_message_size);
+            self.writer.push(&answer);
+        }
     }
 
     fn on_frame(&mut self, frame: ArbiterFrame) -> Result<(), Fault> {
@@ -205,7 +247,7 @@ impl Task {
                 self.push(worker_frame::Kind::Pong(Pong { nonce: ping.nonce }));
             }
             Some(Kind::Shutdown(_)) => self.stopping = true,
-            Some(Kind::GetStacks(_)) => {}
+            Some(Kind::GetStacks(asked)) => self.tell_stacks(asked.nonce),
             None => return Err(Fault::Broken("it sent a frame of an unknown kind".to_owned())),
         }
         Ok(())
@@ -215,6 +257,9 @@ impl Task {
         self.agreed = Arc::new(Agreement::of(&welcome).map_err(Fault::Broken)?);
         self.max_message_size = usize::try_from(welcome.max_message_size).unwrap_or(usize::MAX);
         self.reader.set_limit(self.max_message_size);
+        if self.agreed.has_metrics() {
+            self.reporter.start();
+        }
         self.busy_wait.look_for(Duration::from_micros(welcome.busy_wait_micros.into()));
         if !welcome.worker_init_hook.is_empty() {
             let worker = Worker {
@@ -239,19 +284,20 @@ impl Task {
     fn start(&mut self, request: Request) {
         let id = request.call_id;
         let (cancel, cancelled) = watch::channel(None);
+        let arrived = Instant::now();
         let credit =
             request.stream.then(|| Arc::new(Credit::new(request.credit.unwrap_or_default())));
         let run = Run {
             request,
             agreed: Arc::clone(&self.agreed),
-            arrived: Instant::now(),
+            arrived,
             apps: Arc::clone(&self.apps),
             cancel: cancelled,
             credit: credit.clone(),
             max_message_size: self.max_message_size,
             said: self.sender.clone(),
         };
-        self.calls.insert(id, Running { cancel, credit });
+        self.calls.insert(id, Running { since: arrived, cancel, credit });
         self.spawn(run.run(), move |ended| Said::Ended(id, ended.flatten()));
     }
 

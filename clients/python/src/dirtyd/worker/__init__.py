@@ -19,4 +19,7 @@ The arbiter starts `python -m dirtyd.worker`, which speaks
     loop       async actions on the one event loop
     interrupt  raise in an action that has run for its whole timeout
     failures   exceptions as Failure messages
+    reporting  what the metrics of apps have gained, once a second
+    stacks     what threads, tasks and greenlets do; awaits follows what a task awaits
+    tracing    the caller's trace as the current context of OpenTelemetry
 """

@@ -36,6 +36,7 @@ from dirtyd.worker.link import CAPACITY, LARGEST, Payload
 from dirtyd.worker.loader import Apps
 from dirtyd.worker.protocol import LOWEST, NAMES_IN_FRAME
 from dirtyd.worker.running import Running
+from dirtyd.worker.tracing import attach, detach
 from dirtyd.worker.wire import read_arguments, read_names
 from dirtyd.worker.wire_values import Data, Unusual, varint, write_value
 
@@ -168,6 +169,8 @@ class SyncRunner:
 
     def _in_call(self, call: Running, function: Callable[..., None], *args: Any) -> None:
         token = CURRENT.set(call.public)
+        # What follows in this context, and in tasks that begin in it, is of the caller's trace.
+        trace = attach(call.metadata) if call.metadata else None
         call.guard = self._guard
         try:
             function(call, *args)
@@ -175,6 +178,8 @@ class SyncRunner:
             report(call, error)
         finally:
             call.guard = None
+            if trace is not None:
+                detach(trace)
             CURRENT.reset(token)
 
     def _invoke(self, call: Running) -> None:

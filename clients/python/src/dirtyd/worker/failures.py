@@ -71,12 +71,17 @@ def _traceback(error: BaseException) -> str:
     return text if len(text) <= MAX_TRACEBACK else "...\n" + text[-MAX_TRACEBACK:]
 
 
+def is_own(filename: str) -> bool:
+    """Return True for a file of the runtime, or of the machinery of imports."""
+    return filename.startswith(_OWN)
+
+
 def _trim(summary: Any, seen: set[int]) -> None:
     """Leave out the frames of the runtime itself, also in the causes."""
     if summary is None or id(summary) in seen:
         return
     seen.add(id(summary))
-    frames = [frame for frame in summary.stack if not frame.filename.startswith(_OWN)]
+    frames = [frame for frame in summary.stack if not is_own(frame.filename)]
     summary.stack = traceback.StackSummary.from_list(frames)
     for other in (summary.__cause__, summary.__context__, *(getattr(summary, "exceptions", None) or ())):
         _trim(other, seen)

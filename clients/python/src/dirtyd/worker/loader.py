@@ -12,6 +12,7 @@ from typing import Any
 
 from dirtyd.app import LIFE_CYCLE, DirtyApp
 from dirtyd.errors import ActionNotFound
+from dirtyd.metrics.registry import REGISTRY
 from dirtyd.worker.failures import type_name
 from dirtyd.worker.green import has_patched_threads
 
@@ -95,6 +96,8 @@ class Apps:
                 # A package that failed is taken out by Python, what it had imported of itself is not.
                 others = (name for name in set(sys.modules) - before if not _is_own(name, root))
                 self.spoiled |= any(name.partition(".")[0] not in sys.modules for name in others)
+                # Python has taken them out; what they declared goes, too.
+                REGISTRY.forget(name for name in seen.names if name not in sys.modules)
                 # The next try reads a corrected source file.
                 self._forget(name for name in seen.names - before if _is_own(name, root))
                 raise
@@ -105,7 +108,9 @@ class Apps:
     def _forget(self, names: Iterable[str]) -> None:
         """Drop modules, but none that belongs to an app that serves."""
         kept = set[str]().union(*(self._imported.get(ready, {}).keys() | _parents(ready) for ready in self._ready))
-        for name in set(names) - kept:
+        forgotten = set(names) - kept
+        REGISTRY.forget(forgotten)
+        for name in forgotten:
             _drop(name)
             for imported in self._imported.values():
                 imported.pop(name, None)

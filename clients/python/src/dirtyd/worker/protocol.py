@@ -17,8 +17,12 @@ LOWEST, LATEST = 1, 2
 NAMES_IN_FRAME = 2
 #: The capability to read and write PAYLOAD_KIND_JSON.
 JSON = "json"
+#: The capability to send Metrics.
+METRICS = "metrics"
+#: The capability to answer GetStacks.
+STACKS = "stacks"
 #: What this worker can do beyond its versions, by name.
-CAPABILITIES: frozenset[str] = frozenset((JSON,))
+CAPABILITIES: frozenset[str] = frozenset((JSON, METRICS, STACKS))
 
 
 @dataclass(frozen=True)

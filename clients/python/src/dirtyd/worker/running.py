@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -37,17 +37,18 @@ class Running:
 
     __slots__ = (
         "_ended", "_link", "_on_end", "app", "cancel_task", "context", "credit", "guard", "id", "interrupted",
-        "payload", "payload_kind", "public", "seal", "streams", "timed_out",
+        "metadata", "payload", "payload_kind", "public", "seal", "streams", "timed_out",
     )  # fmt: skip
 
     def __init__(self, request: Request | PlainRequest, link: Link, on_end: Callable[[int], None]) -> None:
         self.id: int = request.call_id
         self.streams: bool = request.stream
+        self.metadata: Sequence[Any] = request.metadata
         self.payload: Data = request.payload
         self.payload_kind: int = request.payload_kind
         deadline = time.monotonic() + request.timeout_micros / 1e6
         # In version 1 app and action are empty here; the payload names them.
-        self.public = Call(request.app, request.action, request.request_id, deadline, request.metadata)
+        self.public = Call(request.app, request.action, request.request_id, deadline, self.metadata)
         self.credit = Credit(request.credit.chunks, request.credit.bytes) if self.streams else None
         #: Encodes a result or a chunk, named by the second argument. The codec sets it when it has read the request.
         self.seal: Callable[[Any, str], Payload]

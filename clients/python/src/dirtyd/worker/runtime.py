@@ -1,5 +1,6 @@
 """The life of a worker: what each frame asks for, and how the worker ends."""
 
+import atexit
 import logging
 import os
 import signal
@@ -21,6 +22,7 @@ from dirtyd._proto.dirty.worker.v1.worker_pb2 import (
     WorkerFrame,
 )
 from dirtyd.version import __version__
+from dirtyd.worker import stacks
 from dirtyd.worker.actions import Codec, SyncRunner
 from dirtyd.worker.credit import Credit
 from dirtyd.worker.failures import describe
@@ -28,7 +30,8 @@ from dirtyd.worker.interrupt import Guard, MainGuard
 from dirtyd.worker.link import ENVELOPE, LARGEST, Frame, Link, ProtocolError
 from dirtyd.worker.loader import Apps, import_path
 from dirtyd.worker.loop import EventLoop
-from dirtyd.worker.protocol import JSON, LOWEST, Agreement, hello
+from dirtyd.worker.protocol import JSON, LOWEST, METRICS, STACKS, Agreement, hello
+from dirtyd.worker.reporting import Reporter
 from dirtyd.worker.running import Running
 from dirtyd.worker.threads import Pool
 from dirtyd.worker.turn import Turn
@@ -63,6 +66,8 @@ class Runtime:
         self._main = self._runner(MainGuard(), self._turn.wait)
         self._pool: Pool | None = None
         self._calls: dict[int, Running] = {}
+        self._reporter: Reporter | None = None
+        self._main_thread = threading.get_ident()
         self._stopping = False
         self._lost: Exception | None = None
         self._quiet = threading.Event()
@@ -74,6 +79,7 @@ class Runtime:
             "cancel": self._on_cancel,
             "credit": self._on_credit,
             "ping": lambda frame: link.send(WorkerFrame(pong=Pong(nonce=frame.nonce))),
+            "get_stacks": self._on_get_stacks,
             "shutdown": lambda frame: self.stop(),
         }
 
@@ -87,6 +93,7 @@ class Runtime:
             self._quiet.wait(LINGER / 2)
         self._turn.run(partial(self._apps.close, _close_failed))
         if self._lost is None:
+            self._flush()
             self._leave()
             return 0
         status = 0 if isinstance(self._lost, EOFError) else 1
@@ -104,6 +111,14 @@ class Runtime:
     def _exit_with_the_arbiter(self) -> None:
         self._link.drain()
         exit_within(LINGER, 0)
+
+    def _flush(self) -> None:
+        """Send what the metrics have gained."""
+        if self._reporter:
+            try:
+                self._reporter.flush()
+            except Exception:
+                log.exception("failed to send the last metrics")
 
     def stop(self) -> None:
         """Finish the calls, then end. A signal handler may call this."""
@@ -138,6 +153,11 @@ class Runtime:
         self._link.limit = min(self._codec.limit + ENVELOPE, LARGEST)
         self._link.main.look_for(welcome.busy_wait_micros / 1e6)
         self._apps.threads = welcome.threads
+        if METRICS in self._agreed.capabilities:
+            self._reporter = Reporter(self._link)
+            self._reporter.start()
+            # What threads count that outlive close(), and functions at the exit.
+            atexit.register(self._flush)
         if welcome.threads > 1:
             self._pool = Pool(welcome.threads, self._runner)
         if welcome.worker_init_hook:
@@ -196,6 +216,11 @@ class Runtime:
         call = self._calls.get(credit.call_id)
         if call and call.credit:
             call.credit.add(credit.chunks, credit.bytes)
+
+    def _on_get_stacks(self, frame: Any) -> None:
+        if STACKS in self._agreed.capabilities:
+            calls = list(self._calls.values())
+            self._link.send(stacks.collect(frame.nonce, calls, self._main_thread, self._codec.limit))
 
     def _runner(self, guard: Guard, wait: Callable[[Credit], None]) -> SyncRunner:
         return SyncRunner(self._apps, self._codec, self._loop, guard, wait)
