@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { chromium } from "playwright-core";
 
 const { CHROMIUM = "/usr/bin/chromium" } = process.env;
-const LIMIT = 60_000;
+const LIMIT = 30_000;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 export const launch = () =>

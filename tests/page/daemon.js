@@ -13,8 +13,8 @@ import { setTimeout as pause } from "node:timers/promises";
 const ROOT = resolve(import.meta.dirname, "../..");
 const { DIRTYD_BIN = join(ROOT, "target/debug/dirtyd"), DIRTYD_TEST_PYTHON = join(ROOT, ".venv/bin/python") } =
   process.env;
-const APPS = join(ROOT, "tests/apps/lab.py");
-const LIMIT = 60_000;
+const LAB = join(ROOT, "tests/apps/lab.py");
+const LIMIT = 20_000;
 
 async function freePort() {
   const server = createServer().listen(0, "127.0.0.1");
@@ -59,9 +59,9 @@ export class Daemon {
       writeFileSync(join(daemon.#folder, "token"), token, { mode: 0o600 });
       observe += `\ntoken_file = "token"`;
     }
-    copyFileSync(APPS, join(daemon.#folder, "lab.py"));
+    copyFileSync(LAB, join(daemon.#folder, "lab.py"));
     const file = join(daemon.#folder, "dirtyd.toml");
-    const lines = [`workers = ${workers}`, `chdir = "${APPS}"`, `runtime_dir = "."`, `graceful_timeout = "1s"`];
+    const lines = [`workers = ${workers}`, `chdir = "."`, `runtime_dir = "."`, `graceful_timeout = "1s"`];
     const tables = apps.map((app) => `[[app]]\npath = "${app}"\n`).join("");
     writeFileSync(file, `${lines.join("\n")}\n${keys}\n${tables}[observe]\nlisten = "127.0.0.1:${port}"\n${observe}\n`);
     await daemon.run();
@@ -70,7 +70,8 @@ export class Daemon {
 
   /** Runs it, again if it has ended. */
   async run() {
-    const environment = { ...process.env, DIRTYD_PYTHON: DIRTYD_TEST_PYTHON };
+    const own = Object.entries(process.env).filter(([name]) => !name.startsWith("DIRTYD_"));
+    const environment = { ...Object.fromEntries(own), DIRTYD_PYTHON: DIRTYD_TEST_PYTHON };
     this.#process = spawn(DIRTYD_BIN, ["serve", "--config", join(this.#folder, "dirtyd.toml")], {
       cwd: this.#folder,
       env: environment,
