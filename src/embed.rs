@@ -37,6 +37,7 @@ use crate::{
     dirty_arbiter::{DirtyArbiter, Upstream},
     hooks::Hooks,
     listening_socket::ListeningSocket,
+    observe::Outlets,
     server::ReloadConfig,
 };
 
@@ -58,6 +59,7 @@ pub fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let config = load().map_err(io::Error::other)?;
+    Outlets::check(&config)?;
     let mut socket = ListeningSocket::bind(&config)?;
     let listener = socket.give()?;
     let socket = Arc::new(Mutex::new(socket));

@@ -29,6 +29,7 @@ pub mod edge {
     use crate::{
         call::Peer,
         config::{Config, Raw},
+        observe::Outlets,
         pool,
         server::{Arrival, Edge, Further, Listener, ReloadConfig, UnixSocket},
     };
@@ -68,7 +69,7 @@ pub mod edge {
         let (pool, _) = pool::start(&config);
         let unchanged = config.clone();
         let reload = ReloadConfig::new(move || Ok(unchanged.clone()));
-        let edge = Edge::on(listener, &config, &pool, reload, further)?;
+        let edge = Edge::on(listener, &config, &pool, reload, Outlets::default(), further)?;
         edge.serve(async {}, pending(), mpsc::channel(1).1).await;
         Ok(())
     }

@@ -34,6 +34,9 @@ use crate::{
 
 /// The target of what workers write.
 pub const OUTPUT: &str = "dirtyd::output";
+/// The target of the lines of calls, if the access log has no file. Its own keys decide which
+/// there are, so the filter lets all through.
+pub const ACCESS: &str = "dirtyd::access";
 /// Lines that wait to be written.
 const BUFFERED_LINES: usize = 16 * 1024;
 
@@ -50,7 +53,8 @@ impl Log {
     /// # Errors
     /// The file cannot be opened, or the filter is malformed.
     pub fn start(config: &LogConfig) -> io::Result<Self> {
-        let filter = format!("{},{}", config.filter, of_output(config.worker_output));
+        let of_output = of_output(config.worker_output);
+        let filter = format!("{},{of_output},{ACCESS}=info", config.filter);
         let filter = EnvFilter::try_new(filter).map_err(|error| {
             io::Error::other(format!("log_filter: `{}`: {error}", config.filter))
         })?;

@@ -28,10 +28,15 @@ pub const READERS_STALL: Duration = Duration::from_secs(5);
 /// `graceful_timeout` leaves less: they have state to save.
 pub const WORKERS_CLOSE: Duration = Duration::from_secs(1);
 
+/// How long a collector may take to take the last spans.
+pub const COLLECTOR_TAKES: Duration = Duration::from_secs(2);
+
 /// How much longer than `graceful_timeout` a dirty arbiter may take to end: the
-/// connections close, then the workers, then it notices.
-const DRAIN_OVERHEAD: Duration =
-    CONNECTIONS_CLOSE.saturating_add(WORKERS_CLOSE).saturating_add(NOTICING);
+/// connections close, then the workers, then the last spans are sent, then it notices.
+const DRAIN_OVERHEAD: Duration = CONNECTIONS_CLOSE
+    .saturating_add(WORKERS_CLOSE)
+    .saturating_add(COLLECTOR_TAKES)
+    .saturating_add(NOTICING);
 
 /// How much longer than `graceful_timeout` a main arbiter waits for its dirty
 /// arbiter, which ends by itself before that.

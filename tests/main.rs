@@ -6,6 +6,7 @@
 mod support;
 
 mod access;
+mod access_log;
 mod allocation;
 mod architecture;
 mod backpressure;
@@ -41,4 +42,5 @@ mod spread;
 mod streams;
 mod strict;
 mod threads;
+mod traces;
 mod values;

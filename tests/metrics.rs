@@ -309,6 +309,64 @@ async fn the_console_serves_until_the_drain_is_over_and_asks_for_its_token() {
     assert!(!console.exists(), "its file is gone");
 }
 
+/// What apps count, and how it is shown.
+const COUNTING: &str = "
+import os
+from dirtyd import DirtyApp, metrics
+
+tokens = metrics.counter('tokens', 'Tokens that were generated')
+loaded = metrics.gauge('models_loaded', 'Models in memory')
+prompt = metrics.histogram('prompt_bytes', 'Sizes of prompts', unit='bytes', bounds=(10, 100))
+
+class App(DirtyApp):
+    def init(self):
+        loaded.set(2)
+
+    def generate(self, count, model):
+        tokens.inc(count, model=model)
+        prompt.observe(count)
+        return os.getpid()
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_apps_count_is_added_up_and_survives_their_workers() {
+    let config = "workers = 2\nmax_restarts = 100\n[[app]]\npath = \"counting:App\"";
+    let daemon = Daemon::launch_with(config, &[("counting.py", COUNTING)]).await;
+    daemon.ready().await;
+    let client = daemon.client();
+    let generate = async |count: i64| {
+        client.execute("counting:App", "generate", args![count, "small"]).await.expect("a pid")
+    };
+    for _ in 0..5 {
+        generate(3).await;
+    }
+    let counted = until(&daemon, "all are counted", |samples| {
+        samples.value("tokens_total{model=\"small\"}") == 15.0
+            && samples.value("models_loaded") == 4.0
+    })
+    .await;
+    assert!(counted.text.contains("# HELP tokens_total Tokens that were generated."));
+    assert_eq!(counted.value("prompt_bytes_bucket{le=\"10\"}"), 5.0);
+    assert_eq!(counted.value("prompt_bytes_sum"), 15.0);
+    assert_eq!(counted.value("dirtyd_observation_dropped_total{of=\"app_metrics\"}"), 0.0);
+
+    let old = pids(&daemon.status().await);
+    signal(old[0], Signal::SIGKILL);
+    daemon
+        .until("both serve again", |status| {
+            status.workers.len() == 2
+                && status.workers.iter().all(|w| w.state == 2 && w.pid != old[0])
+        })
+        .await;
+    generate(100).await;
+    let counted = until(&daemon, "the next is counted", |samples| {
+        samples.value("tokens_total{model=\"small\"}") == 115.0
+            && samples.value("models_loaded") == 4.0
+    })
+    .await;
+    assert_eq!(counted.value("prompt_bytes_count"), 6.0);
+}
+
 /// The rows of docs/metrics.md: name, type and labels.
 fn documented() -> BTreeMap<String, (String, String)> {
     let page = fs::read_to_string(repository().join("docs/metrics.md")).expect("the page");

@@ -197,3 +197,40 @@ async fn a_worker_that_is_not_there_has_no_stacks() {
     assert_eq!(error.code(), Code::NotFound);
     assert!(error.message().contains("there is no worker 99"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stacks_of_a_worker_show_its_calls_while_they_run() {
+    let daemon = Daemon::start(APP).await;
+    let holding = daemon.calling("hold", args!["door", 7]);
+    daemon.seen("door.started").await;
+    let worker = daemon.status().await.workers[0].clone();
+    let request = || GetStacksRequest { worker_id: worker.id };
+    let answer = daemon.admin().get_stacks(request()).await.expect("an answer").into_inner();
+    assert_eq!((answer.worker_pid, answer.note.as_str()), (worker.pid, ""));
+    let call = &calls(&daemon).await[0];
+    let stack = answer.stacks.iter().find(|stack| stack.call_id == call.id).expect("its stack");
+    let frame = stack.frames.iter().find(|frame| frame.function.contains("hold"));
+    let frame = frame.unwrap_or_else(|| panic!("{stack:?}"));
+    assert!(frame.file.ends_with("lab.py") && frame.line > 0, "{frame:?}");
+    assert!(frame.source.contains("appears(name)"), "{frame:?}");
+    daemon.touch("door");
+    assert_eq!(holding.await.expect("no panic").expect("it went on"), Value::from(7));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_interpreter_is_held_says_nothing_and_the_answer_says_what_helps() {
+    let daemon = Daemon::start(APP).await;
+    let stuck = daemon.calling("stuck", args![]);
+    until(&daemon, "it runs", |calls| calls.len() == 1).await;
+    let worker = daemon.status().await.workers[0].clone();
+    let request = GetStacksRequest { worker_id: worker.id };
+    let answer = daemon.admin().get_stacks(request).await.expect("an answer").into_inner();
+    assert_eq!(answer.stacks, []);
+    assert!(answer.note.contains("--native"), "{}", answer.note);
+    stuck.abort();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(worker.pid),
+        nix::sys::signal::Signal::SIGKILL,
+    )
+    .expect("it is there");
+}

@@ -1,7 +1,11 @@
 //! What became of a call so far, as its edge and its worker's task know it.
 
 use std::{
-    sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed},
+    fmt,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicI32, AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -68,6 +72,29 @@ pub struct Story {
     first_chunk: AtomicU64,
     worker_id: AtomicU64,
     worker_pid: AtomicI32,
+    /// There for a call that is traced.
+    trail: Option<Box<Mutex<Trail>>>,
+}
+
+/// A step that was done to the work of a call, and when.
+pub type WorkStep = (&'static str, Instant);
+
+/// What a trace tells of a call beside its outcome: what was done to its work, also after
+/// its caller had an answer.
+#[derive(Default)]
+struct Trail {
+    steps: Vec<WorkStep>,
+    work_ended: Option<Instant>,
+    then: Option<Then>,
+}
+
+type Then = Box<dyn FnOnce(Vec<WorkStep>, Option<Instant>) + Send>;
+
+impl fmt::Debug for Trail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { steps, work_ended, .. } = self;
+        f.debug_struct("Trail").field("steps", steps).field("work_ended", work_ended).finish()
+    }
 }
 
 impl Story {
@@ -91,6 +118,36 @@ impl Story {
             first_chunk: AtomicU64::new(0),
             worker_id: AtomicU64::new(0),
             worker_pid: AtomicI32::new(0),
+            trail: None,
+        }
+    }
+
+    /// The same call, of which a trace will tell.
+    #[must_use]
+    pub fn traced(mut self) -> Self {
+        self.trail = Some(Box::default());
+        self
+    }
+
+    /// Something was done to its work.
+    pub fn step(&self, name: &'static str, now: Instant) {
+        self.with_trail(|trail| trail.steps.push((name, now)));
+    }
+
+    /// Its work has ended.
+    pub fn work_ended(&self, now: Instant) {
+        self.with_trail(|trail| trail.work_ended = Some(now));
+    }
+
+    /// Does something once nobody has the story any more, with the steps and the end of the
+    /// work. Only for a call that is traced.
+    pub fn when_over(&self, then: impl FnOnce(Vec<WorkStep>, Option<Instant>) + Send + 'static) {
+        self.with_trail(|trail| trail.then = Some(Box::new(then)));
+    }
+
+    fn with_trail(&self, change: impl FnOnce(&mut Trail)) {
+        if let Some(trail) = &self.trail {
+            change(&mut trail.lock().unwrap_or_else(PoisonError::into_inner));
         }
     }
 
@@ -109,6 +166,7 @@ impl Story {
     /// It did not start there, and waits again.
     pub fn waits_again(&self) {
         self.started.store(0, Relaxed);
+        self.with_trail(|trail| trail.work_ended = None);
     }
 
     /// Its first chunk came.
@@ -167,6 +225,17 @@ impl Story {
     }
 }
 
+/// The last one who had the story is done with it.
+impl Drop for Story {
+    fn drop(&mut self) {
+        let Some(trail) = self.trail.take() else { return };
+        let trail = trail.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some(then) = trail.then {
+            then(trail.steps, trail.work_ended);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,5 +256,27 @@ mod tests {
         story.started(worker, arrived);
         story.begun(arrived);
         assert_eq!((story.started_at(), story.begun_at()), (Some(arrived), Some(arrived)));
+    }
+
+    #[test]
+    fn what_is_done_to_the_work_is_told_once_nobody_has_the_call() {
+        use std::sync::{Arc, mpsc};
+        let arrived = Instant::now();
+        let new =
+            || Story::new(CallFacts::default(), Peer::Unknown, (Protocol::Grpc, false), arrived, 7);
+        let (tell, told) = mpsc::channel();
+        let story = Arc::new(new().traced());
+        let of_worker = Arc::clone(&story);
+        of_worker.step("raise", arrived);
+        story.when_over(move |steps, ended| drop(tell.send((steps, ended))));
+        drop(story);
+        assert!(told.try_recv().is_err(), "its work goes on");
+        let later = arrived + Duration::from_secs(1);
+        of_worker.step("kill", later);
+        of_worker.work_ended(later);
+        drop(of_worker);
+        assert_eq!(told.try_recv(), Ok((vec![("raise", arrived), ("kill", later)], Some(later))));
+        let untraced = new();
+        untraced.when_over(|_, _| panic!("nobody traces it"));
     }
 }

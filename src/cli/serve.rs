@@ -15,6 +15,7 @@ use crate::{
     listening_socket::ListeningSocket,
     logging::{self, Log},
     main_arbiter::{self, Names, Succession, Supervision},
+    observe::Outlets,
     process::{descriptors, memo::Memo, pidfile::PidFile, private_dir},
     server::ReloadConfig,
     working_dir::WorkingDir,
@@ -88,6 +89,7 @@ impl Serve {
         let config = self.flags.load()?;
         private_dir::make(&config.runtime_dir)?;
         let log = Log::start(&config.log)?;
+        Outlets::check(&config)?;
         logging::sources(&config);
         let names = Names::new(&config.runtime_dir, &config.proc_name);
         let _file = names.claim()?;

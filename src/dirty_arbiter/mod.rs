@@ -38,6 +38,7 @@ use crate::{
     lifeline::Report,
     listening_socket::ListeningSocket,
     logging::Log,
+    observe::Outlets,
     patience,
     pool::{self, PoolHandle, ReloadError, ScaleTo},
     server::{Edge, ReloadConfig},
@@ -101,6 +102,7 @@ impl DirtyArbiter {
         if let Upstream::Main { lifeline, .. } = &self.upstream {
             guard::start(lifeline, patience::dirty_arbiter_is_killed(graceful_timeout))?;
         }
+        let outlets = Outlets::open(&self.config);
         let hooks = hooks::Runner::start(self.hooks, &self.config);
         hooks.before_first_worker().await;
         let (pool, mut pool_task) = pool::start(&self.config);
@@ -110,7 +112,7 @@ impl DirtyArbiter {
         }
         let read = pending::noted(self.reload, self.config.clone());
         let read = folders::noted(read, &self.config);
-        let edge = Edge::new(self.listener, &self.config, &pool, read.clone())?;
+        let edge = Edge::new(self.listener, &self.config, &pool, read.clone(), outlets.clone())?;
         if self.owns_process {
             let held = edge.held();
             tokio::spawn(resources::give_back(move || {
@@ -148,11 +150,14 @@ impl DirtyArbiter {
                 Asked::Drain(signal) => break Why::Told(signal),
                 Asked::Quit => return Ok(()),
                 Asked::Reload => reloads.notify_one(),
-                Asked::ReopenLog => self.log.iter().for_each(Log::reopen),
+                Asked::ReopenLog => {
+                    self.log.iter().for_each(Log::reopen);
+                    outlets.reopen();
+                }
                 Asked::Scale(by) => scale(&pool, by),
             }
         };
-        let mut end = pin!(drained(edge_task, &pool, pool_task, &hooks, link.task));
+        let mut end = pin!(drained(edge_task, &pool, pool_task, &hooks, link.task, &outlets));
         let mut stop = Some(stop);
         // The pool first: whoever watches its events hears of it before they end.
         let why = match why {
@@ -231,20 +236,22 @@ fn announce(config: &Config) {
     );
 }
 
-/// Resolves when the edge, the pool, the hooks and the reports have ended, in this
-/// order.
+/// Resolves when the edge, the pool, the hooks, the reports and what is told of calls
+/// have ended, in this order.
 async fn drained(
     edge: JoinHandle<()>,
     pool: &PoolHandle,
     pool_task: JoinHandle<()>,
     hooks: &hooks::Runner,
     reports: JoinHandle<()>,
+    outlets: &Outlets,
 ) {
     let _ = edge.await;
     pool.edge_closed().await;
     let _ = pool_task.await;
     hooks.finish().await;
     let _ = reports.await;
+    outlets.finish().await;
     tracing::info!("drained; the dirty arbiter exits");
 }
 

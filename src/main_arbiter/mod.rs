@@ -36,6 +36,7 @@ use crate::{
     config::Config,
     listening_socket::ListeningSocket,
     logging::{self, Log},
+    observe::Outlets,
     process::{memo::Memo, pidfile::PidFile},
     working_dir::WorkingDir,
 };
@@ -58,6 +59,7 @@ pub fn run(
     // Before the log's thread starts, which would take them otherwise.
     let signals = reactor::signals()?;
     let log = Log::start(&config.log)?;
+    Outlets::check(config)?;
     logging::sources(config);
     let names = Names::new(&config.runtime_dir, &config.proc_name);
     let (file, instance, socket, predecessor) = match succession {

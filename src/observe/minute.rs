@@ -126,15 +126,16 @@ mod tests {
     }
 
     #[test]
-    fn quantiles_are_those_of_the_histogram() {
-        for micros in [0, 1, 17, 999, 1_000, 1_000_000, 7_777_777, 3_000_000_000] {
-            let histogram = of(&[Duration::from_micros(micros), Duration::from_micros(micros * 2)]);
-            for part in [0.0, 0.5, 0.99, 1.0] {
-                let (own, its) = (Counts::of(&histogram).quantile(part), histogram.quantile(part));
-                let (own, its) = (own.time().expect("times"), its.expect("times"));
-                let apart = own.abs_diff(its);
-                assert!(apart <= Duration::from_nanos(1).max(its / 1_000_000), "{own:?} {its:?}");
-            }
+    fn a_quantile_is_nine_percent_too_long_at_most() {
+        let times: Vec<_> = (1..=1000).map(Duration::from_millis).collect();
+        let all = Counts::of(&of(&times));
+        for (part, exact) in [(0.5, 0.5), (0.99, 0.99), (0.0, 0.001), (1.0, 1.0)] {
+            let read = all.quantile(part).time().expect("times").as_secs_f64();
+            assert!((exact..=exact * 1.0906).contains(&read), "{part}: {read}");
+        }
+        for (time, ends) in [(Duration::ZERO, 1.04e-6), (Duration::from_secs(1 << 20), 2048.0)] {
+            let read = Counts::of(&of(&[time])).quantile(1.0).time().expect("a time");
+            assert!((read.as_secs_f64() / ends - 1.0).abs() < 0.01, "{read:?}: first and last");
         }
         assert_eq!(Counts::default().quantile(0.5).time(), None);
     }

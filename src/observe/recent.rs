@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{CallRecord, Outcome};
+use super::record::{CallRecord, Outcome};
 use crate::{call::WorkerRef, printable};
 
 /// The number of slow calls and of failed ones that are kept.

@@ -9,12 +9,14 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    CallRecord, Outcome,
+    outlets::{Outlets, on_the_wall},
     recent::RecentCalls,
+    record::{CallRecord, Outcome},
     tally::{Ended, Tally},
+    trace::Span,
 };
 use crate::{
-    call::{Protocol, Story},
+    call::{Peer, Protocol, Story},
     clock::Deadline,
     pool::Health,
 };
@@ -26,6 +28,7 @@ pub struct Observer {
     recent: Mutex<RecentCalls>,
     /// The apps that there are.
     apps: watch::Receiver<Health>,
+    outlets: Outlets,
 }
 
 /// How a call failed.
@@ -40,10 +43,16 @@ pub struct Failed<'a> {
 }
 
 impl Observer {
-    /// One that has seen no call. `apps` are those that there are, and a call is slow that
-    /// takes as long as `slow`.
-    pub fn new(apps: watch::Receiver<Health>, slow: Duration) -> Arc<Self> {
-        Arc::new(Self { tally: Mutex::default(), recent: Mutex::new(RecentCalls::new(slow)), apps })
+    /// One that has seen no call. `apps` are those that there are; what becomes of each call
+    /// goes into the `outlets`, too. A call is slow that takes as long as `slow`.
+    pub fn new(apps: watch::Receiver<Health>, outlets: Outlets, slow: Duration) -> Arc<Self> {
+        let recent = Mutex::new(RecentCalls::new(slow));
+        Arc::new(Self { tally: Mutex::default(), recent, apps, outlets })
+    }
+
+    /// The span of a call that comes with this `traceparent`, if it belongs to a trace.
+    pub fn span(&self, traceparent: Option<&[u8]>) -> Option<Span> {
+        self.outlets.begin(traceparent)
     }
 
     /// How calls ended so far.
@@ -58,21 +67,32 @@ impl Observer {
 
     /// What could not be kept, by what it is of.
     pub fn dropped(&self) -> Vec<(&'static str, u64)> {
-        Vec::new()
+        self.outlets.dropped()
     }
 
-    /// Watches a call that its caller gives until `deadline`.
-    pub fn watch(self: &Arc<Self>, story: Arc<Story>, deadline: Deadline) -> Watch {
+    /// Where else it goes what becomes of calls.
+    pub fn outlets(&self) -> &Outlets {
+        &self.outlets
+    }
+
+    /// Watches a call that its caller gives until `deadline`, and that has this span.
+    pub fn watch(
+        self: &Arc<Self>,
+        story: Arc<Story>,
+        deadline: Deadline,
+        span: Option<Span>,
+    ) -> Watch {
         let observer = Arc::clone(self);
-        Watch { observer, story, deadline, chunks: 0, bytes_out: 0, over: false }
+        Watch { observer, story, deadline, span, chunks: 0, bytes_out: 0, over: false }
     }
 
-    /// A request was refused before there was a call to watch. `names` are its app and its
-    /// action, as far as they are known.
+    /// A request of this peer was refused before there was a call to watch. `names` are its
+    /// app, its action and its request id, as far as they are known.
     pub fn refused(
         &self,
+        peer: &Peer,
         (protocol, stream): (Protocol, bool),
-        (app, action): (&str, &str),
+        [app, action, request_id]: [&str; 3],
         failed: Failed<'_>,
     ) {
         self.count(&Ended {
@@ -91,11 +111,43 @@ impl Observer {
             bytes_out: 0,
             exemplar: None,
         });
+        let now = Instant::now();
+        let record = CallRecord {
+            id: None,
+            app,
+            action,
+            request_id,
+            peer,
+            protocol,
+            stream,
+            arrived: now,
+            arrived_at: SystemTime::now(),
+            started: None,
+            first_chunk: None,
+            ended: now,
+            worker: None,
+            outcome: failed.outcome(),
+            chunks: 0,
+            bytes_in: 0,
+            bytes_out: 0,
+            span: None,
+        };
+        self.recent().ended(&record);
+        if self.outlets.take(None) {
+            self.outlets.tell(&record, None);
+        }
     }
 
     fn count(&self, ended: &Ended<'_>) {
         let is_app = |name: &str| self.apps.borrow().iter().any(|(app, _)| app == name);
         self.tally().count(ended, is_app, SystemTime::now);
+    }
+}
+
+impl<'a> Failed<'a> {
+    fn outcome(self) -> Outcome<'a> {
+        let Self { code, reason, message } = self;
+        Outcome { code, reason, message }
     }
 }
 
@@ -105,6 +157,7 @@ pub struct Watch {
     observer: Arc<Observer>,
     story: Arc<Story>,
     deadline: Deadline,
+    span: Option<Span>,
     chunks: u64,
     bytes_out: u64,
     over: bool,
@@ -138,9 +191,6 @@ impl Watch {
         let (story, now) = (&self.story, Instant::now());
         let started = story.started_at();
         let duration = now.saturating_duration_since(story.arrived);
-        if self.observer.recent().wants(duration, how.reason) {
-            self.remember(how, now);
-        }
         self.observer.count(&Ended {
             app: story.app(),
             action: story.action(),
@@ -155,36 +205,45 @@ impl Watch {
             chunks: self.chunks,
             bytes_in: story.bytes_in,
             bytes_out: self.bytes_out,
-            exemplar: None,
+            exemplar: self.span.map(|span| span.trace_id),
         });
+        let is_recent = self.observer.recent().wants(duration, how.reason);
+        let goes_out = self.observer.outlets.take(self.span.as_ref());
+        if is_recent || goes_out {
+            self.tell(how, now, goes_out);
+        }
     }
 
-    /// Keeps a copy of it among the slow and the failed calls.
-    fn remember(&self, how: Failed<'_>, now: Instant) {
+    /// Tells of it in full: to whoever keeps slow and failed calls and, if it `goes_out`, to
+    /// the outlets.
+    fn tell(&self, how: Failed<'_>, now: Instant, goes_out: bool) {
         let story = &self.story;
-        let arrived_at = SystemTime::now() - now.saturating_duration_since(story.arrived);
-        let number = story.id().map(|id| id.to_string()).unwrap_or_default();
         let own = story.own_request_id();
-        self.observer.recent().ended(&CallRecord {
+        let made = if own.is_empty() { story.id().map(|id| id.to_string()) } else { None };
+        let record = CallRecord {
             id: story.id(),
             app: story.app(),
             action: story.action(),
-            request_id: if own.is_empty() { &number } else { own },
+            request_id: made.as_deref().unwrap_or(own),
             peer: &story.peer,
             protocol: story.protocol,
             stream: story.stream,
             arrived: story.arrived,
-            arrived_at,
+            arrived_at: on_the_wall(story.arrived, now),
             started: story.started_at(),
             first_chunk: story.begun_at(),
             ended: now,
             worker: story.worker(),
-            outcome: Outcome { code: how.code, reason: how.reason, message: how.message },
+            outcome: how.outcome(),
             chunks: self.chunks,
             bytes_in: story.bytes_in,
             bytes_out: self.bytes_out,
-            span: None,
-        });
+            span: self.span.as_ref(),
+        };
+        self.observer.recent().ended(&record);
+        if goes_out {
+            self.observer.outlets.tell(&record, Some(story));
+        }
     }
 }
 
@@ -212,11 +271,11 @@ mod tests {
 
     fn watched(deadline: Deadline) -> (Arc<Observer>, Watch) {
         let (_, apps) = watch::channel(vec![("a:A".to_owned(), true)]);
-        let observer = Observer::new(apps, Duration::from_secs(1));
+        let observer = Observer::new(apps, Outlets::default(), Duration::from_secs(1));
         let facts = CallFacts { app: "a:A".into(), action: "act".into(), ..CallFacts::default() };
         let kind = (Protocol::Grpc, false);
         let story = Arc::new(Story::new(facts, Peer::Unknown, kind, Instant::now(), 5));
-        let watch = observer.watch(story, deadline);
+        let watch = observer.watch(story, deadline, None);
         (observer, watch)
     }
 

@@ -27,7 +27,7 @@ use super::{
 use crate::{
     call::Peer,
     config::{AdminRight, Config},
-    observe::{Observer, recent::SLOW},
+    observe::{Observer, Outlets, recent::SLOW},
     patience::{CONNECTIONS_CLOSE, READERS_STALL},
     pool::PoolHandle,
 };
@@ -74,8 +74,9 @@ impl Edge {
         config: &Config,
         pool: &PoolHandle,
         reload: ReloadConfig,
+        outlets: Outlets,
     ) -> io::Result<Self> {
-        Self::on(UnixSocket::new(listener)?, config, pool, reload, None)
+        Self::on(UnixSocket::new(listener)?, config, pool, reload, outlets, None)
     }
 }
 
@@ -89,6 +90,7 @@ impl<L: Listener> Edge<L> {
         config: &Config,
         pool: &PoolHandle,
         reload: ReloadConfig,
+        outlets: Outlets,
         further: Option<Further>,
     ) -> io::Result<Self> {
         let admission = Admission::new(config);
@@ -102,10 +104,13 @@ impl<L: Listener> Edge<L> {
             held: held.clone(),
         };
         let slow = config.observe.access_log.slow.unwrap_or(SLOW);
-        let observer = Observer::new(pool.health(), slow);
+        let observer = Observer::new(pool.health(), outlets, slow);
         let max_connections = config.limits.max_connections;
         let scrape =
             Scrape::new(pool.clone(), counts.clone(), max_connections, Arc::clone(&observer));
+        if let Some(interval) = metrics_interval(config) {
+            tokio::spawn(Arc::clone(&scrape).push(interval));
+        }
         let past = Past::new(pool.clone(), Arc::clone(&observer));
         tokio::spawn(Arc::clone(&past).keep());
         let admin =
@@ -212,6 +217,12 @@ impl<L: Listener> Edge<L> {
             () = self.shared.router.nobody_reads_for(READERS_STALL) => {}
         }
     }
+}
+
+/// How often metrics are sent to a collector, if they are.
+fn metrics_interval(config: &Config) -> Option<Duration> {
+    let otlp = config.observe.otlp.as_ref()?;
+    Some(otlp.metrics_interval).filter(|interval| !interval.is_zero())
 }
 
 #[cfg(test)]

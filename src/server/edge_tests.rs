@@ -20,7 +20,7 @@ use super::{
     super::{grpc::UnaryBody, lifetime::Activity, listener::Arrival},
     *,
 };
-use crate::{call::Peer, config::Raw, pool};
+use crate::{call::Peer, config::Raw, observe::Outlets, pool};
 
 /// A listener in memory.
 struct Wires(Mutex<mpsc::Receiver<Wire>>);
@@ -69,7 +69,8 @@ impl Served {
         let unchanged = config.clone();
         let reload = ReloadConfig::new(move || Ok(unchanged.clone()));
         let edge =
-            Edge::on(Wires(Mutex::new(listener)), &config, &pool, reload, None).expect("an edge");
+            Edge::on(Wires(Mutex::new(listener)), &config, &pool, reload, Outlets::default(), None)
+                .expect("an edge");
         let shared = Arc::clone(&edge.shared);
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(edge.serve(

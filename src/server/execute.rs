@@ -104,7 +104,7 @@ impl ArbiterService {
         answers: &Outstanding,
     ) -> Result<(UnaryBody, OutstandingAnswer), Status> {
         let kind = (Protocol::Grpc, false);
-        let asked = self.asked(kind, self.requests.read(request, false, caller).await)?;
+        let asked = self.asked(caller, kind, self.requests.read(request, false, caller).await)?;
         let Ran { result, outstanding, watch } = self.result(asked, caller, answers).await?;
         watch.served(result.len());
         Ok((UnaryBody::new(result), outstanding))
@@ -123,7 +123,7 @@ impl ArbiterService {
         answers: &Outstanding,
     ) -> Result<(StreamingBody<EncodedChunks>, OutstandingAnswer), Status> {
         let kind = (Protocol::Grpc, true);
-        let asked = self.asked(kind, self.requests.read(request, true, caller).await)?;
+        let asked = self.asked(caller, kind, self.requests.read(request, true, caller).await)?;
         let (chunks, outstanding) = self.chunks(asked, caller, answers).await;
         Ok((StreamingBody::new(chunks).begun().await, outstanding))
     }
@@ -132,8 +132,13 @@ impl ArbiterService {
     ///
     /// # Errors
     /// As it was read.
-    pub fn asked(&self, kind: Kind, read: Result<Asked, Status>) -> Result<Asked, Status> {
-        read.inspect_err(|error| self.requests.refused(kind, error))
+    pub fn asked(
+        &self,
+        caller: &Caller,
+        kind: Kind,
+        read: Result<Asked, Status>,
+    ) -> Result<Asked, Status> {
+        read.inspect_err(|error| self.requests.refused(caller, kind, error))
     }
 
     /// What holds bytes for a caller that are made of a result or of chunks.

@@ -6,6 +6,8 @@ use tonic::metadata::{KeyAndValueRef, MetadataMap};
 
 /// The metadata key of a caller's own request id.
 const REQUEST_ID: &str = "x-request-id";
+/// The metadata key of a trace.
+const TRACEPARENT: &str = "traceparent";
 /// The longest request id in characters; what follows is cut.
 const MAX_REQUEST_ID: usize = 128;
 /// Headers of HTTP itself, which gRPC does not send.
@@ -32,6 +34,17 @@ pub enum Headers {
     Grpc,
     /// Those of any client of HTTP.
     Http,
+}
+
+/// The trace that the caller says its call belongs to.
+pub fn traceparent(metadata: &MetadataMap) -> Option<&[u8]> {
+    metadata.get(TRACEPARENT).map(|value| value.as_bytes())
+}
+
+/// Puts the span of the call in the place of its caller's.
+pub fn set_traceparent(forwarded: &mut Vec<Metadata>, value: String) {
+    forwarded.retain(|entry| entry.key != TRACEPARENT);
+    forwarded.push(Metadata { key: TRACEPARENT.to_owned(), value: value.into() });
 }
 
 /// The caller's own request id; empty if there is none.

@@ -205,11 +205,17 @@ impl Requests {
         if let Err(message) = may_be_called(&action) {
             return Err(refuse(CallError::ActionNotFound { message }));
         }
-        let metadata = metadata::forwarded(metadata, headers)
+        let span = self.observer.span(metadata::traceparent(metadata));
+        let mut metadata = metadata::forwarded(metadata, headers)
             .map_err(|message| refuse(CallError::InvalidRequest { message }))?;
+        let sampled = span.filter(|span| span.sampled);
+        if let Some(span) = sampled {
+            metadata::set_traceparent(&mut metadata, span.traceparent());
+        }
         let Times { arrived, caller_deadline, .. } = times;
         let (peer, size) = (caller.peer.clone(), payload.len() as u64);
-        let story = Arc::new(Story::new(facts, peer.clone(), kind, arrived, size));
+        let story = Story::new(facts, peer.clone(), kind, arrived, size);
+        let story = Arc::new(if sampled.is_some() { story.traced() } else { story });
         let call = CallRequest {
             app,
             action,
@@ -223,13 +229,14 @@ impl Requests {
             metadata,
             story: Some(Arc::clone(&story)),
         };
-        Ok((Box::new(call), self.observer.watch(story, caller_deadline)))
+        Ok((Box::new(call), self.observer.watch(story, caller_deadline, span)))
     }
 
     /// Tells the observer of a request that was refused before there was a call.
-    pub fn refused(&self, kind: Kind, error: &Status) {
-        let (app, action) = status::names(error);
-        self.observer.refused(kind, (&app, &action), status::failed(error));
+    pub fn refused(&self, caller: &Caller, kind: Kind, error: &Status) {
+        let names = status::names(error);
+        let names = names.each_ref().map(String::as_str);
+        self.observer.refused(&caller.peer, kind, names, status::failed(error));
     }
 
     /// The size of a head in bytes.

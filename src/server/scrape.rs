@@ -73,6 +73,14 @@ impl Scrape {
         }
     }
 
+    /// Sends all metrics to the collector again and again, until the pool has ended.
+    pub async fn push(self: Arc<Self>, interval: Duration) {
+        while let Some(families) = self.families().await {
+            self.observer.outlets().send_metrics(families);
+            tokio::time::sleep(interval).await;
+        }
+    }
+
     /// All metrics; `None` once the pool has ended.
     pub async fn families(&self) -> Option<Vec<Family>> {
         let snapshot = self.pool.status().await?;

@@ -6,18 +6,24 @@
 
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 import { close, launch, open, shows } from "./browser.js";
 import { Daemon } from "./daemon.js";
 
 const FOLDER = resolve(process.argv[2] ?? ".");
 const MOST_BYTES = 200 * 1024;
 /** The number of callers, and the steps of the history that are waited for. */
-const CALLERS = 7;
+const CALLERS = 10;
 const STEPS = 15;
 
-/** Calls until it is told to stop: mostly short calls, now and then a longer one, and one that fails. */
+/**
+ * Calls until it is told to stop: mostly short calls, now and then a longer one, and one that fails. Callers rest in
+ * turns, so that the load rises and falls.
+ */
 async function caller(daemon, number, signal) {
   for (let call = number; !signal.aborted; call += 1) {
+    const turn = Math.sin(Date.now() / 8000) * CALLERS;
+    if (number > CALLERS / 3 && number > turn) await pause(200);
     const seconds = call % 23 === 0 ? 1.2 : 0.03 + 0.02 * (call % 5);
     const asked = call % 17 === 0 ? ["fail", ["row 7 is missing"]] : ["sleep", [seconds]];
     const app = call % 4 === 0 ? "lab:Other" : "lab:Lab";

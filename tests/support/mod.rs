@@ -2,6 +2,7 @@
 
 mod bare;
 mod call;
+pub mod collector;
 mod daemon;
 pub mod family;
 pub mod innocent;

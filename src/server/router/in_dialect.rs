@@ -66,7 +66,7 @@ impl Router {
         served: Served,
     ) -> Result<Response<Answer>, Status> {
         let read = self.arbiter.requests().read_in(dialect, described, request, caller).await;
-        let asked = self.arbiter.asked((dialect.protocol(), false), read)?;
+        let asked = self.arbiter.asked(caller, (dialect.protocol(), false), read)?;
         let ran = self.arbiter.result(asked, caller, &self.outstanding).await?;
         let (result, keep) = (ran.result.clone(), self.arbiter.keep(caller));
         if dialect.framing != Framing::ConnectUnary {
@@ -92,7 +92,7 @@ impl Router {
         served: Served,
     ) -> Result<Response<Answer>, Status> {
         let read = self.arbiter.requests().read_in(dialect, described, request, caller).await;
-        let asked = self.arbiter.asked((dialect.protocol(), true), read)?;
+        let asked = self.arbiter.asked(caller, (dialect.protocol(), true), read)?;
         let (chunks, outstanding) = self.arbiter.chunks(asked, caller, &self.outstanding).await;
         let body = StreamingBody::new(chunks).begun().await;
         let answer = Response::new(Answer::Streaming { body, outstanding, served });

@@ -64,7 +64,7 @@ impl Router {
         let (arbiter, outstanding) = (&self.arbiter, &self.outstanding);
         let stream = form != Form::One;
         let read = arbiter.requests().read_json(request, names, stream, caller).await;
-        let asked = arbiter.asked((Protocol::Http, stream), read)?;
+        let asked = arbiter.asked(caller, (Protocol::Http, stream), read)?;
         if form == Form::One {
             let ran = arbiter.result(asked, caller, outstanding).await?;
             let result = Ok(ran.result.clone());

@@ -47,12 +47,12 @@ pub fn failed(status: &Status) -> Failed<'_> {
     Failed { code, reason, message: status.message() }
 }
 
-/// The app and the action that an error names; empty if it names none.
-pub fn names(status: &Status) -> (String, String) {
+/// The app, the action and the request id that an error names; empty if it names none.
+pub fn names(status: &Status) -> [String; 3] {
     let info = status.get_details_error_info();
     let mut metadata = info.map(|info| info.metadata).unwrap_or_default();
     let mut take = |key| metadata.remove(key).unwrap_or_default();
-    (take("app"), take("action"))
+    ["app", "action", "request_id"].map(|key| take(key))
 }
 
 /// The name of a code in gRPC's spelling.
@@ -92,9 +92,9 @@ mod tests {
         let error = status::of_call(CallError::ActionStreams, None, &facts);
         let told = failed(&error);
         assert_eq!((told.code, told.reason), ("FAILED_PRECONDITION", "ACTION_STREAMS"));
-        assert_eq!(names(&error), ("a:A".to_owned(), "b".to_owned()));
+        assert_eq!(names(&error)[..2], ["a:A", "b"]);
         let bare = Status::internal("it broke");
         assert_eq!(failed(&bare).reason, "INTERNAL", "one without an ErrorInfo");
-        assert_eq!(names(&bare), (String::new(), String::new()));
+        assert_eq!(names(&bare), ["", "", ""]);
     }
 }

@@ -26,6 +26,9 @@ pub fn carry_out(
     let id = slot.id;
     let action = format!("{}.{}", slot.request.app, slot.request.action);
     let (timeout, request) = (slot.timeout, slot.request.request_id.clone());
+    if let (Some(story), Some(name)) = (&slot.request.story, traced(step)) {
+        story.step(name, turn.now);
+    }
     match step {
         Step::CallerDeadline => {
             let message = format!(
@@ -96,6 +99,18 @@ fn after(asked: Asked) -> &'static str {
     match asked {
         Asked::ForLeaving => "its stream was cut off, because its worker is to leave",
         Asked::ByOperator => "an operator cancelled it",
+    }
+}
+
+/// The name of a step in a trace. Those that answer the caller are told by its outcome.
+fn traced(step: Step) -> Option<&'static str> {
+    match step {
+        Step::CallerDeadline | Step::Timeout => None,
+        Step::ReaderStalled => Some("reader stalled"),
+        Step::CutOff => Some("cut off"),
+        Step::Raise => Some("raise"),
+        Step::DumpStacks => Some("dump stacks"),
+        Step::Kill => Some("kill"),
     }
 }
 

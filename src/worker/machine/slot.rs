@@ -276,6 +276,9 @@ impl Slot {
     }
 
     fn times(&self, served: bool, now: Instant) -> End {
+        if let Some(story) = &self.request.story {
+            story.work_ended(now);
+        }
         let (started, first_chunk) = (self.started, self.first_chunk);
         End { call: self.id, served, started, first_chunk, ended: now }
     }
