@@ -48,8 +48,8 @@ check: $(VENV) ## before each commit: formats, warnings, unit tests, types, in u
 # Where each client writes the outcomes of the conformance cases.
 export DIRTYD_CONFORMANCE_REPORT := $(CURDIR)/target/conformance
 
-.PHONY: test test-rust test-workers test-python test-web test-observe test-go test-node test-java test-examples
-test: announce-test no-reports test-rust test-sim test-workers test-python test-web test-observe test-go test-node test-java test-examples test-stubs test-judges test-docs conformance-table ## every test of the daemon, the clients and the examples
+.PHONY: test test-rust test-workers test-python test-web test-observe test-go test-node test-page test-java test-examples
+test: announce-test no-reports test-rust test-sim test-workers test-python test-web test-observe test-go test-node test-page test-java test-examples test-stubs test-judges test-docs conformance-table ## every test of the daemon, the clients and the examples
 
 test-rust: $(VENV) $(GRPCURL_READY)
 	DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python GRPCURL=$(CURDIR)/.tools/bin/grpcurl cargo test --locked --workspace
@@ -97,6 +97,14 @@ test-node: debug $(VENV) $(NPM_TOOLS) $(NODE_READY) $(NODE_STUB_READY) $(CHROMIU
 	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm test
 	cd clients/node && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python npm run conformance
 	$(WITH_DAEMON) tests/stubs/node/run
+
+PAGE := DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python CHROMIUM=$(CHROMIUM)
+test-page: debug $(VENV) $(PAGE_READY) $(CHROMIUM) # the live page in a browser; target/page has what it looked like
+	cd tests/page && $(PAGE) npm test
+
+.PHONY: screenshots
+screenshots: debug $(VENV) $(PAGE_READY) $(CHROMIUM) ## docs/page-light.png and docs/page-dark.png, of a daemon under some load
+	cd tests/page && $(PAGE) node screenshots.js $(CURDIR)/docs
 
 test-java: debug $(VENV)
 	cd clients/java && DIRTYD_BIN=$(DEBUG) DIRTYD_TEST_PYTHON=$(CURDIR)/.venv/bin/python mvn -q -B -ntp test
@@ -223,4 +231,4 @@ proto: $(GENERATOR) $(NPM_TOOLS) $(GO_GENERATORS) $(NODE_READY) ## generate the 
 .PHONY: clean
 clean: ## removes all that was built and set up; Debian packages stay
 	cargo clean
-	rm -rf .venv .venv-bench .venv-web .tools clients/node/node_modules clients/node/dist tests/stubs/node/node_modules
+	rm -rf .venv .venv-bench .venv-web .tools clients/node/node_modules clients/node/dist tests/stubs/node/node_modules tests/page/node_modules

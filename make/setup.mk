@@ -23,6 +23,7 @@ GHZ_READY := .tools/ghz-$(GHZ)
 JUDGES := .tools/judges-$(H2SPEC)-$(GRPC_HEALTH_PROBE)-$(CONNECTCONFORMANCE)
 NODE_READY := clients/node/node_modules/ready
 NODE_STUB_READY := tests/stubs/node/node_modules/ready
+PAGE_READY := tests/page/node_modules/ready
 
 ## Debian packages: all that is installed with apt, and so outside of this directory
 
@@ -41,7 +42,7 @@ DEBIAN_STUBS := $(GRPC_CPP) $(GRPC_CPP_PLUGIN) $(GRPC_RUBY)
 
 # Who needs it | a file that shows that it is there | packages | why. tools/apt reads the table.
 define DEBIAN_PACKAGES
-test               | $(CHROMIUM)        | chromium                       | a page in a browser calls through the Node client
+test               | $(CHROMIUM)        | chromium                       | a page in a browser calls through the Node client, and the daemon's own page
 test               | $(NGINX)           | nginx                          | a page in a browser calls through it, and docs/clients.md does
 test               | $(PROMETHEUS)      | prometheus                     | scrapes the daemon, and checks the alerts of docs/observability
 test               | $(NLOHMANN_JSON)   | nlohmann-json3-dev             | the C++ stub reads the conformance cases

@@ -86,33 +86,9 @@ impl Histogram {
     }
 
     /// The number of all times.
+    #[cfg(test)]
     pub fn count(&self) -> u64 {
         self.count
-    }
-
-    /// What has come since `before`, which is this histogram at an earlier moment.
-    #[must_use]
-    pub fn since(&self, before: &Self) -> Self {
-        let mut since = self.clone();
-        let pairs = since.classic.iter_mut().zip(&before.classic);
-        pairs.for_each(|(now, then)| *now = now.saturating_sub(*then));
-        let pairs = since.native.iter_mut().zip(before.native.iter());
-        pairs.for_each(|(now, then)| *now = now.saturating_sub(*then));
-        since.sum = since.sum.saturating_sub(before.sum);
-        since.count = since.count.saturating_sub(before.count);
-        since
-    }
-
-    /// The time within which this part of all, from 0 to 1, came to an end: up to 9 % too
-    /// long. `None` if there is none.
-    pub fn quantile(&self, part: f64) -> Option<Duration> {
-        let rank = ((self.count as f64 * part).ceil() as u64).clamp(1, self.count.max(1));
-        let mut seen = 0;
-        let at = self.native.iter().position(|count| {
-            seen += count;
-            seen >= rank
-        })?;
-        Some(Duration::from_secs_f64(f64::from(index(at)).div_euclid(8.0).exp2() * step(at)))
     }
 }
 
@@ -132,10 +108,6 @@ fn classic_bucket(nanos: u64) -> usize {
 /// The index of a native bucket by Prometheus: bucket `i` ends at 2^(i/8).
 fn index(at: usize) -> i32 {
     at as i32 + LOWEST * PER_DOUBLING + 1
-}
-
-fn step(at: usize) -> f64 {
-    STEPS[index(at).rem_euclid(PER_DOUBLING) as usize]
 }
 
 /// Which native bucket a time belongs to. The last one has no bound.
@@ -173,26 +145,5 @@ mod tests {
             assert_eq!(of(&[time]).native().collect::<Vec<_>>(), [(bucket, 1)], "{time}");
         }
         assert_eq!(of(&[1e9]).native().collect::<Vec<_>>(), [(88, 1)], "the last one has no bound");
-    }
-
-    #[test]
-    fn a_quantile_is_nine_percent_too_long_at_most() {
-        let times: Vec<f64> = (1..=1000).map(|ms| f64::from(ms) / 1000.0).collect();
-        let all = of(&times);
-        for (part, exact) in [(0.5, 0.5), (0.99, 0.99), (0.0, 0.001), (1.0, 1.0)] {
-            let read = all.quantile(part).expect("times").as_secs_f64();
-            assert!((exact..=exact * 1.0906).contains(&read), "{part}: {read}");
-        }
-        assert_eq!(Histogram::default().quantile(0.5), None);
-    }
-
-    #[test]
-    fn what_came_since_an_earlier_moment_is_the_difference() {
-        let before = of(&[0.001; 100]);
-        let mut now = before.clone();
-        now.observe(Duration::from_secs(4));
-        let since = now.since(&before);
-        assert_eq!((since.count(), since.sum()), (1, Duration::from_secs(4)));
-        assert_eq!(since.quantile(0.5), Some(Duration::from_secs(4)));
     }
 }

@@ -1,20 +1,26 @@
 //! The console: what operators open beside the socket of callers, at `[observe] listen`.
-//! It serves `/metrics`, `/healthz` and `/readyz` over HTTP/1.1, on the loopback or on a
-//! Unix socket, and takes no calls.
+//! It serves `/metrics`, `/healthz`, `/readyz` and the live page over HTTP/1.1, on the
+//! loopback or on a Unix socket, and takes no calls.
 //!
 //! ```text
 //!   listener ─> door: who comes, and what that one may ─> http: what is asked for
+//!                                                          │
+//!        page: what a browser loads    feed: what is new  <┴>  operate: what a page may do
 //! ```
 
 mod door;
+mod feed;
 mod http;
 mod listener;
+mod operate;
+mod page;
+mod source;
 
 use std::{io, sync::Arc, time::Duration};
 
 use tokio::sync::{Semaphore, watch};
 
-use self::{door::Door, listener::ConsoleListener};
+use self::{door::Door, feed::Feed, listener::ConsoleListener};
 use crate::{
     config::{Config, ObserveAddress},
     server::Insight,
@@ -33,7 +39,9 @@ const RETRY: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 /// The token cannot be read.
 pub fn start(config: &Config, insight: Insight, serves: watch::Receiver<bool>) -> io::Result<()> {
     let Some(address) = config.observe.listen.clone() else { return Ok(()) };
-    let console = Console { door: Door::new(config)?, insight };
+    let (feed, fed) = feed::feed(insight.clone(), insight.admin.events());
+    let console = Console { door: Door::new(config)?, insight, feed };
+    tokio::spawn(fed);
     tokio::spawn(run(Arc::new(console), address, config.clone(), serves));
     Ok(())
 }
@@ -42,6 +50,7 @@ pub fn start(config: &Config, insight: Insight, serves: watch::Receiver<bool>) -
 struct Console {
     door: Door,
     insight: Insight,
+    feed: Feed,
 }
 
 async fn run(

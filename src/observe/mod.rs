@@ -5,8 +5,11 @@ pub mod access_log;
 pub mod exposition;
 pub mod family;
 pub mod gather;
+pub mod history;
+mod minute;
 pub mod otlp;
 mod outlets;
+pub mod recent;
 mod record;
 #[cfg(test)]
 mod sample;

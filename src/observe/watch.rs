@@ -3,13 +3,14 @@
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use tokio::sync::watch;
 
 use super::{
     outlets::{Outlets, on_the_wall},
+    recent::RecentCalls,
     record::{CallRecord, Outcome},
     tally::{Ended, Tally},
     trace::Span,
@@ -24,6 +25,9 @@ use crate::{
 #[derive(Debug)]
 pub struct Observer {
     tally: Mutex<Tally>,
+    recent: Mutex<RecentCalls>,
+    /// How long a call takes that is slow.
+    slow: Duration,
     /// The apps that there are.
     apps: watch::Receiver<Health>,
     outlets: Outlets,
@@ -42,9 +46,10 @@ pub struct Failed<'a> {
 
 impl Observer {
     /// One that has seen no call. `apps` are those that there are; what becomes of each call
-    /// goes into the `outlets`, too.
-    pub fn new(apps: watch::Receiver<Health>, outlets: Outlets) -> Arc<Self> {
-        Arc::new(Self { tally: Mutex::default(), apps, outlets })
+    /// goes into the `outlets`, too. A call is slow that takes as long as `slow`.
+    pub fn new(apps: watch::Receiver<Health>, outlets: Outlets, slow: Duration) -> Arc<Self> {
+        let recent = Mutex::new(RecentCalls::new(slow));
+        Arc::new(Self { tally: Mutex::default(), recent, slow, apps, outlets })
     }
 
     /// The span of a call that comes with this `traceparent`, if it belongs to a trace.
@@ -55,6 +60,11 @@ impl Observer {
     /// How calls ended so far.
     pub fn tally(&self) -> MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The calls that were slow or failed.
+    pub fn recent(&self) -> MutexGuard<'_, RecentCalls> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What could not be kept, by what it is of.
@@ -94,8 +104,8 @@ impl Observer {
             stream,
             code: failed.code,
             reason: failed.reason,
-            duration: std::time::Duration::ZERO,
-            queue_wait: std::time::Duration::ZERO,
+            duration: Duration::ZERO,
+            queue_wait: Duration::ZERO,
             run_time: None,
             first_chunk: None,
             chunks: 0,
@@ -103,9 +113,6 @@ impl Observer {
             bytes_out: 0,
             exemplar: None,
         });
-        if !self.outlets.take(None) {
-            return;
-        }
         let now = Instant::now();
         let record = CallRecord {
             id: None,
@@ -127,7 +134,10 @@ impl Observer {
             bytes_out: 0,
             span: None,
         };
-        self.outlets.tell(&record, None);
+        self.recent().ended(&record);
+        if self.outlets.take(None) {
+            self.outlets.tell(&record, None);
+        }
     }
 
     fn count(&self, ended: &Ended<'_>) {
@@ -200,12 +210,16 @@ impl Watch {
             bytes_out: self.bytes_out,
             exemplar: self.span.as_ref().map(|span| span.trace_id),
         });
-        if self.observer.outlets.take(self.span.as_deref()) {
-            self.tell(how, now);
+        let is_recent = duration >= self.observer.slow || how.code != "OK";
+        let goes_out = self.observer.outlets.take(self.span.as_deref());
+        if is_recent || goes_out {
+            self.tell(how, now, goes_out);
         }
     }
 
-    fn tell(&self, how: Failed<'_>, now: Instant) {
+    /// Tells of it in full: to whoever keeps slow and failed calls and, if it `goes_out`, to
+    /// the outlets.
+    fn tell(&self, how: Failed<'_>, now: Instant, goes_out: bool) {
         let story = &self.story;
         let own = story.own_request_id();
         let made = if own.is_empty() { story.id().map(|id| id.to_string()) } else { None };
@@ -229,7 +243,10 @@ impl Watch {
             bytes_out: self.bytes_out,
             span: self.span.as_deref(),
         };
-        self.observer.outlets.tell(&record, Some(story));
+        self.observer.recent().ended(&record);
+        if goes_out {
+            self.observer.outlets.tell(&record, Some(story));
+        }
     }
 }
 
@@ -252,14 +269,12 @@ impl Drop for Watch {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::call::Peer;
 
     fn watched(deadline: Deadline) -> (Arc<Observer>, Watch) {
         let (_, apps) = watch::channel(vec![("a:A".to_owned(), true)]);
-        let observer = Observer::new(apps, Outlets::default());
+        let observer = Observer::new(apps, Outlets::default(), Duration::from_secs(1));
         let (names, kind) = (["a:A".into(), "act".into()], (Protocol::Grpc, false));
         let story = Story::new(names, String::new(), Peer::Unknown, kind, Instant::now(), 5);
         let story = Arc::new(story);
@@ -281,6 +296,10 @@ mod tests {
         let (observer, watch) = watched(Deadline::Never);
         watch.failed(Failed { code: "ABORTED", reason: "WORKER_CRASHED", message: "gone" });
         assert_eq!(reasons(&observer), [("WORKER_CRASHED", 1)]);
+        let recent = observer.recent();
+        let failed: Vec<_> = recent.failed().after(0).map(|call| call.reason.clone()).collect();
+        assert_eq!(failed, ["WORKER_CRASHED"]);
+        assert_eq!(recent.slow().last(), 0);
     }
 
     #[test]

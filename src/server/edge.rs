@@ -17,6 +17,7 @@ use super::{
     held::Held,
     listener::{Listener, UnixSocket},
     origins::Origins,
+    past::Past,
     reload::ReloadConfig,
     router::Router,
     scrape::Scrape,
@@ -26,7 +27,7 @@ use super::{
 use crate::{
     call::Peer,
     config::{AdminRight, Config},
-    observe::{Observer, Outlets},
+    observe::{Observer, Outlets, recent::SLOW},
     patience::{CONNECTIONS_CLOSE, READERS_STALL},
     pool::PoolHandle,
 };
@@ -50,6 +51,8 @@ pub struct Insight {
     pub scrape: Arc<Scrape>,
     /// What the service Admin knows and does.
     pub admin: AdminService,
+    /// The past of its calls.
+    pub past: Arc<Past>,
     access: Arc<Access>,
 }
 
@@ -100,14 +103,18 @@ impl<L: Listener> Edge<L> {
             users: admission.users().clone(),
             held: held.clone(),
         };
-        let observer = Observer::new(pool.health(), outlets);
+        let slow = config.observe.access_log.slow.unwrap_or(SLOW);
+        let observer = Observer::new(pool.health(), outlets, slow);
         let max_connections = config.limits.max_connections;
         let scrape =
             Scrape::new(pool.clone(), counts.clone(), max_connections, Arc::clone(&observer));
         if let Some(interval) = metrics_interval(config) {
             tokio::spawn(Arc::clone(&scrape).push(interval));
         }
-        let admin = AdminService::new(pool.clone(), counts, reload, config.clone());
+        let past = Past::new(pool.clone(), Arc::clone(&observer));
+        tokio::spawn(Arc::clone(&past).keep());
+        let admin =
+            AdminService::new(pool.clone(), counts, Arc::clone(&past), reload, config.clone());
         let services = Services::new(admin.clone(), health_service, further)?;
         let arbiter = ArbiterService::new(
             pool.clone(),
@@ -130,7 +137,7 @@ impl<L: Listener> Edge<L> {
             limits: config.limits,
             warnings: Warnings::default(),
         });
-        let insight = Insight { scrape, admin, access: Arc::new(Access::new(config)) };
+        let insight = Insight { scrape, admin, past, access: Arc::new(Access::new(config)) };
         Ok(Self { listener, shared, draining, held, insight })
     }
 

@@ -41,6 +41,7 @@ mod metadata;
 mod notice;
 mod origins;
 mod outstanding;
+mod past;
 mod preface;
 mod reload;
 mod requests;
@@ -57,6 +58,7 @@ pub use edge::{Edge, Insight};
 pub use listener::{UnixSocket, groups_of, peer_of};
 pub use reload::ReloadConfig;
 pub use scrape::Scrape;
+pub use status::http_of;
 #[cfg(feature = "internals")]
 pub use {
     listener::{Arrival, Listener},

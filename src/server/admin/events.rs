@@ -5,14 +5,11 @@ use std::time::SystemTime;
 use dirtyd_client::proto::v1;
 use futures_util::Stream;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
-use tonic::Status;
 
 use crate::pool::{Entry, EntryKind};
 
 /// The events from now on; a reader that is too slow learns how many it has missed.
-pub fn responses(
-    events: Receiver<Entry>,
-) -> impl Stream<Item = Result<v1::WatchEventsResponse, Status>> {
+pub fn responses(events: Receiver<Entry>) -> impl Stream<Item = v1::WatchEventsResponse> {
     futures_util::stream::unfold(events, |mut events| async move {
         let event = match events.recv().await {
             Ok(event) => event_response(event),
@@ -24,7 +21,7 @@ pub fn responses(
             },
             Err(RecvError::Closed) => return None,
         };
-        Some((Ok(event), events))
+        Some((event, events))
     })
 }
 

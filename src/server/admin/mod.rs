@@ -12,15 +12,15 @@ use std::{
 };
 
 use dirtyd_client::proto::v1;
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status};
 
 use self::picture::{app_status, arbiter_status, worker_status};
-use super::{reload::ReloadConfig, status};
+use super::{past::Past, reload::ReloadConfig, status};
 use crate::{
     call::CallId,
     config::{Config, Pending, Takes},
-    pool::{PoolHandle, ScaleTo},
+    pool::{AppSnapshot, PoolHandle, ScaleTo},
     proto::admin_server::Admin,
 };
 
@@ -31,6 +31,7 @@ pub use self::picture::Counts;
 pub struct AdminService {
     pool: PoolHandle,
     counts: Counts,
+    past: Arc<Past>,
     reload: ReloadConfig,
     started: SystemTime,
     /// The configuration that it started with.
@@ -39,9 +40,21 @@ pub struct AdminService {
 
 impl AdminService {
     /// A service over a pool that was started with `config`. `counts` are those of the
-    /// edge, and `reload` reads the configuration again.
-    pub fn new(pool: PoolHandle, counts: Counts, reload: ReloadConfig, config: Config) -> Self {
-        Self { pool, counts, reload, started: SystemTime::now(), config: Arc::new(config) }
+    /// edge, `past` is that of its calls, and `reload` reads the configuration again.
+    pub fn new(
+        pool: PoolHandle,
+        counts: Counts,
+        past: Arc<Past>,
+        reload: ReloadConfig,
+        config: Config,
+    ) -> Self {
+        let started = SystemTime::now();
+        Self { pool, counts, past, reload, started, config: Arc::new(config) }
+    }
+
+    /// The events of the life cycle from now on.
+    pub fn events(&self) -> impl Stream<Item = v1::WatchEventsResponse> + Send + Unpin + use<> {
+        Box::pin(events::responses(self.pool.events()))
     }
 }
 
@@ -52,6 +65,10 @@ impl Admin for AdminService {
         _: Request<v1::StatusRequest>,
     ) -> Result<Response<v1::StatusResponse>, Status> {
         let snapshot = self.pool.status().await.ok_or_else(status::draining)?;
+        let app = |app: AppSnapshot| {
+            let minute = self.past.minute(&app.app);
+            app_status(app, minute.unwrap_or_default())
+        };
         Ok(Response::new(v1::StatusResponse {
             arbiter: Some(arbiter_status(
                 &snapshot,
@@ -60,7 +77,7 @@ impl Admin for AdminService {
                 &self.config.proc_name,
             )),
             workers: snapshot.workers.into_iter().map(worker_status).collect(),
-            apps: snapshot.apps.into_iter().map(app_status).collect(),
+            apps: snapshot.apps.into_iter().map(app).collect(),
             peers: self.counts.peers(),
         }))
     }
@@ -135,7 +152,7 @@ impl Admin for AdminService {
         &self,
         _: Request<v1::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
-        Ok(Response::new(Box::pin(events::responses(self.pool.events()))))
+        Ok(Response::new(Box::pin(self.events().map(Ok))))
     }
 }
 

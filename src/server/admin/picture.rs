@@ -9,6 +9,7 @@ use dirtyd_client::proto::v1;
 
 use crate::{
     call::Principal,
+    observe::history::{Minute, Quantiles},
     pool::{AppSnapshot, Snapshot, WorkerSnapshot, WorkerState},
     process::{cpu::cpu_time, memory::resident_bytes},
     server::{admission::Users, counter::Counter, held::Held},
@@ -93,8 +94,8 @@ pub fn worker_status(worker: WorkerSnapshot) -> v1::WorkerStatus {
     }
 }
 
-/// One app.
-pub fn app_status(app: AppSnapshot) -> v1::AppStatus {
+/// One app, and its last minute.
+pub fn app_status(app: AppSnapshot, minute: Minute) -> v1::AppStatus {
     v1::AppStatus {
         app: app.app,
         pool: app.pool,
@@ -109,10 +110,14 @@ pub fn app_status(app: AppSnapshot) -> v1::AppStatus {
         allocated_workers: app.allocated_workers as u32,
         running: app.running,
         last_error: app.last_error.unwrap_or_default(),
-        calls_per_second: 0.0,
-        queue_wait: None,
-        run_time: None,
+        calls_per_second: minute.calls_per_second,
+        queue_wait: minute.queue_wait.map(quantiles),
+        run_time: minute.run_time.map(quantiles),
     }
+}
+
+fn quantiles(times: Quantiles) -> v1::Quantiles {
+    v1::Quantiles { p50: Some(duration(times.p50)), p99: Some(duration(times.p99)) }
 }
 
 /// A time, as a message has it.
