@@ -48,12 +48,11 @@ pub struct Histogram {
     native: Box<[u64; LEN]>,
     /// In nanoseconds: enough for five centuries.
     sum: u64,
-    count: u64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { classic: [0; _], native: Box::new([0; LEN]), sum: 0, count: 0 }
+        Self { classic: [0; _], native: Box::new([0; LEN]), sum: 0 }
     }
 }
 
@@ -64,7 +63,6 @@ impl Histogram {
         self.classic[classic_bucket(nanos)] += 1;
         self.native[native_bucket(nanos as f64 * 1e-9)] += 1;
         self.sum = self.sum.saturating_add(nanos);
-        self.count += 1;
     }
 
     /// The number of times in each classic bucket, the one without a bound last; what is
@@ -88,7 +86,7 @@ impl Histogram {
     /// The number of all times.
     #[cfg(test)]
     pub fn count(&self) -> u64 {
-        self.count
+        self.classic.iter().sum()
     }
 }
 
@@ -101,8 +99,28 @@ fn nanos(time: Duration) -> u64 {
     time.as_secs().saturating_mul(1_000_000_000).saturating_add(time.subsec_nanos().into())
 }
 
+/// The first classic bucket that a time with so many bits may belong to.
+const FIRST: [u8; 65] = {
+    let (mut first, mut bits) = ([0; 65], 1);
+    while bits <= 64 {
+        let least = 1_u64 << (bits - 1);
+        let mut bucket = first[bits - 1] as usize;
+        while bucket < NANOS.len() && NANOS[bucket] < least {
+            bucket += 1;
+        }
+        first[bits] = bucket as u8;
+        bits += 1;
+    }
+    first
+};
+
 fn classic_bucket(nanos: u64) -> usize {
-    NANOS.partition_point(|bound| *bound < nanos)
+    let mut bucket = FIRST[64 - nanos.leading_zeros() as usize] as usize;
+    // A doubling has two bounds at most.
+    while bucket < NANOS.len() && NANOS[bucket] < nanos {
+        bucket += 1;
+    }
+    bucket
 }
 
 /// The index of a native bucket by Prometheus: bucket `i` ends at 2^(i/8).

@@ -9,6 +9,7 @@
 mod error;
 mod peer;
 mod reply;
+mod span;
 mod story;
 mod ticket;
 mod view;
@@ -26,6 +27,7 @@ pub use dirtyd_client::proto::worker::PayloadKind;
 pub use error::{AppFailure, CallError, EndedBy, QueueBound, WorkerRef};
 pub use peer::{Peer, Principal, Quota};
 pub use reply::{Chunks, Hold, Reply, Sink, StreamItem, reply_channel, stream_channel};
+pub use span::Span;
 pub use story::{CallFacts, Protocol, Story};
 pub use ticket::{CallerLine, Credit, FromCaller, Ticket};
 pub use view::{CallView, Cancelled, PlaceView, WaitReason};

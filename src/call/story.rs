@@ -9,7 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{CallId, Peer, WorkerRef};
+use super::{CallId, Peer, Span, WorkerRef};
+use crate::clock::Deadline;
 
 /// How a call came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +68,12 @@ pub struct Story {
     pub arrived: Instant,
     /// The bytes of its request.
     pub bytes_in: u64,
+    /// The caller's own deadline.
+    pub deadline: Deadline,
+    /// Its place in a trace, if it has one.
+    pub span: Option<Box<Span>>,
+    chunks: AtomicU64,
+    bytes_out: AtomicU64,
     /// Its number; 0 before it has one.
     id: AtomicU64,
     /// Nanoseconds from its arrival, and 1; 0 for not yet.
@@ -118,6 +125,10 @@ impl Story {
             stream,
             arrived,
             bytes_in,
+            deadline: Deadline::Never,
+            span: None,
+            chunks: AtomicU64::new(0),
+            bytes_out: AtomicU64::new(0),
             id: AtomicU64::new(0),
             started: AtomicU64::new(0),
             first_chunk: AtomicU64::new(0),
@@ -127,11 +138,36 @@ impl Story {
         }
     }
 
-    /// The same call, of which a trace will tell.
+    /// The same call, to which its caller gives this deadline.
     #[must_use]
-    pub fn traced(mut self) -> Self {
-        self.trail = Some(Box::default());
+    pub fn until(mut self, deadline: Deadline) -> Self {
+        self.deadline = deadline;
         self
+    }
+
+    /// The same call, in this place of a trace.
+    #[must_use]
+    pub fn in_trace(mut self, span: Option<Box<Span>>) -> Self {
+        self.trail = span.as_ref().filter(|span| span.sampled).map(|_| Box::default());
+        self.span = span;
+        self
+    }
+
+    /// Its caller is sent so many bytes; as a chunk, if it streams.
+    pub fn sent(&self, chunks: u64, bytes: usize) {
+        // Nobody else adds to them.
+        self.chunks.store(self.chunks() + chunks, Relaxed);
+        self.bytes_out.store(self.bytes_out() + bytes as u64, Relaxed);
+    }
+
+    /// The chunks that its caller was sent.
+    pub fn chunks(&self) -> u64 {
+        self.chunks.load(Relaxed)
+    }
+
+    /// The bytes that its caller was sent.
+    pub fn bytes_out(&self) -> u64 {
+        self.bytes_out.load(Relaxed)
     }
 
     /// Something was done to its work.
@@ -259,6 +295,8 @@ impl Drop for Story {
 mod tests {
     use super::*;
 
+    const SAMPLED: Span = Span { trace_id: [1; 16], parent: None, span_id: [2; 8], sampled: true };
+
     fn new(arrived: Instant, stream: bool) -> Story {
         let kind = (Protocol::Grpc, stream);
         Story::new(["a:A".into(), "act".into()], String::new(), Peer::Unknown, kind, arrived, 7)
@@ -286,7 +324,7 @@ mod tests {
         use std::sync::mpsc;
         let arrived = Instant::now();
         let (tell, told) = mpsc::channel();
-        let story = Arc::new(new(arrived, false).traced());
+        let story = Arc::new(new(arrived, false).in_trace(Some(Box::new(SAMPLED))));
         let of_worker = Arc::clone(&story);
         of_worker.step("raise", arrived);
         story.when_over(move |steps, ended| drop(tell.send((steps, ended))));

@@ -74,6 +74,12 @@ impl Times {
     }
 }
 
+/// Whether two names are the same. Those of a call are mostly shared with its row, and then
+/// nothing is compared.
+fn is_same(one: &str, other: &str) -> bool {
+    std::ptr::eq(one, other) || one == other
+}
+
 /// Rows by name: few, and looked through for each call.
 #[derive(Debug)]
 pub struct Named<T>(Vec<(Arc<str>, T)>);
@@ -86,7 +92,7 @@ impl<T> Default for Named<T> {
 
 impl<T: Default> Named<T> {
     fn position(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|(known, _)| **known == *name)
+        self.0.iter().position(|(known, _)| is_same(known, name))
     }
 
     /// The place of a row, which is made if there is none.
@@ -178,7 +184,10 @@ impl Tally {
 
     fn method(&mut self, ended: &Ended<'_>) -> &mut Times {
         let method = (ended.protocol, ended.stream, ended.code);
-        let at = self.methods.iter().position(|(known, _)| *known == method);
+        let is_own = |known: &Method| {
+            (known.0, known.1) == (method.0, method.1) && is_same(known.2, method.2)
+        };
+        let at = self.methods.iter().position(|(known, _)| is_own(known));
         let at = at.unwrap_or_else(|| {
             let method = match self.methods.len() + 1 < MOST_METHODS {
                 true => method,
@@ -218,7 +227,7 @@ impl AppTally {
             let may_be_new = ended.started() && self.outcomes.0.len() < MOST_ACTIONS;
             self.outcomes.place(if may_be_new { ended.action } else { OTHER })
         });
-        let find = |row: &Vec<(&str, u64)>| row.iter().position(|(r, _)| *r == ended.reason);
+        let find = |row: &Vec<(&str, u64)>| row.iter().position(|(r, _)| is_same(r, ended.reason));
         if let Some(reason) = find(&self.outcomes.0[at].1) {
             return &mut self.outcomes.0[at].1[reason].1;
         }

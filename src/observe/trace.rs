@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+pub use crate::call::Span;
 use crate::config::OtlpConfig;
 
 /// The length of a `traceparent` of version 00; later versions are no shorter.
@@ -13,20 +14,6 @@ const SAMPLED: u8 = 1;
 /// What makes the ids of the parts of a call out of its own, which is random.
 const QUEUE: u64 = 0x9e37_79b9_7f4a_7c15;
 const RUN: u64 = 0xc2b2_ae3d_27d4_eb4f;
-
-/// The span that a call is, within the trace of its caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Span {
-    /// The trace.
-    pub trace_id: [u8; 16],
-    /// The caller's span; `None` if the trace begins here.
-    pub parent: Option<[u8; 8]>,
-    /// The span of the call itself. That of its caller if it is not sampled: then the worker
-    /// gets the caller's headers as they came.
-    pub span_id: [u8; 8],
-    /// Whether it is exported.
-    pub sampled: bool,
-}
 
 impl Span {
     /// What is known of a call that is not exported: the trace of its caller. `None` if that

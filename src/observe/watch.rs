@@ -17,7 +17,6 @@ use super::{
 };
 use crate::{
     call::{Peer, Protocol, Story},
-    clock::Deadline,
     pool::Health,
 };
 
@@ -77,15 +76,9 @@ impl Observer {
         &self.outlets
     }
 
-    /// Watches a call that its caller gives until `deadline`, and that has this span.
-    pub fn watch(
-        self: &Arc<Self>,
-        story: Arc<Story>,
-        deadline: Deadline,
-        span: Option<Box<Span>>,
-    ) -> Watch {
-        let observer = Arc::clone(self);
-        Watch { observer, story, deadline, span, chunks: 0, bytes_out: 0, over: false }
+    /// Watches a call.
+    pub fn watch(self: &Arc<Self>, story: Arc<Story>) -> Watch {
+        Watch { observer: Arc::clone(self), story, over: false }
     }
 
     /// A request of this peer was refused before there was a call to watch. `names` are its
@@ -153,39 +146,34 @@ impl<'a> Failed<'a> {
     }
 }
 
-/// One call that is watched. Dropping it before it is over says that its caller has left.
+/// One call that is watched. Dropping it before it is over says that its caller has left. It
+/// is small, because the future of every call holds it.
 #[derive(Debug)]
 pub struct Watch {
     observer: Arc<Observer>,
     story: Arc<Story>,
-    deadline: Deadline,
-    /// Boxed, because few have one, and every call is handed on with it.
-    span: Option<Box<Span>>,
-    chunks: u64,
-    bytes_out: u64,
     over: bool,
 }
 
 impl Watch {
     /// The call.
-    pub fn story(&self) -> &Arc<Story> {
+    pub fn story(&self) -> &Story {
         &self.story
     }
 
     /// Its caller is sent a chunk of so many bytes.
-    pub fn chunk(&mut self, bytes: usize) {
-        self.chunks += 1;
-        self.bytes_out += bytes as u64;
+    pub fn chunk(&self, bytes: usize) {
+        self.story.sent(1, bytes);
     }
 
     /// Its caller has a result of so many bytes, or the end of its stream.
-    pub fn served(mut self, bytes: usize) {
-        self.bytes_out += bytes as u64;
+    pub fn served(&mut self, bytes: usize) {
+        self.story.sent(0, bytes);
         self.end(Failed { code: "OK", reason: "OK", message: "" });
     }
 
     /// Its caller has an error.
-    pub fn failed(mut self, failed: Failed<'_>) {
+    pub fn failed(&mut self, failed: Failed<'_>) {
         self.end(failed);
     }
 
@@ -205,13 +193,13 @@ impl Watch {
             queue_wait: waited.unwrap_or(duration),
             run_time: waited.map(|waited| duration.saturating_sub(waited)),
             first_chunk: story.begun_after(),
-            chunks: self.chunks,
+            chunks: story.chunks(),
             bytes_in: story.bytes_in,
-            bytes_out: self.bytes_out,
-            exemplar: self.span.as_ref().map(|span| span.trace_id),
+            bytes_out: story.bytes_out(),
+            exemplar: story.span.as_ref().map(|span| span.trace_id),
         });
         let is_recent = duration >= self.observer.slow || how.code != "OK";
-        let goes_out = self.observer.outlets.take(self.span.as_deref());
+        let goes_out = self.observer.outlets.take(story.span.as_deref());
         if is_recent || goes_out {
             self.tell(how, now, goes_out);
         }
@@ -238,10 +226,10 @@ impl Watch {
             ended: now,
             worker: story.worker(),
             outcome: how.outcome(),
-            chunks: self.chunks,
+            chunks: story.chunks(),
             bytes_in: story.bytes_in,
-            bytes_out: self.bytes_out,
-            span: self.span.as_deref(),
+            bytes_out: story.bytes_out(),
+            span: story.span.as_deref(),
         };
         self.observer.recent().ended(&record);
         if goes_out {
@@ -257,7 +245,7 @@ impl Drop for Watch {
         }
         // A client ends its call when its deadline passes, as the arbiter does: whoever is
         // first, that is why.
-        let is_late = self.deadline.is_over(Instant::now());
+        let is_late = self.story.deadline.is_over(Instant::now());
         let (code, reason) = match (is_late, self.story.started_at()) {
             (false, _) => ("CANCELLED", "CANCELLED"),
             (true, None) => ("DEADLINE_EXCEEDED", "QUEUE_TIMEOUT"),
@@ -277,8 +265,7 @@ mod tests {
         let observer = Observer::new(apps, Outlets::default(), Duration::from_secs(1));
         let (names, kind) = (["a:A".into(), "act".into()], (Protocol::Grpc, false));
         let story = Story::new(names, String::new(), Peer::Unknown, kind, Instant::now(), 5);
-        let story = Arc::new(story);
-        let watch = observer.watch(story, deadline, None);
+        let watch = observer.watch(Arc::new(story.until(deadline)));
         (observer, watch)
     }
 
@@ -290,11 +277,13 @@ mod tests {
 
     #[test]
     fn a_call_is_told_once_whatever_becomes_of_it() {
-        let (observer, watch) = watched(Deadline::Never);
+        let (observer, mut watch) = watched(Deadline::Never);
         watch.served(7);
+        drop(watch);
         assert_eq!(reasons(&observer), [("OK", 1)]);
-        let (observer, watch) = watched(Deadline::Never);
+        let (observer, mut watch) = watched(Deadline::Never);
         watch.failed(Failed { code: "ABORTED", reason: "WORKER_CRASHED", message: "gone" });
+        drop(watch);
         assert_eq!(reasons(&observer), [("WORKER_CRASHED", 1)]);
         let recent = observer.recent();
         let failed: Vec<_> = recent.failed().after(0).map(|call| call.reason.clone()).collect();

@@ -56,7 +56,7 @@ impl Reading {
         let lost = StreamItem::Failed(CallError::Lost, None);
         match self.chunks.next().await.unwrap_or(lost) {
             StreamItem::Chunk(chunk) => {
-                if let Some((_, watch)) = &mut self.going_on {
+                if let Some((_, watch)) = &self.going_on {
                     watch.chunk(chunk.len());
                 }
                 self.return_credit(chunk.len()).await;
@@ -71,7 +71,7 @@ impl Reading {
                 Some(Err(failed(watch, |facts| status::no_room_for_result(no_room, facts))))
             }
             StreamItem::End => {
-                let (ticket, watch) = self.going_on.take()?;
+                let (ticket, mut watch) = self.going_on.take()?;
                 ticket.done();
                 watch.served(0);
                 None
@@ -100,7 +100,7 @@ impl Reading {
 }
 
 /// Tells how a call failed.
-fn failed(watch: Watch, error: impl FnOnce(&CallFacts) -> Status) -> Status {
+fn failed(mut watch: Watch, error: impl FnOnce(&CallFacts) -> Status) -> Status {
     let error = error(&watch.story().facts());
     watch.failed(status::failed(&error));
     error

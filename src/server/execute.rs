@@ -18,40 +18,11 @@ use super::{
     status,
 };
 use crate::{
-    call::{CallError, CallFacts, Hold, Protocol, reply_channel, stream_channel},
+    call::{CallError, CallFacts, CallRequest, Hold, Protocol, reply_channel, stream_channel},
     config::{Limits, Window},
     observe::{Observer, Watch},
     pool::{PoolHandle, Snapshot},
 };
-
-/// A call that has a result, which is still to be told.
-pub struct Ran {
-    /// The result.
-    pub result: Bytes,
-    /// Its answer, as a drain waits for it.
-    pub outstanding: OutstandingAnswer,
-    /// Who watches the call.
-    pub watch: Watch,
-}
-
-impl Ran {
-    /// Tells that its caller has what was made of the result.
-    ///
-    /// # Errors
-    /// It could not be made.
-    pub fn made(self, made: Result<Bytes, Status>) -> Result<(Bytes, OutstandingAnswer), Status> {
-        match made {
-            Ok(made) => {
-                self.watch.served(made.len());
-                Ok((made, self.outstanding))
-            }
-            Err(error) => {
-                self.watch.failed(status::failed(&error));
-                Err(error)
-            }
-        }
-    }
-}
 
 /// The service `dirty.v1.Arbiter`.
 #[derive(Debug)]
@@ -104,8 +75,9 @@ impl ArbiterService {
         answers: &Outstanding,
     ) -> Result<(UnaryBody, OutstandingAnswer), Status> {
         let kind = (Protocol::Grpc, false);
-        let asked = self.asked(caller, kind, self.requests.read(request, false, caller).await)?;
-        let Ran { result, outstanding, watch } = self.result(asked, caller, answers).await?;
+        let read = self.requests.read(request, false, caller).await;
+        let (call, mut watch) = self.asked(caller, kind, read)?;
+        let (result, outstanding) = self.result(call, &mut watch, caller, answers).await?;
         watch.served(result.len());
         Ok((UnaryBody::new(result), outstanding))
     }
@@ -151,34 +123,33 @@ impl ArbiterService {
     }
 
     /// The result of a call, encoded as its request says. Dropping the future cancels the
-    /// call. Its answer is one of `answers`.
+    /// call. Its answer is one of `answers`. What its caller has of it is still to be told;
+    /// `watch` is lent, because a future that owns it is larger for every call.
     ///
     /// # Errors
     /// Why the call has no result; that is told.
     pub async fn result(
         &self,
-        (call, watch): Asked,
+        call: Box<CallRequest>,
+        watch: &mut Watch,
         caller: &Caller,
         answers: &Outstanding,
-    ) -> Result<Ran, Status> {
+    ) -> Result<(Bytes, OutstandingAnswer), Status> {
         let outstanding = answers.begin();
         let (reply, answer) = reply_channel();
         let ticket = self.pool.submit(call, reply).await;
         let outcome = answer.await.unwrap_or(Err((CallError::Lost, None)));
         ticket.done();
         let facts = || watch.story().facts();
-        let result = match outcome {
-            Ok(payload) => (self.held.hold(caller.peer.principal(), payload))
-                .map_err(|no_room| status::no_room_for_result(no_room, &facts())),
-            Err((error, worker)) => Err(status::of_call(error, worker, &facts())),
+        let error = match outcome {
+            Ok(payload) => match self.held.hold(caller.peer.principal(), payload) {
+                Ok(result) => return Ok((result, outstanding)),
+                Err(no_room) => status::no_room_for_result(no_room, &facts()),
+            },
+            Err((error, worker)) => status::of_call(error, worker, &facts()),
         };
-        match result {
-            Ok(result) => Ok(Ran { result, outstanding, watch }),
-            Err(error) => {
-                watch.failed(status::failed(&error));
-                Err(error)
-            }
-        }
+        watch.failed(status::failed(&error));
+        Err(error)
     }
 
     /// The chunks of a call, encoded as its request says. Dropping them cancels the call.

@@ -12,8 +12,7 @@ use tonic::{Status, metadata::MetadataMap};
 use super::{
     access::Caller,
     arrival::{Arriving, Times},
-    body,
-    deadline::Timeout,
+    body, deadline,
     dialect::{self, Codec, Described, Dialect},
     envelope::Envelope,
     grpc,
@@ -69,7 +68,7 @@ impl Requests {
         let (head, body) = request.into_parts();
         let mut arriving = self.arriving(&head.headers, caller)?;
         let metadata = MetadataMap::from_headers(head.headers);
-        let times = Times::of(&metadata, &Timeout::GRPC, self.request_timeout)?;
+        let times = Times::of(&metadata, &deadline::GRPC, self.request_timeout)?;
         let room = |bytes| arriving.keep(bytes);
         let message = times.whole(grpc::read(body, self.max_message_size, room)).await?;
         let envelope = Envelope::read(arriving.around(message)).map_err(status::invalid_request)?;
@@ -166,7 +165,7 @@ impl Requests {
         let mut arriving = self.arriving(&head.headers, caller)?;
         json::is_readable(&head.headers)?;
         let metadata = MetadataMap::from_headers(head.headers);
-        let times = Times::of(&metadata, &Timeout::GRPC, self.request_timeout)?;
+        let times = Times::of(&metadata, &deadline::GRPC, self.request_timeout)?;
         let room = |bytes| arriving.keep(bytes);
         let body = times.whole(body::gather(body, self.max_message_size, room)).await?;
         let envelope = Envelope::named(app, action, arriving.around(body));
@@ -206,15 +205,14 @@ impl Requests {
             .map_err(|message| refuse(CallError::InvalidRequest { message }))?;
         let request_id = metadata::request_id(&metadata);
         let span = self.observer.span(metadata::traceparent(&metadata)).map(Box::new);
-        let sampled = span.as_ref().filter(|span| span.sampled);
-        if let Some(span) = sampled {
+        if let Some(span) = span.as_ref().filter(|span| span.sampled) {
             metadata::set_traceparent(&mut metadata, span.traceparent());
         }
         let Times { arrived, caller_deadline, .. } = times;
         let (peer, size) = (caller.peer.clone(), payload.len() as u64);
         let names = self.observer.tally().names(&app, &action);
         let story = Story::new(names, request_id.clone(), peer.clone(), kind, arrived, size);
-        let story = Arc::new(if sampled.is_some() { story.traced() } else { story });
+        let story = Arc::new(story.until(caller_deadline).in_trace(span));
         let call = CallRequest {
             app,
             action,
@@ -228,7 +226,7 @@ impl Requests {
             metadata,
             story: Some(Arc::clone(&story)),
         };
-        Ok((Box::new(call), self.observer.watch(story, caller_deadline, span)))
+        Ok((Box::new(call), self.observer.watch(story)))
     }
 
     /// Tells the observer of a request that was refused before there was a call.

@@ -3,7 +3,11 @@
 use http::{HeaderMap, Method, Request, Version, header};
 use tonic::Status;
 
-use super::super::{deadline::Timeout, header_value::media_type, status};
+use super::super::{
+    deadline::{self, Timeout},
+    header_value::media_type,
+    status,
+};
 use crate::call::Protocol;
 
 /// The version of the Connect protocol.
@@ -131,8 +135,8 @@ impl Dialect {
     /// The header that carries its deadlines.
     pub fn timeout(self) -> &'static Timeout {
         match self.framing {
-            Framing::ConnectStream | Framing::ConnectUnary => &Timeout::CONNECT,
-            Framing::Grpc | Framing::Web | Framing::WebText => &Timeout::GRPC,
+            Framing::ConnectStream | Framing::ConnectUnary => &deadline::CONNECT,
+            Framing::Grpc | Framing::Web | Framing::WebText => &deadline::GRPC,
         }
     }
 

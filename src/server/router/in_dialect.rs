@@ -66,11 +66,12 @@ impl Router {
         served: Served,
     ) -> Result<Response<Answer>, Status> {
         let read = self.arbiter.requests().read_in(dialect, described, request, caller).await;
-        let asked = self.arbiter.asked(caller, (dialect.protocol(), false), read)?;
-        let ran = self.arbiter.result(asked, caller, &self.outstanding).await?;
-        let (result, keep) = (ran.result.clone(), self.arbiter.keep(caller));
+        let (call, mut watch) = self.arbiter.asked(caller, (dialect.protocol(), false), read)?;
+        let answered = self.arbiter.result(call, &mut watch, caller, &self.outstanding);
+        let (result, outstanding) = answered.await?;
+        let keep = self.arbiter.keep(caller);
         if dialect.framing != Framing::ConnectUnary {
-            let (result, outstanding) = ran.made(Ok(result))?;
+            watch.served(result.len());
             let answer = self.unary(UnaryBody::new(result), outstanding, served);
             return Ok(dialect::translated(Response::new(answer), dialect, Some(described), keep));
         }
@@ -78,7 +79,8 @@ impl Router {
             Codec::Proto => Ok(result),
             Codec::Json => described.to_json(result).await.and_then(keep),
         };
-        let (message, outstanding) = ran.made(message)?;
+        let message = message.inspect_err(|error| watch.failed(status::failed(error)))?;
+        watch.served(message.len());
         let (length, body) = (message.len(), UnaryBody::bare(message));
         Ok(dialect::unary(self.unary(body, outstanding, served), length, dialect))
     }

@@ -64,15 +64,15 @@ impl Router {
         let (arbiter, outstanding) = (&self.arbiter, &self.outstanding);
         let stream = form != Form::One;
         let read = arbiter.requests().read_json(request, names, stream, caller).await;
-        let asked = arbiter.asked(caller, (Protocol::Http, stream), read)?;
+        let (asked, mut watch) = arbiter.asked(caller, (Protocol::Http, stream), read)?;
         if form == Form::One {
-            let ran = arbiter.result(asked, caller, outstanding).await?;
-            let result = Ok(ran.result.clone());
-            let (result, outstanding) = ran.made(result)?;
+            let answered = arbiter.result(asked, &mut watch, caller, outstanding);
+            let (result, outstanding) = answered.await?;
+            watch.served(result.len());
             let (length, body) = (result.len(), UnaryBody::bare(result));
             return Ok(json::one(self.unary(body, outstanding, served), length));
         }
-        let (chunks, outstanding) = arbiter.chunks(asked, caller, outstanding).await;
+        let (chunks, outstanding) = arbiter.chunks((asked, watch), caller, outstanding).await;
         let body = Lines::begun(form, chunks).await?;
         Ok(json::streamed(Answer::Lines { body, outstanding, served }, form))
     }
