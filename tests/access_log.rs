@@ -173,6 +173,26 @@ async fn without_a_file_the_lines_are_in_the_log_and_names_forge_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_of_json_has_the_fields_of_a_line_beside_its_own() {
+    let config =
+        "log_format = \"json\"\n[observe]\naccess_log = \"all\"\n[[app]]\npath = \"lab:Lab\"";
+    let daemon = Daemon::start(config).await;
+    call(&daemon, "ok", "echo", args!["secret"]).await.expect("no panic");
+    let line = eventually(LIMIT, "the line", async || {
+        let is_it = |line: &Json| line["target"] == "dirtyd::access";
+        lines(&daemon, "log").into_iter().find(is_it)
+    })
+    .await;
+    for (key, value) in
+        [("app", "lab:Lab"), ("action", "echo"), ("reason", "OK"), ("request_id", "ok")]
+    {
+        assert_eq!(line[key], value, "{line}");
+    }
+    assert_eq!(line["pid"], std::process::id());
+    assert!(line["total_ms"].is_number() && line.get("trace_id").is_none(), "{line}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_slow_call_has_a_line_although_the_log_is_off() {
     let config = TO_FILE.replace("access_log = \"all\"", "slow = \"100ms\"");
     let daemon = Daemon::start(&config).await;

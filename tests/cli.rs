@@ -116,6 +116,8 @@ async fn status_for_people_and_for_programs() {
     assert_eq!(json["workers"][0]["state"], json!("ready"));
     assert_eq!(json["apps"][0]["app"], json!("lab:Lab"));
     assert_eq!(json["apps"][0]["served"], json!(1));
+    assert_eq!((&json["workers"][0]["seat"], &json["workers"][1]["seat"]), (&json!(0), &json!(1)));
+    assert!(json["workers"][0]["cpu_seconds"].as_f64().is_some_and(|used| used > 0.0), "{json}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

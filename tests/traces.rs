@@ -207,8 +207,8 @@ async fn metrics_are_sent_again_and_again() {
     let calls = |came: &Came| {
         let metrics = came.metrics.iter().flat_map(|request| &request.resource_metrics);
         let metrics = metrics.flat_map(|of| &of.scope_metrics).flat_map(|of| &of.metrics);
-        let durations = metrics.filter(|metric| metric.name == "rpc.server.call.duration");
-        durations.last().cloned().and_then(|metric| match metric.data {
+        let mut durations = metrics.filter(|metric| metric.name == "rpc.server.call.duration");
+        durations.next_back().cloned().and_then(|metric| match metric.data {
             Some(Data::Histogram(histogram)) => histogram.data_points.into_iter().next(),
             _ => None,
         })

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicI32, AtomicU64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -54,7 +54,9 @@ pub struct CallFacts {
 /// worker's task, on the way, what the edge cannot see.
 #[derive(Debug)]
 pub struct Story {
-    facts: CallFacts,
+    app: Arc<str>,
+    action: Arc<str>,
+    request_id: String,
     /// Who calls.
     pub peer: Peer,
     /// How it came.
@@ -100,14 +102,17 @@ impl fmt::Debug for Trail {
 impl Story {
     /// A call that has just arrived.
     pub fn new(
-        facts: CallFacts,
+        [app, action]: [Arc<str>; 2],
+        request_id: String,
         peer: Peer,
         (protocol, stream): (Protocol, bool),
         arrived: Instant,
         bytes_in: u64,
     ) -> Self {
         Self {
-            facts,
+            app,
+            action,
+            request_id,
             peer,
             protocol,
             stream,
@@ -178,24 +183,23 @@ impl Story {
         now.saturating_duration_since(self.arrived).as_nanos() as u64 + 1
     }
 
-    fn moment(&self, noted: &AtomicU64) -> Option<Instant> {
-        let nanos = noted.load(Relaxed).checked_sub(1)?;
-        Some(self.arrived + Duration::from_nanos(nanos))
+    fn after(noted: &AtomicU64) -> Option<Duration> {
+        noted.load(Relaxed).checked_sub(1).map(Duration::from_nanos)
     }
 
     /// The app, as the caller named it.
     pub fn app(&self) -> &str {
-        &self.facts.app
+        &self.app
     }
 
     /// The action, as the caller named it.
     pub fn action(&self) -> &str {
-        &self.facts.action
+        &self.action
     }
 
     /// The caller's own request id; empty if it gave none.
     pub fn own_request_id(&self) -> &str {
-        &self.facts.request_id
+        &self.request_id
     }
 
     /// Its number, once it has one.
@@ -205,12 +209,22 @@ impl Story {
 
     /// When it got to its worker, if it did.
     pub fn started_at(&self) -> Option<Instant> {
-        self.moment(&self.started)
+        self.started_after().map(|after| self.arrived + after)
+    }
+
+    /// How long it waited for that.
+    pub fn started_after(&self) -> Option<Duration> {
+        Self::after(&self.started)
     }
 
     /// When its first chunk came, if one did.
     pub fn begun_at(&self) -> Option<Instant> {
-        self.moment(&self.first_chunk)
+        self.begun_after().map(|after| self.arrived + after)
+    }
+
+    /// How long its caller waited for that.
+    pub fn begun_after(&self) -> Option<Duration> {
+        Self::after(&self.first_chunk)
     }
 
     /// The worker that has it, or had it last.
@@ -221,7 +235,12 @@ impl Story {
 
     /// Its names, for an error.
     pub fn facts(&self) -> CallFacts {
-        CallFacts { call: self.id(), ..self.facts.clone() }
+        CallFacts {
+            app: self.app.to_string(),
+            action: self.action.to_string(),
+            request_id: self.request_id.clone(),
+            call: self.id(),
+        }
     }
 }
 
@@ -240,11 +259,15 @@ impl Drop for Story {
 mod tests {
     use super::*;
 
+    fn new(arrived: Instant, stream: bool) -> Story {
+        let kind = (Protocol::Grpc, stream);
+        Story::new(["a:A".into(), "act".into()], String::new(), Peer::Unknown, kind, arrived, 7)
+    }
+
     #[test]
     fn a_call_that_waits_again_has_no_worker() {
         let arrived = Instant::now();
-        let facts = CallFacts::default();
-        let story = Story::new(facts, Peer::Unknown, (Protocol::Grpc, true), arrived, 7);
+        let story = new(arrived, true);
         assert_eq!((story.id(), story.worker(), story.started_at()), (None, None, None));
         let (worker, later) = (WorkerRef { id: 3, pid: 4 }, arrived + Duration::from_millis(2));
         story.numbered(CallId(9));
@@ -260,12 +283,10 @@ mod tests {
 
     #[test]
     fn what_is_done_to_the_work_is_told_once_nobody_has_the_call() {
-        use std::sync::{Arc, mpsc};
+        use std::sync::mpsc;
         let arrived = Instant::now();
-        let new =
-            || Story::new(CallFacts::default(), Peer::Unknown, (Protocol::Grpc, false), arrived, 7);
         let (tell, told) = mpsc::channel();
-        let story = Arc::new(new().traced());
+        let story = Arc::new(new(arrived, false).traced());
         let of_worker = Arc::clone(&story);
         of_worker.step("raise", arrived);
         story.when_over(move |steps, ended| drop(tell.send((steps, ended))));
@@ -276,7 +297,7 @@ mod tests {
         of_worker.work_ended(later);
         drop(of_worker);
         assert_eq!(told.try_recv(), Ok((vec![("raise", arrived), ("kill", later)], Some(later))));
-        let untraced = new();
+        let untraced = new(arrived, false);
         untraced.when_over(|_, _| panic!("nobody traces it"));
     }
 }

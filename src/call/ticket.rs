@@ -52,11 +52,6 @@ impl Ticket {
         Self { call, line: None, leave: None }
     }
 
-    /// The number of the call.
-    pub fn call(&self) -> CallId {
-        self.call
-    }
-
     /// Lets the worker go on. Waits while the line is full, which only delays
     /// the caller's own reading.
     pub async fn credit(&self, credit: Credit) {

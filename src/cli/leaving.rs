@@ -1,6 +1,9 @@
 //! Workers that leave: what they still do, and waiting for their end.
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+};
 
 use dirtyd_client::{
     Client, Error,
@@ -93,11 +96,85 @@ impl Leaving {
         Ok(if cut_off == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    async fn who_leaves(&mut self) -> anyhow::Result<BTreeMap<u64, WorkerStatus>> {
+    /// Waits for the end of a worker that is being replaced, if that was asked for. The
+    /// command fails if a call was cut off.
+    ///
+    /// # Errors
+    /// dirtyd went away, or the replacement was no good and the worker stays.
+    pub async fn end_of(mut self, id: u64) -> anyhow::Result<ExitCode> {
+        let Some(mut events) = self.events.take() else { return Ok(ExitCode::SUCCESS) };
+        let mut cut_off = 0;
+        let mut started = BTreeSet::new();
+        loop {
+            let event = events.message().await.map_err(|status| self.failed(status))?;
+            let Some(event) = event else { anyhow::bail!("the arbiter exited meanwhile") };
+            let message = lines(event.message.trim_end());
+            match event.kind() {
+                EventKind::WorkerDied if event.worker_id == id => {
+                    say(format_args!("{message}"));
+                    break;
+                }
+                EventKind::CallCutOff if event.worker_id == id => {
+                    cut_off += 1;
+                    eprintln!("cut off: {message}");
+                }
+                EventKind::WorkerStarted => {
+                    started.insert(event.worker_id);
+                }
+                EventKind::WorkerDied
+                    if started.remove(&event.worker_id) && stays(&self.workers().await?, id) =>
+                {
+                    anyhow::bail!("worker {id} was not replaced and keeps serving: {message}");
+                }
+                // Its end may have been one of them.
+                EventKind::EventsLost
+                    if self.workers().await?.iter().all(|worker| worker.id != id) =>
+                {
+                    break;
+                }
+                _ => {}
+            }
+        }
+        Ok(if cut_off == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    async fn workers(&mut self) -> anyhow::Result<Vec<WorkerStatus>> {
         let status = self.admin.status(StatusRequest {}).await;
         let StatusResponse { workers, .. } =
             status.map_err(|status| self.failed(status))?.into_inner();
+        Ok(workers)
+    }
+
+    async fn who_leaves(&mut self) -> anyhow::Result<BTreeMap<u64, WorkerStatus>> {
+        let workers = self.workers().await?;
         let leaves = workers.into_iter().filter(|w| w.state() == WorkerState::Draining);
         Ok(leaves.map(|worker| (worker.id, worker)).collect())
+    }
+}
+
+/// Whether a worker serves, and nobody is there to replace it.
+fn stays(workers: &[WorkerStatus], id: u64) -> bool {
+    let Some(worker) = workers.iter().find(|worker| worker.id == id) else { return false };
+    let replaces = |other: &WorkerStatus| {
+        other.id != id && (&other.pool, other.seat) == (&worker.pool, worker.seat)
+    };
+    worker.state() == WorkerState::Ready && !workers.iter().any(replaces)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn worker(id: u64, seat: u32, state: WorkerState) -> WorkerStatus {
+        WorkerStatus { id, seat, state: state.into(), ..WorkerStatus::default() }
+    }
+
+    #[test]
+    fn a_worker_stays_if_it_serves_and_nobody_boots_for_its_seat() {
+        let (ready, booting) = (WorkerState::Ready, WorkerState::Booting);
+        assert!(stays(&[worker(1, 0, ready), worker(3, 1, booting)], 1));
+        assert!(!stays(&[worker(1, 0, ready), worker(3, 0, booting)], 1), "tried again");
+        assert!(!stays(&[worker(1, 0, WorkerState::Draining), worker(3, 0, ready)], 1));
+        assert!(!stays(&[worker(3, 0, ready)], 1), "gone");
     }
 }

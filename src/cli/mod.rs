@@ -1,19 +1,27 @@
 //! The command line: one file per subcommand.
 
 mod call;
+mod calls;
+mod cancel;
 mod check;
 mod config_flags;
 mod connect;
 mod events;
 pub(crate) mod json;
 mod leaving;
+mod operator;
 mod reload;
+mod restart;
 mod scale;
 mod serve;
+mod shown;
+mod stacks;
 mod status;
 mod table;
+mod top;
 mod upgrade;
 mod valid;
+mod which;
 
 use std::{
     borrow::Cow,
@@ -43,10 +51,20 @@ enum Command {
     Stream(call::Stream),
     /// Show workers, apps and queues.
     Status(status::Status),
+    /// Show workers, apps, queues and events live, in the terminal.
+    Top(top::Top),
+    /// List the calls that wait or run.
+    Calls(calls::Calls),
+    /// End calls: their callers get CANCELLED, their workers are told to stop.
+    Cancel(cancel::Cancel),
+    /// Show what a worker does now, without stopping it.
+    Stacks(stacks::Stacks),
     /// Print what happens to workers, apps and the arbiter, as it happens.
     Events(events::Events),
     /// Read the configuration again and replace the workers of all pools, or of one.
     Reload(reload::Reload),
+    /// Replace one worker; it leaves once another one is ready.
+    Restart(restart::Restart),
     /// Give a pool another number of workers.
     Scale(scale::Scale),
     /// Switch to a new binary without downtime.
@@ -76,8 +94,13 @@ impl Cli {
             Command::Call(call) => call.run(),
             Command::Stream(stream) => stream.run(),
             Command::Status(status) => status.run(),
+            Command::Top(top) => top.run(),
+            Command::Calls(calls) => calls.run(),
+            Command::Cancel(cancel) => cancel.run(),
+            Command::Stacks(stacks) => stacks.run(),
             Command::Events(events) => events.run(),
             Command::Reload(reload) => reload.run(),
+            Command::Restart(restart) => restart.run(),
             Command::Scale(scale) => scale.run(),
             Command::Upgrade(upgrade) => upgrade.run(),
             Command::Check(check) => check.run(),

@@ -10,7 +10,7 @@ use bytesize::ByteSize;
 use dirtyd_client::{
     Error,
     proto::v1::{
-        AppStatus, ArbiterStatus, PeerStatus, StatusRequest, StatusResponse, WorkerState,
+        AppStatus, ArbiterStatus, PeerStatus, Quantiles, StatusRequest, StatusResponse,
         WorkerStatus, admin_client::AdminClient,
     },
 };
@@ -19,10 +19,10 @@ use serde_json::{Value as Json, json};
 use super::{
     connect::{Target, block_on, explain},
     json::line,
+    shown::{duration, seconds, state_name, whole_seconds},
     table,
 };
-use crate::printable::count;
-use crate::printable::{lines, one_line};
+use crate::printable::{count, lines, one_line};
 
 const INTERVAL: Duration = Duration::from_secs(1);
 
@@ -163,6 +163,7 @@ fn as_json(status: &StatusResponse) -> Json {
             "calls": arbiter.calls, "late_frames": arbiter.late_frames,
             "memory_bytes": arbiter.memory_bytes, "reloads": arbiter.reloads,
             "held_bytes": arbiter.held_bytes, "max_held_bytes": arbiter.max_held_bytes,
+            "cpu_seconds": seconds(arbiter.cpu_time),
         })
     });
     let worker = |worker: &WorkerStatus| {
@@ -172,17 +173,20 @@ fn as_json(status: &StatusResponse) -> Json {
             "failed_apps": worker.failed_apps, "in_flight": worker.in_flight,
             "threads": worker.threads, "served": worker.served,
             "age_seconds": duration(worker.age).as_secs_f64(),
-            "memory_bytes": worker.memory_bytes,
+            "memory_bytes": worker.memory_bytes, "seat": worker.seat,
+            "cpu_seconds": seconds(worker.cpu_time),
         })
     };
     let app = |app: &AppStatus| {
         json!({
             "app": app.app, "pool": app.pool, "queued": app.queued, "max_queue": app.max_queue,
             "queued_bytes": app.queued_bytes, "max_queue_bytes": app.max_queue_bytes,
-            "oldest_wait_seconds": app.oldest_wait.map(|wait| duration(Some(wait)).as_secs_f64()),
+            "oldest_wait_seconds": seconds(app.oldest_wait),
             "served": app.served, "failed": app.failed, "running": app.running,
             "ready_workers": app.ready_workers, "allocated_workers": app.allocated_workers,
-            "last_error": app.last_error,
+            "last_error": app.last_error, "calls_per_second": app.calls_per_second,
+            "queue_wait_seconds": quantiles(app.queue_wait.as_ref()),
+            "run_time_seconds": quantiles(app.run_time.as_ref()),
         })
     };
     let peer = |peer: &PeerStatus| {
@@ -198,19 +202,8 @@ fn as_json(status: &StatusResponse) -> Json {
     })
 }
 
-fn state_name(state: WorkerState) -> &'static str {
-    match state {
-        WorkerState::Unspecified => "unknown",
-        WorkerState::Booting => "booting",
-        WorkerState::Ready => "ready",
-        WorkerState::Draining => "draining",
-    }
-}
-
-fn duration(duration: Option<prost_types::Duration>) -> Duration {
-    duration.and_then(|duration| duration.try_into().ok()).unwrap_or_default()
-}
-
-fn whole_seconds(duration: Duration) -> String {
-    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
+/// Times that half of the calls need, and 99 of 100.
+fn quantiles(times: Option<&Quantiles>) -> Json {
+    times
+        .map_or(Json::Null, |times| json!({ "p50": seconds(times.p50), "p99": seconds(times.p99) }))
 }

@@ -19,13 +19,16 @@ impl Config {
         let others = raw.pool.iter().flatten().map(|Placed { table, .. }| {
             (table.named.name.as_deref().unwrap_or_default(), &table.keys)
         });
-        let log = raw.log.log_file.as_deref().and_then(Path::parent).filter(|dir| !dir.is_dir());
-        let log = log.map(|dir| {
-            let message = format!("log_file: there is no directory {}", dir.display());
-            ConfigError::Invalid { place: raw.log.log_file.place.clone(), message }
+        let access_log =
+            raw.observe.as_ref().map(|keys| ("access_log_file", &keys.access_log_file));
+        let files = [("log_file", &raw.log.log_file)].into_iter().chain(access_log);
+        let logs = files.filter_map(|(key, file)| {
+            let dir = file.as_deref().and_then(Path::parent).filter(|dir| !dir.is_dir())?;
+            let message = format!("{key}: there is no directory {}", dir.display());
+            Some(ConfigError::Invalid { place: file.place.clone(), message })
         });
         let pools = default.into_iter().chain(others);
-        log.into_iter().chain(pools.flat_map(|(name, keys)| of_pool(name, keys))).collect()
+        logs.chain(pools.flat_map(|(name, keys)| of_pool(name, keys))).collect()
     }
 }
 

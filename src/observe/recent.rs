@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::record::{CallRecord, Outcome};
+use super::record::CallRecord;
 use crate::{call::WorkerRef, printable};
 
 /// The number of slow calls and of failed ones that are kept.
@@ -53,11 +53,6 @@ impl RecentCalls {
     /// None yet. A call is slow that takes as long as `slow_from`.
     pub fn new(slow_from: Duration) -> Self {
         Self { slow_from, slow: Ring::new(MOST_CALLS), failed: Ring::new(MOST_CALLS) }
-    }
-
-    /// Whether a call that took so long and ended so would be kept.
-    pub fn wants(&self, duration: Duration, reason: &str) -> bool {
-        duration >= self.slow_from || reason != Outcome::OK
     }
 
     /// Keeps the call if it was slow, if it failed, or both.
@@ -148,6 +143,7 @@ mod tests {
 
     use super::*;
     use crate::call::{CallId, Peer, Protocol};
+    use crate::observe::record::Outcome;
 
     fn record<'a>(action: &'a str, reason: &'a str, took: Duration) -> CallRecord<'a> {
         let arrived = Instant::now();

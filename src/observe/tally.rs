@@ -1,7 +1,7 @@
 //! How calls ended, counted: pure. Every name that a caller can choose is bounded, so that
 //! no caller makes the tables grow.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::family::Exemplar;
 use crate::{
@@ -76,7 +76,7 @@ impl Times {
 
 /// Rows by name: few, and looked through for each call.
 #[derive(Debug)]
-pub struct Named<T>(Vec<(String, T)>);
+pub struct Named<T>(Vec<(Arc<str>, T)>);
 
 impl<T> Default for Named<T> {
     fn default() -> Self {
@@ -86,13 +86,13 @@ impl<T> Default for Named<T> {
 
 impl<T: Default> Named<T> {
     fn position(&self, name: &str) -> Option<usize> {
-        self.0.iter().position(|(known, _)| known == name)
+        self.0.iter().position(|(known, _)| **known == *name)
     }
 
     /// The place of a row, which is made if there is none.
     fn place(&mut self, name: &str) -> usize {
         self.position(name).unwrap_or_else(|| {
-            self.0.push((name.to_owned(), T::default()));
+            self.0.push((name.into(), T::default()));
             self.0.len() - 1
         })
     }
@@ -104,7 +104,7 @@ impl<T: Default> Named<T> {
 
     /// All rows.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &T)> {
-        self.0.iter().map(|(name, row)| (name.as_str(), row))
+        self.0.iter().map(|(name, row)| (&**name, row))
     }
 }
 
@@ -156,6 +156,15 @@ impl Tally {
         let exemplar = ended.exemplar.map(|trace_id| Exemplar { trace_id, value: 0.0, at: now() });
         self.app(ended.app, is_app).count(ended, exemplar);
         self.method(ended).observe(ended.duration, exemplar);
+    }
+
+    /// The names of a call, shared with the rows that it will be counted in.
+    pub fn names(&self, app: &str, action: &str) -> [Arc<str>; 2] {
+        let Some(at) = self.apps.position(app) else { return [app.into(), action.into()] };
+        let (app, row) = &self.apps.0[at];
+        let known = row.outcomes.position(action);
+        let action = known.map_or_else(|| action.into(), |at| Arc::clone(&row.outcomes.0[at].0));
+        [Arc::clone(app), action]
     }
 
     /// The row of an app. A name that is no app's has none of its own.

@@ -26,6 +26,8 @@ use crate::{
 pub struct Observer {
     tally: Mutex<Tally>,
     recent: Mutex<RecentCalls>,
+    /// How long a call takes that is slow.
+    slow: Duration,
     /// The apps that there are.
     apps: watch::Receiver<Health>,
     outlets: Outlets,
@@ -47,7 +49,7 @@ impl Observer {
     /// goes into the `outlets`, too. A call is slow that takes as long as `slow`.
     pub fn new(apps: watch::Receiver<Health>, outlets: Outlets, slow: Duration) -> Arc<Self> {
         let recent = Mutex::new(RecentCalls::new(slow));
-        Arc::new(Self { tally: Mutex::default(), recent, apps, outlets })
+        Arc::new(Self { tally: Mutex::default(), recent, slow, apps, outlets })
     }
 
     /// The span of a call that comes with this `traceparent`, if it belongs to a trace.
@@ -80,7 +82,7 @@ impl Observer {
         self: &Arc<Self>,
         story: Arc<Story>,
         deadline: Deadline,
-        span: Option<Span>,
+        span: Option<Box<Span>>,
     ) -> Watch {
         let observer = Arc::clone(self);
         Watch { observer, story, deadline, span, chunks: 0, bytes_out: 0, over: false }
@@ -157,7 +159,8 @@ pub struct Watch {
     observer: Arc<Observer>,
     story: Arc<Story>,
     deadline: Deadline,
-    span: Option<Span>,
+    /// Boxed, because few have one, and every call is handed on with it.
+    span: Option<Box<Span>>,
     chunks: u64,
     bytes_out: u64,
     over: bool,
@@ -189,8 +192,8 @@ impl Watch {
     fn end(&mut self, how: Failed<'_>) {
         self.over = true;
         let (story, now) = (&self.story, Instant::now());
-        let started = story.started_at();
         let duration = now.saturating_duration_since(story.arrived);
+        let waited = story.started_after();
         self.observer.count(&Ended {
             app: story.app(),
             action: story.action(),
@@ -199,16 +202,16 @@ impl Watch {
             code: how.code,
             reason: how.reason,
             duration,
-            queue_wait: started.unwrap_or(now).saturating_duration_since(story.arrived),
-            run_time: started.map(|started| now.saturating_duration_since(started)),
-            first_chunk: story.begun_at().map(|at| at.saturating_duration_since(story.arrived)),
+            queue_wait: waited.unwrap_or(duration),
+            run_time: waited.map(|waited| duration.saturating_sub(waited)),
+            first_chunk: story.begun_after(),
             chunks: self.chunks,
             bytes_in: story.bytes_in,
             bytes_out: self.bytes_out,
-            exemplar: self.span.map(|span| span.trace_id),
+            exemplar: self.span.as_ref().map(|span| span.trace_id),
         });
-        let is_recent = self.observer.recent().wants(duration, how.reason);
-        let goes_out = self.observer.outlets.take(self.span.as_ref());
+        let is_recent = duration >= self.observer.slow || how.reason != Outcome::OK;
+        let goes_out = self.observer.outlets.take(self.span.as_deref());
         if is_recent || goes_out {
             self.tell(how, now, goes_out);
         }
@@ -238,7 +241,7 @@ impl Watch {
             chunks: self.chunks,
             bytes_in: story.bytes_in,
             bytes_out: self.bytes_out,
-            span: self.span.as_ref(),
+            span: self.span.as_deref(),
         };
         self.observer.recent().ended(&record);
         if goes_out {
@@ -267,14 +270,14 @@ impl Drop for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{CallFacts, Peer};
+    use crate::call::Peer;
 
     fn watched(deadline: Deadline) -> (Arc<Observer>, Watch) {
         let (_, apps) = watch::channel(vec![("a:A".to_owned(), true)]);
         let observer = Observer::new(apps, Outlets::default(), Duration::from_secs(1));
-        let facts = CallFacts { app: "a:A".into(), action: "act".into(), ..CallFacts::default() };
-        let kind = (Protocol::Grpc, false);
-        let story = Arc::new(Story::new(facts, Peer::Unknown, kind, Instant::now(), 5));
+        let (names, kind) = (["a:A".into(), "act".into()], (Protocol::Grpc, false));
+        let story = Story::new(names, String::new(), Peer::Unknown, kind, Instant::now(), 5);
+        let story = Arc::new(story);
         let watch = observer.watch(story, deadline, None);
         (observer, watch)
     }

@@ -36,9 +36,16 @@ pub enum Headers {
     Http,
 }
 
-/// The trace that the caller says its call belongs to.
-pub fn traceparent(metadata: &MetadataMap) -> Option<&[u8]> {
-    metadata.get(TRACEPARENT).map(|value| value.as_bytes())
+/// The trace that the caller says its call belongs to. One who names two says nothing.
+pub fn traceparent(forwarded: &[Metadata]) -> Option<&[u8]> {
+    let mut all = values(forwarded, TRACEPARENT);
+    let one = all.next();
+    one.filter(|_| all.next().is_none())
+}
+
+/// The values of a key. Most calls have no metadata at all.
+fn values<'a>(forwarded: &'a [Metadata], key: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    forwarded.iter().filter(move |entry| entry.key == key).map(|entry| &entry.value[..])
 }
 
 /// Puts the span of the call in the place of its caller's.
@@ -48,12 +55,21 @@ pub fn set_traceparent(forwarded: &mut Vec<Metadata>, value: String) {
 }
 
 /// The caller's own request id; empty if there is none.
-pub fn request_id(metadata: &MetadataMap) -> String {
-    metadata
-        .get(REQUEST_ID)
-        .and_then(|value| value.to_str().ok())
-        .map(|id| id.chars().take(MAX_REQUEST_ID).collect::<String>())
-        .unwrap_or_default()
+pub fn request_id(forwarded: &[Metadata]) -> String {
+    values(forwarded, REQUEST_ID).next().map(cut).unwrap_or_default()
+}
+
+/// The same of a request whose metadata is not forwarded.
+pub fn request_id_in(metadata: &MetadataMap) -> String {
+    metadata.get(REQUEST_ID).map(|value| cut(value.as_bytes())).unwrap_or_default()
+}
+
+fn cut(id: &[u8]) -> String {
+    let visible = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ' || *byte == b'\t';
+    match id.iter().all(visible) {
+        true => id.iter().take(MAX_REQUEST_ID).map(|byte| *byte as char).collect(),
+        false => String::new(),
+    }
 }
 
 /// The caller's own metadata.

@@ -194,27 +194,26 @@ impl Requests {
     ) -> Result<Asked, Status> {
         let Envelope { app, action, payload } = envelope;
         caller.may_call(&app).map_err(|denied| status::of_denied(&denied))?;
-        let request_id = metadata::request_id(metadata);
-        let facts = CallFacts {
-            app: app.clone(),
-            action: action.clone(),
-            request_id: request_id.clone(),
-            call: None,
+        let refuse = |error| {
+            let request_id = metadata::request_id_in(metadata);
+            let (app, action) = (app.clone(), action.clone());
+            status::of_call(error, None, &CallFacts { app, action, request_id, call: None })
         };
-        let refuse = |error| status::of_call(error, None, &facts);
         if let Err(message) = may_be_called(&action) {
             return Err(refuse(CallError::ActionNotFound { message }));
         }
-        let span = self.observer.span(metadata::traceparent(metadata));
         let mut metadata = metadata::forwarded(metadata, headers)
             .map_err(|message| refuse(CallError::InvalidRequest { message }))?;
-        let sampled = span.filter(|span| span.sampled);
+        let request_id = metadata::request_id(&metadata);
+        let span = self.observer.span(metadata::traceparent(&metadata)).map(Box::new);
+        let sampled = span.as_ref().filter(|span| span.sampled);
         if let Some(span) = sampled {
             metadata::set_traceparent(&mut metadata, span.traceparent());
         }
         let Times { arrived, caller_deadline, .. } = times;
         let (peer, size) = (caller.peer.clone(), payload.len() as u64);
-        let story = Story::new(facts, peer.clone(), kind, arrived, size);
+        let names = self.observer.tally().names(&app, &action);
+        let story = Story::new(names, request_id.clone(), peer.clone(), kind, arrived, size);
         let story = Arc::new(if sampled.is_some() { story.traced() } else { story });
         let call = CallRequest {
             app,

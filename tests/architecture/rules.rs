@@ -93,6 +93,8 @@ pub const DECIDERS: &[&str] = &["pool", "worker", "main_arbiter"];
 
 /// Other rooms that decide and do nothing.
 pub const PURE: &[&str] = &[
+    "cli::top::model",
+    "cli::top::view",
     "clock::deadline",
     "console::feed::json",
     "console::feed::mailbox",

@@ -139,6 +139,15 @@ async fn what_the_commands_print_was_read() {
         &["scale", "1", "--wait"],
         &["scale", "0"],
         &["scale", "5000"],
+        &["calls"],
+        &["cancel", "7"],
+        &["cancel", "my-request"],
+        &["stacks"],
+        &["stacks", "999"],
+        &["restart", "999"],
+        &["restart", "one"],
+        &["top"],
+        &["top", "--interval", "1ms"],
         &["reload", "--pool", "nowhere"],
         &["reload", "--pool", "default"],
         &["reload"],
@@ -187,7 +196,10 @@ async fn what_the_commands_print_was_read() {
     }
 
     terminal.chapter("Help");
-    for command in ["call", "stream", "status", "events", "reload", "scale", "upgrade"] {
+    for command in [
+        "call", "stream", "status", "top", "calls", "cancel", "stacks", "events", "reload",
+        "restart", "scale", "upgrade",
+    ] {
         terminal.run(&[command, "--help"]).await;
     }
     for command in ["serve", "check"] {

@@ -11,13 +11,14 @@ use std::{
     process::{Output, Stdio},
 };
 
+use dirtyd_client::{args, proto::v1::StatusResponse};
 use nix::sys::signal::Signal;
 use tokio::task::LocalSet;
 
 use crate::{
     family::{Family, is_alive},
     load::Load,
-    support::{LIMIT, eventually, signal},
+    support::{LIMIT, eventually, pty::Pty, signal},
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -225,4 +226,28 @@ async fn the_path_that_was_called_is_called_again() {
     }
     signal(main, Signal::SIGTERM);
     eventually(LIMIT, "it ends", async || child.try_wait().expect("a child")).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn top_shows_the_new_arbiter_while_the_old_one_finishes_its_calls() {
+    let mut family = Family::with("[[app]]\npath = \"lab:Lab\"\n").await;
+    let pid_of = |status: StatusResponse| status.arbiter.expect("an arbiter").pid;
+    let old = pid_of(family.status().await);
+    let held = family.calling("hold", args!["door"]);
+    family.seen("door.started").await;
+    let mut top = Pty::start(&family.command(&["top", "--interval", "100ms"]), (24, 80));
+    let is_of = |text: &str, pid: i32| text.contains(&format!("pid {pid} "));
+    top.until("the old one", |text| is_of(text, old) && text.contains("serving")).await;
+    let upgrade = family.run(&["upgrade"]).await;
+    assert_eq!(upgrade.code, Some(0), "{}", upgrade.stderr);
+    top.until("the new one", |text| {
+        text.contains("dirtyd") && !is_of(text, old) && text.contains("serving")
+    })
+    .await;
+    assert!(is_alive(old), "it finishes its call");
+    family.touch("door");
+    held.await.expect("no panic").expect("the call ends as if nothing happened");
+    assert!(family.ended().await.success());
+    top.press("q");
+    assert!(top.ended().await.success());
 }

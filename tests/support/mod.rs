@@ -9,6 +9,7 @@ pub mod innocent;
 pub mod metrics;
 mod paths;
 pub mod process;
+pub mod pty;
 mod status;
 mod wait;
 

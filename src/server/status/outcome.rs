@@ -51,8 +51,8 @@ pub fn failed(status: &Status) -> Failed<'_> {
 pub fn names(status: &Status) -> [String; 3] {
     let info = status.get_details_error_info();
     let mut metadata = info.map(|info| info.metadata).unwrap_or_default();
-    let mut take = |key| metadata.remove(key).unwrap_or_default();
-    ["app", "action", "request_id"].map(|key| take(key))
+    let take = |key| metadata.remove(key).unwrap_or_default();
+    ["app", "action", "request_id"].map(take)
 }
 
 /// The name of a code in gRPC's spelling.
