@@ -142,8 +142,10 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
-    use crate::call::{CallId, Peer, Protocol};
-    use crate::observe::record::Outcome;
+    use crate::{
+        call::{CallId, Peer, Protocol},
+        observe::record::Outcome,
+    };
 
     fn record<'a>(action: &'a str, reason: &'a str, took: Duration) -> CallRecord<'a> {
         let arrived = Instant::now();

@@ -210,7 +210,7 @@ impl Watch {
             bytes_out: self.bytes_out,
             exemplar: self.span.as_ref().map(|span| span.trace_id),
         });
-        let is_recent = duration >= self.observer.slow || how.reason != Outcome::OK;
+        let is_recent = duration >= self.observer.slow || how.code != "OK";
         let goes_out = self.observer.outlets.take(self.span.as_deref());
         if is_recent || goes_out {
             self.tell(how, now, goes_out);
