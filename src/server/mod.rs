@@ -53,7 +53,6 @@ mod status;
 mod unread;
 mod until_drain;
 
-pub use admin::AdminService;
 pub use edge::{Edge, Insight};
 pub use listener::{UnixSocket, groups_of, peer_of};
 pub use reload::ReloadConfig;

@@ -64,7 +64,12 @@ export class Daemon {
     const lines = [`workers = ${workers}`, `chdir = "."`, `runtime_dir = "."`, `graceful_timeout = "1s"`];
     const tables = apps.map((app) => `[[app]]\npath = "${app}"\n`).join("");
     writeFileSync(file, `${lines.join("\n")}\n${keys}\n${tables}[observe]\nlisten = "127.0.0.1:${port}"\n${observe}\n`);
-    await daemon.run();
+    try {
+      await daemon.run();
+    } catch (error) {
+      await daemon.remove();
+      throw error;
+    }
     return daemon;
   }
 
