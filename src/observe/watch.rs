@@ -258,7 +258,7 @@ impl Drop for Watch {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::Peer;
+    use crate::{call::Peer, clock::Deadline};
 
     fn watched(deadline: Deadline) -> (Arc<Observer>, Watch) {
         let (_, apps) = watch::channel(vec![("a:A".to_owned(), true)]);
