@@ -146,12 +146,15 @@ test-systemd: debug $(VENV) $(SYSTEMD) ## docs/dirtyd.service under a real syste
 
 ## Measure
 
-.PHONY: bench bench-micro bench-peers bench-instructions bench-worker load
+.PHONY: bench bench-observe bench-micro bench-peers bench-instructions bench-worker load
 load: # the daemon and the load generator, built as they are measured
 	cargo build --locked --release --bin dirtyd --example load
 
 bench: load $(BENCH_READY) ## an echo through a Python worker, beside bare round trips
 	DIRTYD_PYTHON=$(CURDIR)/.venv-bench/bin/python cargo bench --locked --bench echo
+
+bench-observe: load $(VENV) ## what metrics, traces, access log and the page cost an echo, beside none of them
+	.venv/bin/python benches/observe $(ARGS)
 
 bench-micro: ## each part that a call passes: scheduler, frames, authority, forwarding (ARGS=frames for one)
 	cargo bench --locked --features internals --bench micro -- $(ARGS)
