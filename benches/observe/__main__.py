@@ -1,6 +1,6 @@
 """What observation costs: an echo with everything on beside one with everything off, in turns.
 
-    python benches/observe [--rounds N] [--seconds S]
+    python benches/observe [--rounds N] [--seconds S] [--callers 1 64] [--parts console log traces]
 
 On means: metrics scraped each second, the live page's feed open, traces sampled at 1 % and sent to a collector, and the
 access log on for errors. Both daemons run all the time, and the load goes to one after the other, so that what else the
@@ -27,17 +27,11 @@ ROOT = Path(__file__).resolve().parents[2]
 DIRTYD, LOAD = ROOT / "target/release/dirtyd", ROOT / "target/release/examples/load"
 
 APP = '[[app]]\npath = "bench:Bench"\n'
-ON = """
-[observe]
-listen = "127.0.0.1:{port}"
-access_log = "errors"
-access_log_file = "access.log"
-slow = "1s"
-otlp_endpoint = "http://127.0.0.1:{collector}"
-otlp_protocol = "http"
-trace_sample = 0.01
-otlp_metrics_interval = "1s"
-"""
+ON = {
+    "console": 'listen = "127.0.0.1:{port}"\n',
+    "log": 'access_log = "errors"\naccess_log_file = "access.log"\nslow = "1s"\n',
+    "traces": 'otlp_endpoint = "http://127.0.0.1:{collector}"\notlp_protocol = "http"\ntrace_sample = 0.01\n',
+}
 
 
 class Collector(http.server.BaseHTTPRequestHandler):
@@ -115,17 +109,21 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--callers", type=int, nargs="+", default=[1, 64])
+    parser.add_argument("--parts", nargs="+", choices=ON, default=list(ON), help="what is on")
     arguments = parser.parse_args()
     collector = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Collector)
     threading.Thread(target=collector.serve_forever, daemon=True).start()
     port, over = free_port(), threading.Event()
     with tempfile.TemporaryDirectory(prefix="observe-") as directory:
         folder = Path(directory)
-        observed = APP + ON.format(port=port, collector=collector.server_port)
+        parts = "".join(ON[part] for part in arguments.parts)
+        observed = f"{APP}[observe]\n{parts}".format(port=port, collector=collector.server_port)
         with daemon(folder / "off", APP) as off, daemon(folder / "on", observed) as on:
-            watch(port, over)
+            if "console" in arguments.parts:
+                watch(port, over)
             rate(off, 1, 1), rate(on, 1, 1)
-            for callers in (1, 64):
+            for callers in arguments.callers:
                 rates = {off: [], on: []}
                 for number in range(arguments.rounds):
                     # Who is first changes, because a burst of something else may meet one of them.

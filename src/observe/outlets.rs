@@ -3,7 +3,7 @@
 use std::{
     io,
     sync::Arc,
-    time::{Instant, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use super::{
@@ -26,6 +26,20 @@ pub struct Outlets(Arc<Open>);
 struct Open {
     access_log: Option<AccessLog>,
     traces: Option<(Sampler, Exporter)>,
+}
+
+/// What is made of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Made {
+    line: bool,
+    spans: bool,
+}
+
+impl Made {
+    /// Whether anything is.
+    pub fn anything(self) -> bool {
+        self.line || self.spans
+    }
 }
 
 impl Outlets {
@@ -61,15 +75,17 @@ impl Outlets {
         }
     }
 
-    /// Whether anything is made of a call of this span.
-    pub fn take(&self, span: Option<&Span>) -> bool {
-        self.0.access_log.is_some() || span.is_some_and(|span| span.sampled)
+    /// What is made of a call of this span that ended so, after this time. It is asked of
+    /// every call, before there is a record of it.
+    pub fn made_of(&self, span: Option<&Span>, is_ok: bool, took: Duration) -> Made {
+        let line = self.0.access_log.as_ref().is_some_and(|log| log.wants(is_ok, took));
+        Made { line, spans: span.is_some_and(|span| span.sampled) }
     }
 
     /// Writes what became of a call. Its spans are sent once nobody has its story any more:
     /// then its work has ended, too.
-    pub fn tell(&self, record: &CallRecord<'_>, story: Option<&Story>) {
-        if let Some(log) = self.0.access_log.as_ref().filter(|log| log.wants(record)) {
+    pub fn tell(&self, record: &CallRecord<'_>, story: Option<&Story>, made: Made) {
+        if let Some(log) = self.0.access_log.as_ref().filter(|_| made.line) {
             log.write(record);
         }
         let (Some((_, exporter)), Some(mut call)) = (&self.0.traces, TracedCall::of(record)) else {

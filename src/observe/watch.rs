@@ -9,7 +9,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    outlets::{Outlets, on_the_wall},
+    outlets::{Made, Outlets, on_the_wall},
     recent::RecentCalls,
     record::{CallRecord, Outcome},
     tally::{Ended, Tally},
@@ -128,8 +128,9 @@ impl Observer {
             span: None,
         };
         self.recent().ended(&record);
-        if self.outlets.take(None) {
-            self.outlets.tell(&record, None);
+        let made = self.outlets.made_of(None, false, Duration::ZERO);
+        if made.anything() {
+            self.outlets.tell(&record, None, made);
         }
     }
 
@@ -198,16 +199,15 @@ impl Watch {
             bytes_out: story.bytes_out(),
             exemplar: story.span.as_ref().map(|span| span.trace_id),
         });
-        let is_recent = duration >= self.observer.slow || how.code != "OK";
-        let goes_out = self.observer.outlets.take(story.span.as_deref());
-        if is_recent || goes_out {
-            self.tell(how, now, goes_out);
+        let is_ok = how.code == "OK";
+        let made = self.observer.outlets.made_of(story.span.as_deref(), is_ok, duration);
+        if made.anything() || !is_ok || duration >= self.observer.slow {
+            self.tell(how, now, made);
         }
     }
 
-    /// Tells of it in full: to whoever keeps slow and failed calls and, if it `goes_out`, to
-    /// the outlets.
-    fn tell(&self, how: Failed<'_>, now: Instant, goes_out: bool) {
+    /// Tells of it in full: to whoever keeps slow and failed calls, and to the outlets.
+    fn tell(&self, how: Failed<'_>, now: Instant, made_of_it: Made) {
         let story = &self.story;
         let own = story.own_request_id();
         let made = if own.is_empty() { story.id().map(|id| id.to_string()) } else { None };
@@ -232,9 +232,7 @@ impl Watch {
             span: story.span.as_deref(),
         };
         self.observer.recent().ended(&record);
-        if goes_out {
-            self.observer.outlets.tell(&record, Some(story));
-        }
+        self.observer.outlets.tell(&record, Some(story), made_of_it);
     }
 }
 

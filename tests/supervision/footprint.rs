@@ -54,11 +54,13 @@ impl Footprint {
     pub async fn at_rest(family: &Family) -> Self {
         serve(family).await;
         // Those that have ended are reaped when what they left behind had its time.
-        let reaped = async || {
-            let now = Self::of(family).await;
-            now.held.iter().all(|held| held.zombies == 0).then_some(now)
+        // What is open for a moment, to read of a process, is not there twice.
+        let rests = async || {
+            let (before, now) = (Self::of(family).await, Self::of(family).await);
+            let is_reaped = now.held.iter().all(|held| held.zombies == 0);
+            (is_reaped && before.held == now.held).then_some(now)
         };
-        eventually(LIMIT, "the ended are reaped", reaped).await
+        eventually(LIMIT, "the ended are reaped, and nothing changes", rests).await
     }
 
     /// Waits until it is back to what it was, and compares the memory.

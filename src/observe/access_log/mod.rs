@@ -12,7 +12,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-use std::io;
+use std::{io, time::Duration};
 
 use crate::{
     config::{AccessLogConfig, LogFormat},
@@ -58,9 +58,9 @@ impl AccessLog {
         }
     }
 
-    /// Whether the call has a line.
-    pub fn wants(&self, record: &CallRecord<'_>) -> bool {
-        self.choice.takes(record.outcome.is_ok(), record.duration(), || fastrand::u64(..))
+    /// Whether a call has a line that ended so, after this time. It may be a matter of chance.
+    pub fn wants(&self, is_ok: bool, took: Duration) -> bool {
+        self.choice.takes(is_ok, took, || fastrand::u64(..))
     }
 
     /// Writes the line of a call, or counts it as dropped. It never waits.

@@ -78,6 +78,8 @@ struct Shared {
     /// because they tell the same and more.
     metrics: Mutex<Option<(Vec<Family>, SystemTime)>>,
     more_metrics: Notify,
+    /// A batch of calls waits.
+    full: Notify,
 }
 
 impl Exporter {
@@ -130,6 +132,9 @@ impl Exporter {
             }),
             false => Err(Reason::QueueFull),
         };
+        if self.calls.max_capacity() - self.calls.capacity() == task::FULL {
+            self.shared.full.notify_one();
+        }
         if let Err(reason) = sent {
             self.shared.waiting.fetch_sub(size, Ordering::Relaxed);
             self.shared.drops.count(reason, spans);

@@ -31,6 +31,8 @@ use crate::{config::OtlpProtocol, patience::COLLECTOR_TAKES, printable::count};
 const BATCH: u64 = 512;
 /// The spans of one call, at most.
 const OF_A_CALL: u64 = 3;
+/// The calls that make a batch.
+pub const FULL: usize = (BATCH / OF_A_CALL) as usize;
 /// How long the first span of a batch waits for others.
 const GATHER: Duration = Duration::from_secs(1);
 /// How long the thread goes on once it is to end: less than it is waited for.
@@ -128,34 +130,33 @@ impl Task {
         }
     }
 
-    /// The calls of the next request. `None` if no more will come.
+    /// The calls of the next request. `None` if no more will come. The thread is woken for the
+    /// first of them and for a full batch, not for each: it would take the core from the calls
+    /// themselves.
     async fn gather(&self, calls: &mut mpsc::Receiver<TracedCall>) -> Option<Vec<TracedCall>> {
-        let (mut batch, mut spans) = (Vec::new(), 0);
         let mut ending = std::pin::pin!(self.ending());
-        let mut until = None;
-        while spans + OF_A_CALL <= BATCH {
-            let full = async {
-                match until {
-                    Some(until) => tokio::time::sleep_until(until).await,
-                    None => std::future::pending().await,
-                }
-            };
-            let call = tokio::select! {
+        let first = loop {
+            tokio::select! {
                 biased;
-                call = calls.recv() => call,
-                () = &mut ending, if !calls.is_closed() => {
-                    calls.close(); // what waits still comes
-                    continue;
-                }
-                () = full => break,
-            };
-            let Some(call) = call else { break };
+                call = calls.recv() => break call?,
+                () = &mut ending, if !calls.is_closed() => calls.close(), // what waits still comes
+            }
+        };
+        if calls.len() < FULL && !calls.is_closed() {
+            tokio::select! {
+                () = tokio::time::sleep(GATHER) => {}
+                () = self.shared.full.notified() => {}
+                () = &mut ending => calls.close(),
+            }
+        }
+        let (mut batch, mut spans, mut next) = (Vec::new(), 0, Some(first));
+        while let Some(call) = next {
             self.shared.waiting.fetch_sub(call.size(), Ordering::Relaxed);
             spans += call.spans();
             batch.push(call);
-            until.get_or_insert_with(|| tokio::time::Instant::now() + GATHER);
+            next = if spans + OF_A_CALL <= BATCH { calls.try_recv().ok() } else { None };
         }
-        (!batch.is_empty()).then_some(batch)
+        Some(batch)
     }
 
     async fn metrics(&self, transport: &Transport) {
