@@ -63,7 +63,7 @@ pub struct Buckets {
     /// the bound before it.
     pub counts: Vec<u64>,
     /// The native buckets, if it has some: see
-    /// [`Histogram::native`](super::histogram::Histogram::native).
+    /// [`Histogram::native`](crate::histogram::Histogram::native).
     pub native: Vec<(i32, u64)>,
     /// The sum of all values.
     pub sum: f64,

@@ -36,7 +36,7 @@ pub fn unfit() -> Option<String> {
     }
 }
 
-/// Whether colours are wanted: NO_COLOR says no, as on https://no-color.org.
+/// Whether colours are wanted: NO_COLOR says no, as on <https://no-color.org>.
 pub fn has_colour() -> bool {
     env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

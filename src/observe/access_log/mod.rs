@@ -1,6 +1,6 @@
 //! The access log: one line for each call, to the log or to a file of its own.
 //!
-//! [`choice`] decides which calls have a line, [`line`] makes it, both purely. Writing to a
+//! [`choice`] decides which calls have a line, [`mod@line`] makes it, both purely. Writing to a
 //! file is the duty of a thread of its own ([`writer`]): a disk that is full, slow or gone
 //! costs lines, which are counted, and never a call.
 
