@@ -2,11 +2,15 @@
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
-use dirtyd_client::{Client, Error, Reason, Value, args};
+use dirtyd_client::{Client, Error, Reason, args};
 use nix::sys::signal::Signal;
+use opentelemetry_proto::tonic::{common::v1::any_value::Value, trace::v1::span::SpanKind};
+use tokio::{io::AsyncWriteExt as _, net::UnixStream};
 
 use crate::support::{
-    Daemon, LIMIT, app, eventually,
+    Daemon, LIMIT, app,
+    collector::{Came, Collector, Speaks},
+    eventually,
     metrics::{Samples, get},
     pids, repository, signal, together,
 };
@@ -30,7 +34,7 @@ fn ended(samples: &Samples, reason: &str) -> f64 {
 }
 
 /// What a caller saw.
-fn seen(outcome: &Result<Value, Error>) -> String {
+fn seen(outcome: &Result<dirtyd_client::Value, Error>) -> String {
     match outcome {
         Ok(_) => "OK".to_owned(),
         Err(Error::Call(failure)) => match &failure.reason {
@@ -127,9 +131,42 @@ async fn play(daemon: &Daemon, deed: usize) -> Vec<String> {
     }
 }
 
+/// How many calls have a reason, by what a line or a span says.
+fn by_reason(reasons: impl Iterator<Item = String>) -> BTreeMap<String, f64> {
+    let mut counts = BTreeMap::new();
+    reasons.for_each(|reason| *counts.entry(reason).or_default() += 1.0);
+    counts
+}
+
+/// The reasons of the lines of the access log.
+fn lines(daemon: &Daemon) -> BTreeMap<String, f64> {
+    let text = fs::read_to_string(daemon.path("access.log")).unwrap_or_default();
+    by_reason(text.lines().filter_map(|line| {
+        let (_, rest) = line.split_once("reason=")?;
+        Some(rest.split(' ').next()?.to_owned())
+    }))
+}
+
+/// The reasons of the spans of calls.
+fn spans(came: &Came) -> BTreeMap<String, f64> {
+    let calls = came.spans().into_iter().filter(|span| span.kind() == SpanKind::Server);
+    by_reason(calls.filter_map(|span| {
+        let reason = span.attributes.iter().find(|entry| entry.key == "dirtyd.reason")?;
+        match reason.value.clone()?.value? {
+            Value::StringValue(reason) => Some(reason),
+            other => panic!("{other:?}"),
+        }
+    }))
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn each_call_appears_once_under_what_its_caller_saw() {
-    let daemon = Daemon::start(CONFIG).await;
+async fn each_call_appears_once_under_what_its_caller_saw_in_metrics_log_and_traces() {
+    let collector = Collector::start(Speaks::Grpc, []);
+    let daemon = Daemon::start(&format!(
+        "{CONFIG}\n[observe]\naccess_log = \"all\"\naccess_log_file = \"access.log\"\ntrace_sample = 1.0\notlp_endpoint = \"{}\"",
+        collector.url()
+    ))
+    .await;
     let seed = fastrand::u64(..);
     let mut random = fastrand::Rng::with_seed(seed);
     let mut deeds: Vec<usize> = (0..12).chain((0..8).map(|_| random.usize(..12))).collect();
@@ -154,6 +191,57 @@ async fn each_call_appears_once_under_what_its_caller_saw() {
     assert_eq!(timed, all, "each has one duration; {story}");
     assert_eq!(samples.sum("dirtyd_running_calls", &[]), 0.0, "{story}");
     assert_eq!(samples.sum("dirtyd_queue_calls", &[]), 0.0, "{story}");
+    let all_lines = async || {
+        let lines = lines(&daemon);
+        (lines.values().sum::<f64>() >= all).then_some(lines)
+    };
+    assert_eq!(eventually(LIMIT, "all lines", all_lines).await, expected, "lines; {story}");
+    let told = tokio::task::block_in_place(|| {
+        collector.until("all calls are traced", |came| {
+            let spans = spans(came);
+            (spans.values().sum::<f64>() >= all).then_some(spans)
+        })
+    });
+    assert_eq!(told, expected, "spans; {story}");
+}
+
+/// Whoever watches and reads nothing.
+async fn stuck(socket: &std::path::Path, path: &str) -> UnixStream {
+    let mut stream = UnixStream::connect(socket).await.expect("connect");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("write");
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_do_not_notice_who_watches_and_is_stuck() {
+    let collector = Collector::stalled(Speaks::Http);
+    let daemon = Daemon::start(&format!(
+        "[[app]]\npath = \"lab:Lab\"\n[observe]\nlisten = \"console.sock\"\naccess_log = \"all\"\naccess_log_file = \"/dev/full\"\ntrace_sample = 1.0\notlp_protocol = \"http\"\notlp_endpoint = \"{}\"",
+        collector.url()
+    ))
+    .await;
+    daemon.logged("the live page are at unix:").await;
+    let console = daemon.path("console.sock");
+    let mut watchers = Vec::new();
+    for _ in 0..100 {
+        watchers.push(stuck(&console, "/feed").await);
+    }
+    for _ in 0..20 {
+        watchers.push(stuck(&console, "/metrics").await);
+    }
+    let client = daemon.client();
+    for number in 0..300 {
+        let echoed = client.execute("lab:Lab", "echo", args![number]).await;
+        assert_eq!(echoed.expect("a call like any other"), dirtyd_client::Value::from(number));
+    }
+    let full = [("of", "access_log")];
+    let samples = until(&daemon, "the lines are counted that had no room", |samples| {
+        samples.sum("dirtyd_observation_dropped_total", &full) > 0.0
+    })
+    .await;
+    assert_eq!(ended(&samples, "OK"), 300.0);
+    drop(watchers);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -55,7 +55,7 @@ fn of_calls(tally: &Tally) -> Vec<Family> {
         let mut labels = vec![
             label("rpc_system_name", protocol.name()),
             label("rpc_method", format!("dirty.v1.Arbiter/{method}")),
-            label("rpc_response_status_code", *code),
+            label("rpc_status_code", *code),
         ];
         if *code != "OK" {
             labels.push(label("error_type", *code));

@@ -19,12 +19,11 @@ use super::{attribute::text, traced::nanos};
 use crate::observe::family::{Buckets, Exemplar, Family, Kind, Series, Value};
 
 /// The names of the conventions that have points where Prometheus has underscores.
-const POINTS: [(&str, &str); 6] = [
+const POINTS: [(&str, &str); 5] = [
     ("rpc_server_call_duration", "rpc.server.call.duration"),
     ("rpc_system_name", "rpc.system.name"),
     ("rpc_method", "rpc.method"),
     ("rpc_status_code", "rpc.status_code"),
-    ("rpc_response_status_code", "rpc.response.status_code"),
     ("error_type", "error.type"),
 ];
 
