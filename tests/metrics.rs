@@ -141,9 +141,9 @@ fn by_reason(reasons: impl Iterator<Item = String>) -> BTreeMap<String, f64> {
 /// The reasons of the lines of the access log.
 fn lines(daemon: &Daemon) -> BTreeMap<String, f64> {
     let text = fs::read_to_string(daemon.path("access.log")).unwrap_or_default();
-    by_reason(text.lines().filter_map(|line| {
-        let (_, rest) = line.split_once("reason=")?;
-        Some(rest.split(' ').next()?.to_owned())
+    by_reason(text.lines().map(|line| {
+        let line: serde_json::Value = serde_json::from_str(line).expect("an object");
+        line["reason"].as_str().expect("a reason").to_owned()
     }))
 }
 
@@ -163,7 +163,7 @@ fn spans(came: &Came) -> BTreeMap<String, f64> {
 async fn each_call_appears_once_under_what_its_caller_saw_in_metrics_log_and_traces() {
     let collector = Collector::start(Speaks::Grpc, []);
     let daemon = Daemon::start(&format!(
-        "{CONFIG}\n[observe]\naccess_log = \"all\"\naccess_log_file = \"access.log\"\ntrace_sample = 1.0\notlp_endpoint = \"{}\"",
+        "{CONFIG}\n[observe]\naccess_log = \"all\"\naccess_log_format = \"json\"\naccess_log_file = \"access.log\"\ntrace_sample = 1.0\notlp_endpoint = \"{}\"",
         collector.url()
     ))
     .await;
