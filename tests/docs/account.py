@@ -52,6 +52,8 @@ def _fault(page: Path, block: Block, found: list[Block]) -> str | None:
         if "ignore" in attributes.split(","):
             return "rustdoc ignores the block; remove `ignore`"
         return None if page in _doctested() else "no `#[doc = include_str!(...)]` of a source compiles the page's Rust"
+    if block.language == "console" and block.runs and not block.body.startswith("$ "):
+        return "no line begins with `$ `, so nothing is run; do not indent the block"
     if block.runs:
         return None if language in SHELL else f"only a shell's block can have the mark `{block.mark}`"
     if block.file:

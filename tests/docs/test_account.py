@@ -23,6 +23,7 @@ RUN = "```sh run\ndirtyd serve --app a:A &\n```\n"
         ("~~~~ toml\nworkers = 2\n```\n~~~~\n", "neither run nor excused"),
         ("- a list\n\n  ```go\n  func main() {}\n  ```\n", "neither run nor excused"),
         ("```sh norun=\nls\n```\n", "neither run nor excused"),
+        ("- a list\n\n  ```console run\n  $ ls\n  ```\n", "so nothing is run"),
         ("```sh norun=because\nls\n```\n", "neither run nor excused"),
         ("```python run\nprint()\n```\n", "only a shell's block"),
         (f"`b.py`:\n```python file=b.py\nprint()\n```\n{RUN}", "no command of the page names b.py"),
