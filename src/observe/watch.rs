@@ -206,7 +206,7 @@ impl Watch {
         }
     }
 
-    /// Tells of it in full: to whoever keeps slow and failed calls, and to the outlets.
+    /// Passes on its full record: to whoever keeps slow and failed calls, and to the outlets.
     fn tell(&self, how: Failed<'_>, now: Instant, made_of_it: Made) {
         let story = &self.story;
         let own = story.own_request_id();

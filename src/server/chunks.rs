@@ -99,7 +99,7 @@ impl Reading {
     }
 }
 
-/// Tells how a call failed.
+/// Records how a call failed.
 fn failed(mut watch: Watch, error: impl FnOnce(&CallFacts) -> Status) -> Status {
     let error = error(&watch.story().facts());
     watch.failed(status::failed(&error));

@@ -229,7 +229,7 @@ impl Requests {
         Ok((Box::new(call), self.observer.watch(story)))
     }
 
-    /// Tells the observer of a request that was refused before there was a call.
+    /// Reports to the observer a request that was refused before there was a call.
     pub fn refused(&self, caller: &Caller, kind: Kind, error: &Status) {
         let names = status::names(error);
         let names = names.each_ref().map(String::as_str);

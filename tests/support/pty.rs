@@ -100,7 +100,7 @@ impl Pty {
         }
     }
 
-    /// Gives the terminal another size.
+    /// Changes the size of the terminal.
     pub fn resize(&self, rows: u16, columns: u16) {
         let mut parser = self.screen.lock().expect("a screen");
         parser.screen_mut().set_size(cells(rows), cells(columns));
@@ -166,7 +166,7 @@ impl Drop for Pty {
     }
 }
 
-/// Gives a terminal a size.
+/// Sets the size of a terminal.
 fn stty(end: &OwnedFd, rows: u16, columns: u16) {
     let (rows, columns) = (rows.to_string(), columns.to_string());
     let mut stty = Command::new("stty");

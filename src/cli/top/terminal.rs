@@ -81,7 +81,7 @@ impl Terminal {
         Ok(())
     }
 
-    /// Gives the terminal to the shell, until that continues this process.
+    /// Leaves the terminal to the shell until that continues this process.
     ///
     /// # Errors
     /// The terminal cannot be taken over again.

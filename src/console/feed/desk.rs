@@ -151,7 +151,7 @@ impl Desk {
         self.forget_closed();
     }
 
-    /// Tells what has come since it was last told: a step of the history, slow and failed
+    /// Sends what has come since it last sent: a step of the history, slow and failed
     /// calls.
     fn tell_news(&mut self, at: Now, past: Past<'_>) {
         let newest = self.newest(past);

@@ -62,7 +62,7 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 pub struct Exporter {
     calls: mpsc::Sender<TracedCall>,
     shared: Arc<Shared>,
-    /// Says that the end has come; so does dropping it.
+    /// Signals the end; so does dropping it.
     end: Arc<watch::Sender<bool>>,
     /// Its sender is gone when the thread has ended.
     ended: watch::Receiver<()>,

@@ -13,7 +13,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// every arbiter.
 const ROOM: usize = 512 * 1024;
 
-/// Says when there is a frame to send. It says nothing until it is started.
+/// When the next frame is due: never, until it is started.
 #[derive(Debug, Default)]
 pub struct Reporter {
     is_started: bool,

@@ -73,7 +73,7 @@ impl Definition {
         }
     }
 
-    /// Says which rule it breaks, if any.
+    /// The rule that it breaks, if any.
     pub fn check(&self) -> Result<(), String> {
         check_name(self.name, &format!("the name of a {}", self.kind_name()))?;
         if let Some(suffix) = SUFFIXES.iter().find(|suffix| self.name.ends_with(**suffix)) {

@@ -120,7 +120,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Gives a gauge a value.
+    /// Sets a gauge to a value.
     ///
     /// # Errors
     /// The value is not finite.
